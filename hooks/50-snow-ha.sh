@@ -1,0 +1,84 @@
+# shellcheck shell=bash
+# snow-ha inside sNow!'s own `snow` command: answers `snow ha`, tells snow-ha what happens to domains, and
+# supplies `snow add domain`.
+#
+# The host sources this file from its hooks.d directory into every `snow` command on every server: with its own
+# functions defined, the command line still in "$@", and stdout not yet turned to its log (fd 3 is the terminal
+# from then on). Every verb that is none of ours pays for it, so the common case comes first and starts no process.
+
+# opt1 and opt2 are the host's copies of the first two words. "$1" would not do: scripts that source the host's
+# functions through its snow-env.sh get here with an "$1" of their own, and without opt1.
+case ${opt1-} in
+    ha | deploy | boot) ;;
+    add | remove) [[ ${opt2-} == domain ]] || return 0 ;;
+    *) return 0 ;;
+esac
+# The hook directory is shared by all servers, the package may be missing on this one.
+type -P snow-ha >/dev/null || return 0
+
+if [[ $opt1 == ha ]]; then
+    # The host keeps its record of actions after its own verbs, and does not come to that here.
+    mkdir -p "$SNOW_LOG"
+    (umask 077 && echo "$(date)  ${SUDO_USER-} as ${USER-}    $*" >>"$SNOW_LOG/snow_actions.log")
+    shift
+    # Nothing of the host is left between the terminal and snow-ha: neither its traps nor its exit status.
+    exec snow-ha "$@"
+fi
+
+# Layout 2.0 or 1.1.16.
+snow_ha_domains=${SNOW_SRV:-$SNOW_PATH/snow-tools/etc}/domains
+
+# snow_ha_event EVENT DOMAIN [CONFIG_PATH]: returns if the host may go on, which only status 107 (unsafe) forbids.
+snow_ha_event() {
+    snow-ha event "$@" </dev/null >&3 2>&3
+    case $? in
+        0) ;;
+        107) error_exit "snow-ha does not allow this for the domain $2 (the reason stands above)." ;;
+        *) warning_msg "High availability does not know of this change to the domain $2. To repair: snow ha sync" ;;
+    esac
+}
+
+# Keeps the host's function NAME as snow_ha_host_NAME, redirections included, so that NAME can be defined anew.
+snow_ha_set_aside() {
+    local definition
+    definition=$(declare -f "$1") && eval "snow_ha_host_$definition"
+}
+
+# snow_ha_announcing PROGRAM EVENT FUNCTION DOMAIN: calls the host's FUNCTION, and fires EVENT right before the
+# first call of PROGRAM in it: the host has asked and checked by then, and has changed nothing yet.
+snow_ha_announcing() {
+    local status
+    eval "$1() { unset -f $1; snow_ha_event $2 ${4@Q}; $1 \"\$@\"; }"
+    "$3" "${@:4}"
+    status=$?
+    unset -f "$1"
+    return $status
+}
+
+snow_ha_set_aside deploy_domain_xen && deploy_domain_xen() {
+    local snow_ha_destruction=replacing
+    snow_ha_host_deploy_domain_xen "$@" || return
+    snow_ha_event created "$1" "$snow_ha_domains/$1.cfg"
+}
+
+# Called by the host's deploy_domain_xen too, for `snow deploy NAME force`.
+snow_ha_set_aside remove_domain_xen && remove_domain_xen() {
+    snow_ha_announcing xl "${snow_ha_destruction:-removing}" snow_ha_host_remove_domain_xen "$@"
+}
+
+snow_ha_set_aside boot_domain && boot_domain() {
+    snow_ha_announcing crm booting snow_ha_host_boot_domain "$@"
+}
+
+# The host dispatches `snow add domain` to this name and leaves it undefined; an enterprise file may define it
+# later, which then counts.
+declare -F add_domain_xen >/dev/null || add_domain_xen() {
+    [[ -n ${1-} ]] || error_exit "No domain to add. Use: snow add domain NAME"
+    if [[ -e $snow_ha_domains/$1.cfg ]]; then
+        error_exit "The domain $1 exists already. To install it anew and lose its data: snow deploy $1 force"
+    fi
+    deploy_domain_xen "$1" &
+    spinner $! "Adding $1"
+    # Without a terminal the host's spinner does not wait.
+    wait $!
+}
