@@ -1,0 +1,38 @@
+#!/bin/sh
+# Makes the disk that every server starts from: sh base.sh RELEASE TARGET MIRROR LOG
+# base.py runs it in namespaces of its own and takes this text as the key of its cache.
+set -eu
+release=$1 target=$2 mirror=$3 log=$4
+exec >"$log" 2>&1
+
+# Without recommended packages; udev is left out on purpose, a container has no devices to manage.
+packages="
+    systemd-sysv dbus iproute2 iputils-ping openssh-server procps kmod gawk ca-certificates nftables
+    corosync pacemaker pacemaker-cli-utils crmsh resource-agents libxml2-utils
+    python3 python3-pluggy python3-sh python3-lxml python3-click python3-rich
+    python3-pip python3-setuptools python3-wheel python3-pytest python3-pytest-mock python3-hypothesis"
+
+# A base that is lost in a crash is built again: no fsync for each file.
+mkdir -p "$target/etc/dpkg/dpkg.cfg.d"
+echo force-unsafe-io >"$target/etc/dpkg/dpkg.cfg.d/lab"
+
+debootstrap --variant=minbase "$release" "$target" "$mirror"
+
+printf '#!/bin/sh\nexit 101\n' >"$target/usr/sbin/policy-rc.d"  # invoke-rc.d(8): start nothing in here
+chmod 755 "$target/usr/sbin/policy-rc.d"
+# shellcheck disable=SC2086  # a list of words
+DEBIAN_FRONTEND=noninteractive chroot "$target" apt-get install -y --no-install-recommends $packages
+rm "$target/usr/sbin/policy-rc.d"
+chroot "$target" apt-get clean
+rm -rf "$target"/var/lib/apt/lists/*
+
+# What every server must have of its own.
+rm -f "$target"/etc/ssh/ssh_host_* "$target/etc/hostname" "$target/var/lib/dbus/machine-id"
+: >"$target/etc/machine-id"
+# No name server answers in the lab: an unknown name must fail at once.
+rm -f "$target/etc/resolv.conf"
+: >"$target/etc/resolv.conf"
+
+# The console is a null device, and nightly jobs only disturb measurements.
+ln -s /dev/null "$target/etc/systemd/system/console-getty.service"
+rm -f "$target"/etc/systemd/system/timers.target.wants/*

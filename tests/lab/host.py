@@ -1,0 +1,90 @@
+"""What the lab asks of the machine it runs on: programs, waiting, the cgroup tree.
+
+The lowest layer of the lab. Times are seconds.
+"""
+
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+MOUNTINFO = Path("/proc/self/mountinfo")
+
+
+class LabError(Exception):
+    """What went wrong in the lab, in one line that says what to do where that is known."""
+
+
+def run(argv: Sequence[str | Path], timeout_s: float = 60) -> str:
+    """The output of a program of this machine, which dies with the process that started it.
+
+    Raises LabError for a failure or at the deadline.
+    """
+    program = Path(argv[0]).name
+    try:
+        done = subprocess.run(
+            ["setpriv", "--pdeathsig", "KILL", *argv],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=timeout_s,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as expired:
+        raise LabError(f"{program} took more than {timeout_s:g} s") from expired
+    if done.returncode != 0:
+        raise LabError(f"{program} failed with {done.returncode}: {_reason(done.stderr)}")
+    return done.stdout
+
+
+def _reason(stderr: str) -> str:
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    # pip ends with general advice; setuptools' own complaint is further up.
+    complaints = [line for line in lines if line.startswith("error: ")]
+    return (complaints or lines or ["it said nothing"])[-1]
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float, otherwise: str) -> None:
+    """Return as soon as `condition()` holds; at the deadline raise LabError(otherwise)."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise LabError(f"{otherwise} within {timeout_s:g} s")
+        time.sleep(0.02)
+
+
+def mounts_below(directory: Path) -> list[Path]:
+    """Where this mount namespace has something mounted below a directory, the innermost first."""
+    points = [Path(line.split()[4]) for line in MOUNTINFO.read_text().splitlines()]
+    return sorted((point for point in points if point.is_relative_to(directory)), reverse=True)
+
+
+class Cgroup:
+    """A branch of the cgroup2 tree: all processes that come from one lab or one server."""
+
+    def __init__(self, name: str) -> None:
+        self.path = _cgroup2_tree() / name
+
+    def processes(self) -> list[int]:
+        pids: list[int] = []
+        for members in self.path.rglob("cgroup.procs"):
+            try:
+                pids += [int(pid) for pid in members.read_text().split()]
+            except OSError:  # removed since it was listed (ENODEV, ENOENT)
+                continue
+        return pids
+
+    def kill(self) -> None:
+        """End every process of the branch and remove it; nothing happens where there is none."""
+        if not self.path.exists():
+            return
+        (self.path / "cgroup.kill").write_text("1")
+        wait_until(lambda: not self.processes(), 10, f"the processes in {self.path} do not end")
+        inner = [path for path in self.path.rglob("*") if path.is_dir()]
+        for path in sorted([self.path, *inner], reverse=True):
+            path.rmdir()
+
+
+def _cgroup2_tree() -> Path:
+    for line in MOUNTINFO.read_text().splitlines():
+        # proc_pid_mountinfo(5): the file system's type follows a lone hyphen.
+        mount, _, filesystem = line.partition(" - ")
+        if filesystem.startswith("cgroup2 "):
+            return Path(mount.split()[4])
+    raise LabError("this machine has no cgroup2 tree mounted")
