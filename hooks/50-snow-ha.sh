@@ -30,6 +30,8 @@ snow_ha_domains=${SNOW_SRV:-$SNOW_PATH/snow-tools/etc}/domains
 
 # snow_ha_event EVENT DOMAIN [CONFIG_PATH]: returns if the host may go on, which only status 107 (unsafe) forbids.
 snow_ha_event() {
+    # As the host's own messages do: over what its spinner has written.
+    printf '\r\e[0K' >&3
     snow-ha event "$@" </dev/null >&3 2>&3
     case $? in
         0) ;;

@@ -1,7 +1,7 @@
 """A sNow! site on disk: everything below /sNow that the servers of a lab share.
 
-The layout is that of sNow! 1.1.16. Its programs are the stand-in in tests/lab/snow or, where SNOW_TOOLS names a
-checkout of the real snow-tools, a copy of that. xen-tools, which the lab does not have, is always the stand-in.
+The layout is that of sNow! 1.1.16. Its programs are the stand-in in tests/lab/snow or, where SNOW_TOOLS names
+a checkout of the real snow-tools, a copy of that. xen-tools, which the lab lacks, is always the stand-in.
 """
 
 import os
@@ -16,7 +16,7 @@ HOOK = PROJECT / "hooks" / "50-snow-ha.sh"
 STAND_IN = PROJECT / "tests" / "lab" / "snow"
 
 FLOATING_IP = "10.77.0.254"
-# Places in the site, relative to it; the configuration is reached by links from snow-tools/etc, as `snow init` does it.
+# Places in the site, relative to it. Links in snow-tools/etc lead to the configuration, as `snow init` does it.
 CONFIGURATION = Path("snow-configspace/system_files/etc")
 DOMAIN_FILES = Path("snow-tools/etc/domains")
 HOOKS = Path("snow-tools/share/hooks.d")
@@ -33,7 +33,7 @@ class SiteDomain:
     deployed: bool = True
 
 
-# The domains of sNow!'s HA guide: 11.5 GiB together, so that one server of the lab (16 GiB) can take them all.
+# The domains of sNow!'s HA guide: 11.5 GiB together, so that one server of the lab (16 GiB) takes them all.
 GUIDE_DOMAINS = (
     SiteDomain("deploy01", "deploy", 2048, 2),
     SiteDomain("proxy01", "proxy", 1024, 1),
@@ -57,9 +57,9 @@ def build_site(
 ) -> None:
     """Fill `shared`, which the servers see as /sNow.
 
-    `servers` maps names to addresses on the network 10.77.0.0/24. `snow_tools` is a checkout of the real host,
-    by default the one that SNOW_TOOLS names. `hook` installs snow-ha's hook, which `enable` would do otherwise.
-    `settings` are variables of snow.conf with their values as bash text: `IMG_DST="'lvm=snow_vg'"`.
+    `servers` maps names to addresses on the network 10.77.0.0/24. `snow_tools` is a checkout of the real
+    host, by default the one that SNOW_TOOLS names. `hook` installs snow-ha's hook, which `enable` would do
+    otherwise. `settings` are variables of snow.conf with their values as bash text: `IMG_DST="'lvm=snow_vg'"`.
     """
     if snow_tools is None and os.environ.get("SNOW_TOOLS"):
         snow_tools = Path(os.environ["SNOW_TOOLS"])
@@ -123,8 +123,10 @@ def _write_configuration(
     (shared / CONFIGURATION / "snow.conf").chmod(0o600)
 
     rows = ["#  hostname  role  vif0 ip bridge mac mask gw  vif1 ip bridge mac mask gw"]
-    rows += [_row(name, "snow", address, index) for index, (name, address) in enumerate(servers.items(), start=1)]
-    rows += [_row(each.name, each.role, _address(index), 100 + index) for index, each in enumerate(domains, start=1)]
+    for index, (name, address) in enumerate(servers.items(), start=1):
+        rows.append(_row(name, "snow", address, index))
+    for index, domain in enumerate(domains, start=1):
+        rows.append(_row(domain.name, domain.role, _address(index), 100 + index))
     _write(shared / CONFIGURATION / "domains.conf", "\n".join(rows) + "\n")
     active = [f"{name} snow" for name in servers] + [f"{each.name} {each.role}" for each in domains]
     _write(shared / CONFIGURATION / "active-domains.conf", "\n".join(active) + "\n")

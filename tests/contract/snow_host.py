@@ -1,0 +1,191 @@
+"""Runs the host's `snow` for the tests of the hook: a site at /sNow, a terminal, and programs that record.
+
+The host has /sNow built in, so each command gets a private mount namespace with a root directory in which the
+site stands there; nothing of it is seen from outside, or left behind. That takes root, as the host does.
+"""
+
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.lab.site import CONFIGURATION, DOMAIN_FILES, SiteDomain, build_site
+
+# private-root NEW_ROOT SITE COMMAND...
+PRIVATE_ROOT = r"""
+set -e
+new_root=$1 site=$2
+shift 2
+mount -t tmpfs tmpfs "$new_root"
+for entry in /*; do
+    if [[ -L $entry ]]; then
+        cp -P "$entry" "$new_root"
+    elif [[ -d $entry && $entry != /sNow ]]; then
+        mkdir "$new_root$entry"
+        mount --rbind "$entry" "$new_root$entry"
+    fi
+done
+mkdir "$new_root/sNow"
+mount --bind "$site" "$new_root/sNow"
+exec chroot "$new_root" "$@"
+"""
+
+# Records its words, and ends as `SnowHost.answers` has told it to.
+RECORDER = r"""#!/bin/bash
+here=${0%/*} name=${0##*/}
+{ printf '%s\t' "$name" "$@"; echo; } >>"$here/../calls"
+for key in "$name $1 $2" "$name"; do
+    if [[ -e $here/../answers/$key ]]; then exit "$(<"$here/../answers/$key")"; fi
+done
+"""
+SNOW_HA = r"""#!/bin/bash
+[[ -t 0 && -t 1 && -t 2 ]] && touch "${0%/*}/../terminal"
+echo "out: $*"
+echo "err: $*" >&2
+""" + RECORDER
+XEN_TOOLS = RECORDER + 'exec "/sNow/snow-tools/bin/$name" "$@"\n'
+
+SNOW = "/sNow/snow-tools/sbin/snow"
+DEADLINE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    status: int
+    terminal: str
+
+
+class SnowHost:
+    """A site of two servers with the domains nis01 and proxy01; new01 is in domains.conf, but not deployed."""
+
+    def __init__(self, directory: Path, snow_tools: Path, hook: bool = True) -> None:
+        self.site = directory / "site"
+        self.programs = directory / "programs"
+        self._directory = directory
+        domains = (
+            SiteDomain("nis01", "nis"),
+            SiteDomain("proxy01", "proxy"),
+            SiteDomain("new01", "proxy", deployed=False),
+        )
+        servers = {"snow01": "10.77.0.1", "snow02": "10.77.0.2"}
+        build_site(self.site, servers, domains, snow_tools, hook=hook)
+        _shorten_waits(self.site / "snow-tools/share/common.sh")
+        for part in (self.programs, directory / "root", directory / "answers"):
+            part.mkdir()
+        for name in ("xl", "crm"):
+            self._program(name, RECORDER)
+        for name in ("xen-create-image", "xen-delete-image"):
+            self._program(name, XEN_TOOLS)
+        self._program("snow-ha", SNOW_HA)
+
+    def _program(self, name: str, text: str) -> None:
+        (self.programs / name).write_text(text)
+        (self.programs / name).chmod(0o755)
+
+    def answers(self, program: str, status: int) -> None:
+        """Let `program`, or its first two words with it ("snow-ha event created"), end with this status."""
+        (self._directory / "answers" / program).write_text(str(status))
+
+    def without_snow_ha(self) -> None:
+        (self.programs / "snow-ha").unlink()
+        assert shutil.which("snow-ha", path=self._environment()["PATH"]) is None
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "PATH": f"{self.programs}:/usr/sbin:/usr/bin:/sbin:/bin",
+            "USER": "root",
+            "SUDO_USER": "alice",
+            "TERM": "dumb",
+            "LC_ALL": "C",
+        }
+
+    def snow(self, *words: str, answer: str | None = None) -> Outcome:
+        """Run `snow` with these words until it and all that it started has let go of the terminal.
+
+        `answer` is typed when a question appears.
+        """
+        ours, theirs = os.openpty()
+        in_private_root = ["bash", "-c", PRIVATE_ROOT, "private-root", self._directory / "root", self.site]
+        process = subprocess.Popen(
+            ["setsid", "--ctty", "--wait", "unshare", "--mount", *in_private_root, SNOW, *words],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=self._environment(),
+        )
+        os.close(theirs)
+        try:
+            output = _converse(ours, answer)
+            status = process.wait(timeout=DEADLINE_S)
+        finally:
+            if process.poll() is None:
+                os.kill(process.pid, signal.SIGKILL)
+                process.wait()
+            os.close(ours)
+        plain = re.sub(r"\x1b\[[0-9;]*[mK]", "", output.decode()).replace("\r", "\n")
+        return Outcome(status, plain)
+
+    def calls(self) -> list[list[str]]:
+        """What ran, in order: the words of each call of a recording program."""
+        record = self._directory / "calls"
+        lines = record.read_text().splitlines() if record.exists() else []
+        return [line.split("\t")[:-1] for line in lines]
+
+    def steps(self) -> list[str]:
+        """The calls as lines to compare; of xen-tools' programs only the name."""
+        return [call[0] if call[0].startswith("xen-") else " ".join(call) for call in self.calls()]
+
+    def had_a_terminal(self) -> bool:
+        return (self._directory / "terminal").exists()
+
+    def has_domain_file(self, domain: str) -> bool:
+        return (self.site / DOMAIN_FILES / f"{domain}.cfg").exists()
+
+    def has_image(self, domain: str) -> bool:
+        return (self.site / "domains" / domain / "disk.img").exists()
+
+    def actions(self) -> list[str]:
+        return (self.site / "log/snow_actions.log").read_text().splitlines()
+
+    def log(self) -> str:
+        return (self.site / "log/snow.log").read_text()
+
+    def remove_from_domains_conf(self, domain: str) -> None:
+        table = self.site / CONFIGURATION / "domains.conf"
+        rows = table.read_text().splitlines(keepends=True)
+        table.write_text("".join(row for row in rows if domain not in row.split()))
+
+    def set_snow_conf(self, line: str) -> None:
+        with (self.site / CONFIGURATION / "snow.conf").open("a") as file:
+            file.write(line + "\n")
+
+
+def _shorten_waits(functions: Path) -> None:
+    """Let the host wait one second for an answer instead of 20, and not at all between two boots."""
+    text = functions.read_text()
+    for long, short in (("-t 20 -u 3", "-t 1 -u 3"), ("sleep 2\n", "sleep 0\n")):
+        assert long in text
+        text = text.replace(long, short)
+    functions.write_text(text)
+
+
+def _converse(terminal: int, answer: str | None) -> bytes:
+    """All output until the other side has closed the terminal."""
+    output = b""
+    end = time.monotonic() + DEADLINE_S
+    while True:
+        readable, _, _ = select.select([terminal], [], [], max(0.0, end - time.monotonic()))
+        if not readable:
+            raise TimeoutError(f"snow still runs after {DEADLINE_S} s: {output!r}")
+        try:
+            output += os.read(terminal, 65536)
+        except OSError:  # EIO: nobody has the other side open any more
+            return output
+        if answer is not None and b"[y/N]" in output:
+            os.write(terminal, answer.encode() + b"\n")
+            answer = None
