@@ -4,6 +4,7 @@
 domain of 0 MiB, then a named one that is paused and half built.
 """
 
+# ruff: noqa: PTH103, PTH104, PTH110, PTH118, PTH123
 from __future__ import annotations
 
 import os
@@ -26,7 +27,10 @@ def create(session: Session, arguments: list[str]) -> int:
         raise Failure("Domain name must be specified.\n", 1)
     for path in (config.get("kernel"), config.get("ramdisk"), *images(config)):
         if path and not os.path.exists(path):
-            raise Failure(f"libxl: error: libxl_device.c: failed to stat {path}: No such file or directory", CREATE_FAILED)
+            raise Failure(
+                f"libxl: error: libxl_device.c: failed to stat {path}: No such file or directory",
+                CREATE_FAILED,
+            )
     tree = session.look()
     seconds = setting(tree, "start_s", session.server, name)
 
@@ -35,8 +39,13 @@ def create(session: Session, arguments: list[str]) -> int:
             tree,
             session.server,
             {
-                "name": "", "label": name, "uuid": config.get("uuid") or fresh_uuid(), "state": "building",
-                "memory_mib": 0, "vcpus": int(config.get("vcpus", 1)), "config": config,
+                "name": "",
+                "label": name,
+                "uuid": config.get("uuid") or fresh_uuid(),
+                "state": "building",
+                "memory_mib": 0,
+                "vcpus": int(config.get("vcpus", 1)),
+                "config": config,
             },  # fmt: skip
         )
     number = domain["domid"]
@@ -92,7 +101,9 @@ def read_config(file: str, extra: list[str]) -> dict:
             config[statement.targets[0].id] = ast.literal_eval(statement.value)
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", 1)
-        raise Failure(f"{file}:{line}: config parsing error\nFailed to parse config: Invalid argument", 1) from None
+        raise Failure(
+            f"{file}:{line}: config parsing error\nFailed to parse config: Invalid argument", 1
+        ) from None
     return config
 
 
@@ -128,9 +139,13 @@ def _ask(session: Session, name: str, what: str, wait: bool) -> int:
         domain = session.domain(tree, name)
         if domain["state"] not in ("running", "paused"):
             raise Failure(f"libxl: error: libxl_domain.c: Domain {domain['domid']}: control {what} failed", 1)
-        deaf = setting(tree, "ignore_shutdown", session.server, domain["label"]) or domain["state"] == "paused"
+        deaf = (
+            setting(tree, "ignore_shutdown", session.server, domain["label"]) or domain["state"] == "paused"
+        )
         if not deaf and domain["until"] is None:
-            later(domain, time.monotonic() + setting(tree, "shutdown_s", session.server, domain["label"]), what)
+            later(
+                domain, time.monotonic() + setting(tree, "shutdown_s", session.server, domain["label"]), what
+            )
     verb = "Shutting down" if what == "poweroff" else "Rebooting"
     print(f"{verb} domain {domain['domid']}")
     while wait and find(session.look(), session.server, domain["domid"]):
@@ -171,7 +186,9 @@ def rename(session: Session, arguments: list[str]) -> int:
     with session.change() as tree:
         domain = session.domain(tree, old)
         if find(tree, session.server, new) is not None:
-            raise Failure(f'libxl: error: libxl.c: Domain with name "{new}" already exists.\nCan\'t rename domain', 1)
+            raise Failure(
+                f'libxl: error: libxl.c: Domain with name "{new}" already exists.\nCan\'t rename domain', 1
+            )
         domain["name"] = new
     return 0
 
@@ -188,4 +205,3 @@ def console(session: Session, arguments: list[str]) -> int:
         if readable and not os.read(0, 4096):
             break
     return 0
-

@@ -22,7 +22,7 @@ FLAGS = {
 }
 DOM0 = {
     "name": "Domain-0", "domid": 0, "memory_mib": DOM0_MEMORY_MIB, "vcpus": 2, "state": "dom0",
-    "uuid": "00000000-0000-0000-0000-000000000000", "made": 0.0, "config": {"type": "pv"},
+    "uuid": "00000000-0000-0000-0000-000000000000", "cpu_s": 100.0, "since": 0.0, "config": {"type": "pv"},
 }  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def list(session: Session, arguments: list[str]) -> int:
             _memory(domain),
             domain["vcpus"],
             FLAGS.get(domain["state"], "r-----"),
-            (time.monotonic() - domain["made"]) / 10,
+            domain["cpu_s"] + (time.monotonic() - domain["since"] if domain["state"] == "running" else 0),
         )
         if "v" in found:
             line += " %s %8s %16s" % (domain["uuid"], "-", "-")

@@ -18,6 +18,7 @@ receiver's message is read, `permission` before "go" is sent, `report` before th
 receiver `ready` and `report` are before these are sent, and `permission` is before the guest is started.
 """
 
+# ruff: noqa: PTH103, PTH104, PTH110, PTH118, PTH123
 from __future__ import annotations
 
 import os
@@ -132,7 +133,9 @@ class Sender:
             self.point("report")
             report = self.pipe.read()
             if report != b"report 0\n":
-                say(f"migration sender: Target reports startup failure (status code {report.split()[-1].decode()}).")
+                say(
+                    f"migration sender: Target reports startup failure (status code {report.split()[-1].decode()})."
+                )
                 self.pipe.read(b"go\n")
                 return self.take_back()
         except (Broken, Failure) as error:
@@ -157,8 +160,12 @@ class Sender:
 
     def copy(self) -> None:
         tree = self.session.look()
-        if self.domain["config"].get("type", "pv") == "pv" and not setting(tree, "shadow", self.session.server):
-            say("xc: error: Failed to enable logdirty: 95,22,0 (95 = Operation not supported): Internal error")
+        if self.domain["config"].get("type", "pv") == "pv" and not setting(
+            tree, "shadow", self.session.server
+        ):
+            say(
+                "xc: error: Failed to enable logdirty: 95,22,0 (95 = Operation not supported): Internal error"
+            )
             raise Failure("libxl_domain_suspend failed (rc=-3)")
         seconds = setting(tree, "copy_s", self.session.server, self.domain["label"])
         pages = max(2, round(seconds / PAGE_S))
@@ -219,7 +226,9 @@ class Sender:
             pid, status = os.waitpid(self.transport, os.WNOHANG)
             if pid:
                 if status:
-                    say(f"migration transport process [{pid}] exited with error status {os.waitstatus_to_exitcode(status)}")
+                    say(
+                        f"migration transport process [{pid}] exited with error status {os.waitstatus_to_exitcode(status)}"
+                    )
                 break
             time.sleep(0.005)
         return 1
