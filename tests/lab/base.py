@@ -1,7 +1,7 @@
 """The cached disk that all servers start from: a Debian with the cluster's packages, made by base.sh.
 
-It lies in $SNOW_HA_CACHE (default /var/cache/snow-ha-lab), under a name with the digest of base.sh, and is never
-written to: servers see it through overlayfs.
+It lies in $SNOW_HA_CACHE (default /var/cache/snow-ha-lab), under a name with the digest of base.sh. Nobody
+writes to it: servers see it through overlayfs.
 """
 
 import fcntl

@@ -19,8 +19,9 @@ from tests.lab import base, host, installation
 from tests.lab.host import LabError
 from tests.lab.network import NAMESPACE_PREFIX, Network
 from tests.lab.server import Server
+from tests.lab.world import World
 
-STATE = Path("/var/tmp/snow-ha-lab")  # noqa: S108  # root's only, and overlayfs accepts it, unlike a tmpfs /tmp
+STATE = Path("/var/tmp/snow-ha-lab")
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,29}")
 MOST_SERVERS = 99
 
@@ -42,21 +43,21 @@ class Lab:
         self._servers = {
             server: Server(
                 server,
-                address=_address(number),
-                directory=self._directory / server,
-                cgroup=host.Cgroup(f"{NAMESPACE_PREFIX}.{name}/{server}"),
-                network=self._network,
-                shared=self.shared,
-                world=self.world_dir,
+                f"10.77.0.{number}",
+                self._directory,
+                host.Cgroup(f"{NAMESPACE_PREFIX}.{name}/{server}"),
+                self._network,
             )
             for number, server in enumerate(servers, start=1)
         }
 
     @classmethod
-    def up(cls, name: str = "lab", servers: int = 2, debian: str = "bookworm", site: Site | None = None) -> "Lab":
+    def up(
+        cls, name: str = "lab", servers: int = 2, debian: str = base.RELEASES[0], site: Site | None = None
+    ) -> "Lab":
         """Make a lab and wait until its servers are up; on any failure nothing of it remains.
 
-        `site(shared, addresses)` fills /sNow before the servers start. Raises LabError, also for a name in use.
+        `site(shared, addresses)` fills /sNow before the servers start. LabError: also for a name in use.
         """
         _check_name(name)
         if os.geteuid() != 0:
@@ -119,7 +120,7 @@ class Lab:
         return self._server(server).address
 
     def disk(self, server: str) -> Path:
-        """The root of a server's file system, as this machine sees it; readable also while the server is off."""
+        """A server's root directory as this machine sees it, also while the server is off."""
         return self._server(server).disk
 
     def command(self, server: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> list[str]:
@@ -175,9 +176,7 @@ class Lab:
             raise LabError(f"no such server: {name!r}; the lab {self.name!r} has {' '.join(self.names)}")
         return self._servers[name]
 
-    def _world(self):
-        from tests.lab.world import World
-
+    def _world(self) -> World:
         return World(self.world_dir)
 
 
@@ -217,7 +216,3 @@ def _locked(directory: Path) -> Iterator[None]:
 def _check_name(name: str) -> None:
     if not NAME.fullmatch(name):
         raise LabError(f"not a lab's name: {name!r}; up to 30 small letters, digits and hyphens are one")
-
-
-def _address(number: int) -> str:
-    return f"10.77.0.{number}"

@@ -46,7 +46,7 @@ def wait_until(condition: Callable[[], bool], timeout_s: float, otherwise: str) 
     while not condition():
         if time.monotonic() > deadline:
             raise LabError(f"{otherwise} within {timeout_s:g} s")
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def mounts_below(directory: Path) -> list[Path]:
@@ -60,6 +60,14 @@ class Cgroup:
 
     def __init__(self, name: str) -> None:
         self.path = _cgroup2_tree() / name
+
+    def create(self) -> None:
+        self.path.mkdir(parents=True)
+
+    def entered(self, leaf: str = "") -> list[str]:
+        """What to put before a command line, so that it runs in the branch, or in a leaf of it."""
+        (self.path / leaf).mkdir(exist_ok=True)
+        return ["sh", "-c", 'echo 0 >"$0" && exec "$@"', str(self.path / leaf / "cgroup.procs")]
 
     def processes(self) -> list[int]:
         pids: list[int] = []

@@ -21,7 +21,7 @@ chroot "$root" python3 -m compileall -q /usr/lib/xl-stand-in
 ln -s ../lib/xl-stand-in/xl "$root/usr/sbin/xl"
 
 # root may log in from every server to every server. They share one host key.
-mkdir -m 700 -p "$root/root/.ssh"
+mkdir -m 700 "$root/root/.ssh"
 for key in /root/.ssh/id_ed25519 /etc/ssh/ssh_host_ed25519_key; do
     chroot "$root" ssh-keygen -q -t ed25519 -N "" -C lab -f "$key"
 done

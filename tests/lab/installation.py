@@ -1,4 +1,4 @@
-"""What is on the servers' disks beside Debian: this checkout, installed as its package would, and the lab's own.
+"""What is on the servers' disks beside Debian: this checkout, installed as by its package, and the lab's own.
 
 The checkout goes into one layer that all servers of a lab share; what differs goes onto each server's disk.
 """
@@ -19,7 +19,7 @@ INSTALL_TIMEOUT_S = 120
 def make_layer(directory: Path, base: Path, addresses: Mapping[str, str], checkout: Path = CHECKOUT) -> Path:
     """Install the checkout, as it lies there, over `base`: the layer to put on top of it.
 
-    `addresses` of all servers, by name, become the hosts file. Raises LabError if the checkout does not install.
+    `addresses` of all servers, by name, become the hosts file. LabError: the checkout does not install.
     """
     scratch, upper, work, root = (directory / name for name in ("checkout", "upper", "work", "root"))
     for path in (scratch, upper, work, root):

@@ -34,7 +34,9 @@ class Network:
         if connected:
             self.connect(server)
         inside = ["ip", "-n", own]
-        host.run([*inside, "link", "add", SERVER_BRIDGE, "type", "bridge"])
+        # Always the same, or the neighbours would go on sending to the address of before a power cycle.
+        mac = "02:00:" + ":".join(f"{int(byte):02x}" for byte in address.split("."))
+        host.run([*inside, "link", "add", SERVER_BRIDGE, "address", mac, "type", "bridge"])
         host.run([*inside, "link", "set", "uplink", "master", SERVER_BRIDGE, "up"])
         host.run([*inside, "link", "set", SERVER_BRIDGE, "up"])
         host.run([*inside, "address", "add", f"{address}/{PREFIX_LENGTH}", "dev", SERVER_BRIDGE])
@@ -55,7 +57,7 @@ class Network:
         self._ip("link", "set", server, "master", SWITCH)
 
     def disconnect(self, server: str) -> None:
-        """Take the cable out of the switch. Both ends stay up: corosync fails on an interface that goes down."""
+        """Take the cable out of the switch; its ends stay up, corosync cannot do without its interface."""
         self._ip("link", "set", server, "nomaster")
 
     def remove(self) -> None:

@@ -1,12 +1,11 @@
 """One server of a lab: a container with systemd as PID 1, and a disk that survives power-off.
 
-Everything a server runs is in its cgroup; that is also how it is found again, so that no file with process ids
-can be wrong. Times are seconds.
+Everything that runs in a server is in its cgroup. By that it is found again and ended, so that no file with
+process ids can be wrong. Times are seconds.
 """
 
-import os
-import signal
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab import host
@@ -26,25 +25,27 @@ ENVIRONMENT = {
 }
 
 
+@dataclass(frozen=True)
 class Server:
-    """`directory` holds the server's disk; `shared` and `world` are what it sees as /sNow and /lab/world."""
+    """`directory` is the lab's: it has the servers' disks, and what they see as /sNow and /lab/world."""
 
-    def __init__(
-        self, name: str, address: str, directory: Path, cgroup: host.Cgroup, network: Network, shared: Path, world: Path
-    ) -> None:
-        self.name = name
-        self.address = address
-        self.disk = directory / "root"
-        self._directory = directory
-        self._cgroup = cgroup
-        self._network = network
-        self._shared = shared
-        self._world = world
-        self._cut_mark = directory / "cut"
+    name: str
+    address: str
+    directory: Path
+    cgroup: host.Cgroup
+    network: Network
+
+    @property
+    def disk(self) -> Path:
+        return self.directory / self.name / "root"
+
+    @property
+    def _cut_mark(self) -> Path:
+        return self.directory / self.name / "cut"
 
     def make_disk(self, layers: Sequence[Path]) -> None:
         """Mount the server's disk: its own changes over `layers`, the first on top."""
-        upper, work = self._directory / "upper", self._directory / "work"
+        upper, work = self.disk.with_name("upper"), self.disk.with_name("work")
         for path in (upper, work, self.disk):
             path.mkdir(parents=True)
         lower = ":".join(map(str, layers))
@@ -55,7 +56,7 @@ class Server:
     @property
     def pid(self) -> int | None:
         """The process id, on this machine, of the server's systemd; None while the server is off."""
-        for pid in self._cgroup.processes():
+        for pid in self.cgroup.processes():
             try:
                 status = Path(f"/proc/{pid}/status").read_text()
             except OSError:
@@ -70,53 +71,50 @@ class Server:
         """Power on; returns when systemd has been started, long before it is done."""
         if self.pid:
             raise host.LabError(f"{self.name} is on already")
-        self._cgroup.kill()
-        self._cgroup.path.mkdir(parents=True)
-        namespace = self._network.plug(self.name, self.address, connected=not self._cut_mark.exists())
-        boot_log = self._directory / "boot.log"
-        enter_cgroup = 'echo 0 >"$1"; log=$2; shift 2; exec "$@" >"$log" 2>&1 </dev/null'
+        self.cgroup.kill()
+        self.cgroup.create()
+        namespace = self.network.plug(self.name, self.address, connected=not self._cut_mark.exists())
+        boot_log = self.disk.with_name("boot.log")
         host.run([
-            "setsid", "--fork", "sh", "-ec", enter_cgroup, "sh", self._cgroup.path / "cgroup.procs", boot_log,
+            "setsid", "--fork", "sh", "-c", 'log=$0; exec "$@" >"$log" 2>&1', boot_log,
+            *self.cgroup.entered(),
             "nsenter", f"--net=/run/netns/{namespace}",
             "unshare", "--mount", "--uts", "--ipc", "--pid", "--cgroup", "--fork", "--kill-child=KILL",
-            "sh", BOOT, self.disk, self.name, self._shared, self._world,
+            "sh", BOOT, self.disk, self.name, self.directory / "shared", self.directory / "world",
         ])  # fmt: skip
         try:
             host.wait_until(lambda: self.pid is not None, START_TIMEOUT_S, f"{self.name} did not start")
         except host.LabError as error:
             raise host.LabError(f"{error}: {boot_log.read_text()}") from error
-        self._network.forget(self.name)
+        self.network.forget(self.name)
 
     def wait_until_up(self) -> None:
         """Wait until systemd is done with booting and sshd lets root in."""
         host.wait_until(self._is_up, BOOT_TIMEOUT_S, f"{self.name} did not come up")
 
     def _is_up(self) -> bool:
-        probe = "systemctl is-system-running | grep -qxE 'running|degraded' && ssh -o ConnectTimeout=5 $HOSTNAME true"
+        booted = "systemctl is-system-running | grep -qxE 'running|degraded'"
+        command = self.command(["bash", "-c", f"{booted} && ssh -o ConnectTimeout=5 $HOSTNAME true"])
         try:
-            host.run(self.command(["bash", "-c", probe]))
+            host.run(command)
         except host.LabError:
-            if not self.pid:
-                raise
             return False
         return True
 
     def stop(self) -> None:
-        """Power off, as pulling the plug does."""
-        if pid := self.pid:
-            os.kill(pid, signal.SIGKILL)
-        self._cgroup.kill()
-        self._network.unplug(self.name)
+        """Power off, as pulling the plug does: nothing in the server gets to hear of it."""
+        self.cgroup.kill()
+        self.network.unplug(self.name)
 
     def cut(self) -> None:
         self._cut_mark.touch()
         if self.pid:
-            self._network.disconnect(self.name)
+            self.network.disconnect(self.name)
 
     def heal(self) -> None:
         self._cut_mark.unlink(missing_ok=True)
         if self.pid:
-            self._network.connect(self.name)
+            self.network.connect(self.name)
 
     def command(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> list[str]:
         """The command line that runs `argv` in the server; it dies with the process that starts it.
@@ -128,6 +126,7 @@ class Server:
             raise host.LabError(f"{self.name} is off")
         variables = [f"{name}={value}" for name, value in {**ENVIRONMENT, **(env or {})}.items()]
         return [
+            *self.cgroup.entered("lab-run"),
             "nsenter", f"--target={pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup",
             "setpriv", "--pdeathsig", "KILL",
             "env", "--ignore-environment", "--chdir=/root", *variables, *argv,
