@@ -1,0 +1,1 @@
+"""The verbs of `snow ha`: read, decide, apply. The only code that prints."""

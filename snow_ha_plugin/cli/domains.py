@@ -1,0 +1,85 @@
+"""`add`, `remove`, `sync`: which domains Pacemaker keeps running."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from snow_ha_plugin.cli import options, output
+from snow_ha_plugin.model import Change, Domain
+from snow_ha_plugin.steps import images, membership
+from snow_ha_plugin.system import snowtools
+
+
+@click.command()
+@click.argument("domains", nargs=-1, required=True, metavar="DOMAIN...")
+@click.option("--stopped", is_flag=True, help="Do not start those that do not run.")
+@options.domain_files
+@options.dry_run
+@options.json_output
+def add(
+    domains: tuple[str, ...], stopped: bool, cib_path: Path | None, domains_dir: Path | None, snow_conf: Path | None,
+    dry_run: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Make domains highly available.
+
+    A domain that runs is taken over where it runs, without a restart. One that does not run is started by
+    Pacemaker, unless --stopped.
+    """
+    place = options.workplace(cib_path, domains_dir, snow_conf)
+    found = place.domains(domains)
+    _look_at_images(found, live=place.store.live)
+    changes = membership.register(
+        place.store, found, place.migration_mib_s, servers=place.servers, stopped=stopped, dry_run=dry_run
+    )
+    _tell(changes, "registered already: " + ", ".join(domain.name for domain in found), dry_run, as_json)
+
+
+@click.command()
+@click.argument("domains", nargs=-1, required=True, metavar="DOMAIN...")
+@options.cib_file
+@options.dry_run
+@options.json_output
+def remove(domains: tuple[str, ...], cib_path: Path | None, dry_run: bool, as_json: bool) -> None:
+    """Take domains out of Pacemaker's hands; those that run go on running."""
+    changes = membership.unregister(options.store(cib_path), domains, dry_run=dry_run)
+    _tell(changes, "nothing to do", dry_run, as_json)
+
+
+@click.command()
+@options.domain_files
+@options.dry_run
+@options.json_output
+def sync(cib_path: Path | None, domains_dir: Path | None, snow_conf: Path | None, dry_run: bool, as_json: bool) -> None:
+    """Make Pacemaker's domains those that have a domain file.
+
+    Registers what is missing, brings sizes and timeouts up to the domain files, and lets go of domains whose
+    file is gone. What somebody registered by hand is left alone.
+    """
+    place = options.workplace(cib_path, domains_dir, snow_conf)
+    names = place.domain_names if place.store.live else snowtools.names_in(place.domains_dir)
+    found = place.domains(names)
+    _look_at_images(found, live=place.store.live)
+    changes = membership.sync(place.store, found, place.migration_mib_s, servers=place.servers, dry_run=dry_run)
+    _tell(changes, "nothing to do: the CIB matches the domain files", dry_run, as_json)
+
+
+def _look_at_images(domains: list[Domain], *, live: bool) -> None:
+    """An image on one server's volume is refused on a cluster, and only told of when planning on a file."""
+    if live:
+        membership.refuse_volumes(domains)
+    for finding in (finding for domain in domains for finding in images.of_domain(domain)):
+        output.warning(output.finding_line(finding))
+
+
+def _tell(changes: list[Change], nothing: str, dry_run: bool, as_json: bool) -> None:
+    if as_json:
+        output.as_json({"dry_run": dry_run, "changes": output.changes_json(changes)})
+    elif changes:
+        output.changes(changes, dry_run=dry_run)
+    else:
+        output.info(nothing)
+
+
+COMMANDS = (add, remove, sync)

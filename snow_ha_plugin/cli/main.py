@@ -1,0 +1,49 @@
+"""The entry point: finds the verb, and turns every expected error into one line and its exit status."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+import click
+
+from snow_ha_plugin import __version__, plugin
+from snow_ha_plugin.cli import options, output
+from snow_ha_plugin.errors import SnowHaError, UsageError
+
+INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="snow-ha", message="%(prog)s %(version)s")
+@click.option("--debug", is_flag=True, help="Show every command that is run.")
+@options.cib_file
+def group(debug: bool, cib_path: Path | None) -> None:
+    """Keep the Xen domains of an sNow! cluster highly available.
+
+    `snow ha VERB` and `snow-ha VERB` are the same program.
+    """
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="[D] %(message)s")
+    logging.getLogger("sh").setLevel(logging.ERROR)
+
+
+def main() -> None:
+    manager = plugin.load(lambda name, error: output.warning(f"the plugin {name} cannot be loaded: {error}"))
+    manager.hook.snow_ha_commands(group=group)
+    try:
+        sys.exit(group(prog_name="snow-ha", standalone_mode=False, obj=manager) or 0)
+    except SnowHaError as error:
+        output.error(str(error))
+        sys.exit(error.exit_code)
+    except click.UsageError as error:
+        verb = error.ctx.command_path if error.ctx else "snow-ha"
+        output.error(f"{error.format_message().rstrip('.')}; see {verb} --help")
+        sys.exit(UsageError.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        output.error("interrupted; run the same command again to go on")
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

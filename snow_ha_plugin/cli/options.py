@@ -1,0 +1,90 @@
+"""The options that several verbs share, and where a verb's CIB and domain files come from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from snow_ha_plugin.core import timeouts
+from snow_ha_plugin.errors import PermissionDeniedError
+from snow_ha_plugin.model import Domain
+from snow_ha_plugin.steps import site
+from snow_ha_plugin.system import snowtools
+from snow_ha_plugin.system.pacemaker import CibFile, LiveCib, Store
+from snow_ha_plugin.system.servers import Servers
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+json_output = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+
+def cib_file(function: F) -> F:
+    return click.option(
+        "--cib", "cib_path", type=click.Path(path_type=Path), metavar="FILE",
+        help="Work on a CIB in a file (cibadmin --query >FILE) instead of the running cluster.",
+    )(function)  # fmt: skip
+
+
+def domain_files(function: F) -> F:
+    """--cib with what goes with it where domain files are read."""
+    for option in (
+        click.option(
+            "--snow-conf", type=click.Path(path_type=Path), metavar="FILE",
+            help="With --cib: take settings from this snow.conf.",
+        ),
+        click.option(
+            "--domains-dir", type=click.Path(path_type=Path), metavar="DIR",
+            help="With --cib: where the domain files are.",
+        ),
+    ):  # fmt: skip
+        function = option(function)
+    return cib_file(function)
+
+
+def store(cib_path: Path | None) -> Store:
+    """The CIB to work on: that of a file, given here or before the verb, or the running cluster's."""
+    chosen = cib_path or click.get_current_context().find_root().params.get("cib_path")
+    if chosen:
+        return CibFile(chosen)
+    require_root()
+    return LiveCib()
+
+
+def require_root() -> None:
+    if os.geteuid() != 0:
+        raise PermissionDeniedError(
+            "this needs root", remedy="run it with sudo, or on a copy of the CIB with --cib FILE"
+        )
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """A CIB, the domain files that belong to it, and, for the running cluster, the servers."""
+
+    store: Store
+    domains_dir: Path
+    domain_names: tuple[str, ...]
+    migration_mib_s: int
+    servers: Servers | None
+
+    def domains(self, names: Iterable[str]) -> list[Domain]:
+        return [snowtools.read_domain(self.domains_dir, name) for name in dict.fromkeys(names)]
+
+
+def workplace(cib_path: Path | None, domains_dir: Path | None, snow_conf: Path | None) -> Workplace:
+    chosen = store(cib_path)
+    if chosen.live:
+        if domains_dir or snow_conf:
+            raise click.UsageError("--domains-dir and --snow-conf go with --cib")
+        here = site.load()
+        names = tuple(domain.name for domain in here.domains)
+        return Workplace(chosen, here.layout.domains_dir, names, here.conf.migration_mib_s, here.servers)
+    directory = domains_dir or snowtools.layout().domains_dir
+    speed = snowtools.read_conf(snow_conf).migration_mib_s if snow_conf else timeouts.DEFAULT_MIGRATION_MIB_S
+    return Workplace(chosen, directory, (), speed, None)

@@ -1,0 +1,80 @@
+"""What a verb prints: lines in the words of the host (`[E] [W] [I] [*]`), or one JSON object.
+
+What was asked for goes to stdout; errors, warnings and progress go to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from snow_ha_plugin.model import Change, Finding, Severity
+
+LETTER = {Severity.ERROR: "E", Severity.WARNING: "W", Severity.INFO: "I"}
+COLOUR = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
+
+
+def as_json(value: dict[str, Any]) -> None:
+    click.echo(json.dumps(value, indent=2, sort_keys=False))
+
+
+def error(text: str) -> None:
+    click.echo(f"{click.style('[E]', fg='red')} {text}", err=True)
+
+
+def warning(text: str) -> None:
+    click.echo(f"{click.style('[W]', fg='yellow')} {text}", err=True)
+
+
+def info(text: str) -> None:
+    click.echo(f"{click.style('[I]', fg='blue')} {text}")
+
+
+def finding_line(finding: Finding) -> str:
+    return "; ".join(part for part in (finding.message, finding.remedy) if part)
+
+
+def finding(found: Finding, *, err: bool = False) -> None:
+    letter = click.style(f"[{LETTER[found.severity]}]", fg=COLOUR[found.severity])
+    click.echo(f"{letter} {finding_line(found)}", err=err)
+
+
+def changes(done: Iterable[Change], *, dry_run: bool) -> None:
+    for change in done:
+        click.echo(f"[I] would {change.message}" if dry_run else f"{click.style('[*]', fg='green')} {change.message}")
+
+
+def findings_json(found: Iterable[Finding]) -> list[dict[str, str]]:
+    return [{key: str(getattr(item, key)) for key in ("severity", "id", "message", "remedy")} for item in found]
+
+
+def changes_json(done: Iterable[Change]) -> list[dict[str, str]]:
+    return [asdict(change) for change in done]
+
+
+@contextmanager
+def progress(text: str, *, quiet: bool = False) -> Iterator[None]:
+    """`[*] text ... OK` with the seconds, as the host's spinner does it; on a terminal the line moves meanwhile."""
+    if quiet:
+        yield
+        return
+    start = time.monotonic()
+    try:
+        if sys.stderr.isatty():
+            from rich.console import Console
+
+            with Console(stderr=True).status(text):
+                yield
+        else:
+            yield
+    except BaseException:
+        click.echo(f"{click.style('[!]', fg='red')} {text} ... FAIL")
+        raise
+    click.echo(f"{click.style('[*]', fg='green')} {text} ... OK ({time.monotonic() - start:.1f} s)")

@@ -1,0 +1,122 @@
+"""`status`: servers, domains, floating IP, fencing, and what to worry about."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from snow_ha_plugin.cli import options, output
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.overview import DomainView, Overview, ServerView, overview
+from snow_ha_plugin.system import pacemaker, snowtools
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+# Without a terminal a line is as long as it needs to be: it may be grepped.
+NO_TERMINAL_COLUMNS = 200
+
+STATE_COLOURS = {"running": "green", "stopped": "yellow", "failed": "red", "blocked": "red", "unknown": "red"}
+
+
+@click.command()
+@options.domain_files
+@options.json_output
+def status(cib_path: Path | None, domains_dir: Path | None, snow_conf: Path | None, as_json: bool) -> None:
+    """Show servers, domains, the floating IP, fencing, and what to worry about."""
+    store = options.store(cib_path)
+    tree = store.read()
+    state = pacemaker.state(None if store.live else tree)
+    directory = domains_dir or snowtools.layout().domains_dir
+    sizes = [name for name, primitive in cib.domains(tree).items() if "hv_memory" not in primitive.utilization]
+    files, _ = snowtools.read_domains(directory, sizes)
+    view = overview(tree, state, {domain.name: domain for domain in files})
+    if as_json:
+        output.as_json(_json(view))
+    else:
+        _show(view)
+
+
+def _json(view: Overview) -> dict[str, Any]:
+    return {
+        "servers": [
+            {
+                "name": server.name,
+                "online": server.online,
+                "standby": server.standby,
+                "domains": list(server.domains),
+                "memory_mib": {"capacity": server.capacity_mib, "used": server.used_mib},
+            }
+            for server in view.servers
+        ],
+        "domains": [
+            {
+                "name": domain.name,
+                "state": domain.state,
+                "server": domain.server,
+                "managed": domain.managed,
+                "memory_mib": domain.memory_mib,
+                "vcpus": domain.vcpus,
+                "since": domain.since,
+            }
+            for domain in view.domains
+        ],
+        "floating_ips": [{"address": ip.address, "server": ip.server} for ip in view.floating_ips],
+        "fencing": {"enabled": view.fencing.enabled, "devices": list(view.fencing.devices)},
+        "findings": output.findings_json(view.findings),
+    }
+
+
+def _show(view: Overview) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=NO_TERMINAL_COLUMNS)
+    console.print(_servers(view.servers))
+    console.print(_domains(view.domains))
+    for ip in view.floating_ips:
+        console.print(f"Floating IP  {ip.address} " + (f"on {ip.server}" if ip.server else "[red]nowhere[/]"))
+    if view.fencing.enabled:
+        console.print(f"Fencing      [green]on[/] ({', '.join(view.fencing.devices)})")
+    else:
+        console.print("Fencing      [bold red]NONE: a cut network can make a domain run twice[/]")
+    for finding in view.findings:
+        output.finding(finding)
+
+
+def _table(*columns: str) -> Table:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, justify="right" if column in ("MiB", "vcpus", "of MiB") else "left")
+    return table
+
+
+def _servers(servers: tuple[ServerView, ...]) -> Table:
+    table = _table("Server", "State", "Domains", "MiB", "of MiB")
+    for server in servers:
+        state = "[green]online[/]" if server.online else "[red]OFFLINE[/]"
+        state = "[yellow]standby[/]" if server.standby else state
+        capacity = str(server.capacity_mib or "?")
+        table.add_row(server.name, state, str(len(server.domains)), str(server.used_mib), capacity)
+    return table
+
+
+def _domains(domains: tuple[DomainView, ...]) -> Table:
+    table = _table("Domain", "State", "Server", "Since", "MiB", "vcpus")
+    for domain in domains:
+        colour = STATE_COLOURS.get(domain.state, "cyan")
+        state = f"[{colour}]{domain.state}[/]" + ("" if domain.managed else " [yellow](unmanaged)[/]")
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(domain.since)) if domain.since else "-"
+        size = (str(domain.memory_mib or "?"), str(domain.vcpus or "?"))
+        table.add_row(domain.name, state, domain.server or "-", since, *size)
+    return table
+
+
+COMMANDS = (status,)

@@ -1,0 +1,271 @@
+"""The CIB: bytes to an lxml tree and back, what is in it as values, and the few ways in which we change it.
+
+Rules that never differ between Pacemaker 1.1 and 3.0 are the only ones used here: constraints with `node` and
+`score`, one set of each kind per element of ours. What is ours is known by its id (`OURS`).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lxml import etree
+
+from snow_ha_plugin.errors import DataError
+from snow_ha_plugin.model import Constraint, Node, Primitive
+
+# An lxml element; lxml brings no types.
+Tree = Any
+
+OURS = "snow-ha-"
+
+# Pacemaker itself puts the set of this id before all others (pcmk's "cib-bootstrap-options" special case).
+ADMIN_OPTIONS = "cib-bootstrap-options"
+
+_CONSTRAINT_REFERENCES = ("rsc", "with-rsc", "first", "then")
+_CONSTRAINT_TAGS = ("rsc_location", "rsc_colocation", "rsc_order", "rsc_ticket")
+
+
+def parse(data: bytes, source: str = "the CIB") -> Tree:
+    """The tree of a CIB; DataError if it is cut short, is no CIB, or lacks a section that each CIB has."""
+    # Entities and the network stay off: a CIB has neither, and the file may come from anywhere.
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_blank_text=True)
+    try:
+        tree = etree.fromstring(data, parser)
+    except etree.XMLSyntaxError as error:
+        raise DataError(f"{source} is not whole XML", str(error.msg), "give the output of cibadmin --query") from None
+    if tree.tag != "cib":
+        raise DataError(f"{source} is no CIB", f"its root is <{tree.tag}>", "give the output of cibadmin --query")
+    for section in ("crm_config", "nodes", "resources", "constraints"):
+        if tree.find(f"configuration/{section}") is None:
+            raise DataError(
+                f"{source} is no complete CIB",
+                f"configuration/{section} is missing",
+                "give the output of cibadmin --query",
+            )
+    return tree
+
+
+def empty() -> Tree:
+    """The CIB of a cluster that nobody has configured yet."""
+    sections = "".join(f"<{name}/>" for name in ("crm_config", "nodes", "resources", "constraints"))
+    return parse(f"<cib><configuration>{sections}</configuration><status/></cib>".encode())
+
+
+def serialize(tree: Tree) -> bytes:
+    return bytes(etree.tostring(tree, pretty_print=True))
+
+
+def clone(tree: Tree) -> Tree:
+    return copy.deepcopy(tree)
+
+
+def epoch(tree: Tree) -> str:
+    """The version of the configuration as crm_mon and the logs write it; num_updates counts states only."""
+    return f"{tree.get('admin_epoch', '0')}.{tree.get('epoch', '0')}"
+
+
+def raise_epoch(tree: Tree) -> None:
+    tree.set("epoch", str(int(tree.get("epoch", "0")) + 1))
+    tree.set("num_updates", "0")
+
+
+def has_quorum(tree: Tree) -> bool:
+    return bool(tree.get("have-quorum") == "1")
+
+
+def section(tree: Tree, name: str) -> Tree:
+    """A section of the configuration, made where the CIB has none yet (rsc_defaults, op_defaults)."""
+    configuration = tree.find("configuration")
+    found = configuration.find(name)
+    return add(configuration, name) if found is None else found
+
+
+# --- what is there
+
+
+def nodes(tree: Tree) -> tuple[Node, ...]:
+    return tuple(
+        Node(
+            id=node.get("id", ""),
+            name=node.get("uname", ""),
+            memory_mib=_whole(node, "hv_memory"),
+            cpus=_whole(node, "cpu"),
+        )
+        for node in tree.iterfind("configuration/nodes/node")
+    )
+
+
+def primitives(tree: Tree) -> tuple[Primitive, ...]:
+    """Every primitive, also those in groups and clones."""
+    return tuple(_primitive(element) for element in tree.find("configuration/resources").iter("primitive"))
+
+
+def domains(tree: Tree) -> dict[str, Primitive]:
+    """The primitives that run Xen domains, ours and others', by id."""
+    return {primitive.id: primitive for primitive in primitives(tree) if primitive.is_domain}
+
+
+def resource(tree: Tree, resource_id: str) -> Tree | None:
+    """The element of a resource (a primitive, group, clone ... or template) of that id."""
+    for element in tree.find("configuration/resources").iter(
+        "primitive", "group", "clone", "master", "bundle", "template"
+    ):
+        if element.get("id") == resource_id:
+            return element
+    return None
+
+
+def pairs(element: Tree, set_tag: str) -> dict[str, str]:
+    """Names and values of an element's sets of one kind; of one that comes twice the first counts, as in Pacemaker."""
+    found: dict[str, str] = {}
+    for pair in element.iterfind(f"{set_tag}/nvpair"):
+        found.setdefault(pair.get("name", ""), pair.get("value", ""))
+    return found
+
+
+def options(tree: Tree) -> dict[str, str]:
+    """The cluster options in force, by name."""
+    sets = tree.findall("configuration/crm_config/cluster_property_set")
+    sets.sort(key=lambda options_set: options_set.get("id") != ADMIN_OPTIONS)
+    found: dict[str, str] = {}
+    for options_set in sets:
+        for pair in options_set.iterfind("nvpair"):
+            found.setdefault(pair.get("name", ""), pair.get("value", ""))
+    return found
+
+
+def constraints(tree: Tree) -> tuple[Constraint, ...]:
+    return tuple(
+        Constraint(
+            id=element.get("id", ""),
+            text=" ".join(f"{key}={value}" for key, value in element.items() if key != "id"),
+            resources=tuple(_referenced(element)),
+        )
+        for element in tree.find("configuration/constraints")
+        if isinstance(element.tag, str)
+    )
+
+
+def is_online(tree: Tree, node: str) -> bool:
+    """Whether Pacemaker on that node is a member now: `crmd` is a word, or since 2.1.7 the time of joining."""
+    states = tree.xpath("status/node_state[@uname=$node]", node=node)
+    return any(state.get("crmd", "0") not in ("offline", "0") for state in states)
+
+
+def since(tree: Tree, resource_id: str, node: str) -> int | None:
+    """When the resource came to run on a node (seconds since 1970), as the history in the status section has it."""
+    path = "status/node_state[@uname=$node]//lrm_resource[@id=$id]/lrm_rsc_op"
+    times = [
+        int(operation.get("last-rc-change", "0"))
+        for operation in tree.xpath(path, node=node, id=resource_id)
+        if operation.get("rc-code") == "0" and operation.get("operation") in ("start", "migrate_from", "monitor")
+    ]
+    return max((time for time in times if time), default=None)
+
+
+# --- changes
+
+
+def add(parent: Tree, tag: str, **attributes: str) -> Tree:
+    return etree.SubElement(parent, tag, **attributes)
+
+
+def add_operation(operations: Tree, op_id: str, name: str, timeout_s: int, interval_s: int = 0) -> None:
+    """An explicit operation: Pacemaker ignores the timeouts that an agent advertises."""
+    add(operations, "op", id=op_id, name=name, interval=f"{interval_s}s", timeout=f"{timeout_s}s")
+
+
+def put_pairs(parent: Tree, set_tag: str, set_id: str, values: Mapping[str, str]) -> bool:
+    """Give our set of that id at least these values, adding what is missing; whether anything changed."""
+    pair_set = next((found for found in parent.iterfind(set_tag) if found.get("id") == set_id), None)
+    if pair_set is None:
+        pair_set = add(parent, set_tag, id=set_id)
+    changed = False
+    for name, value in values.items():
+        pair = next((found for found in pair_set.iterfind("nvpair") if found.get("name") == name), None)
+        if pair is None:
+            pair = add(pair_set, "nvpair", id=f"{set_id}-{name}", name=name)
+        if pair.get("value") != value:
+            pair.set("value", value)
+            changed = True
+    return changed
+
+
+def remove_ours(tree: Tree, keep: str) -> list[str]:
+    """Take out all sets, constraints and primitives with an id of ours but `keep`; the ids of what went."""
+    gone = []
+    for element in tree.xpath("configuration//*[starts-with(@id, $ours) and @id != $keep]", ours=OURS, keep=keep):
+        parent = element.getparent()
+        # A part of something that has gone already, or that stays, goes or stays with it.
+        if parent is None or parent.get("id", "").startswith(OURS):
+            continue
+        parent.remove(element)
+        gone.append(element.get("id"))
+    return gone
+
+
+def remove_resource(tree: Tree, resource_id: str) -> list[str]:
+    """Take a primitive out, with what would dangle without it; the ids of everything that went."""
+    element = resource(tree, resource_id)
+    if element is None:
+        return []
+    gone = [resource_id]
+    parent = element.getparent()
+    parent.remove(element)
+    while parent.tag != "resources" and parent.find("primitive") is None and parent.find("group") is None:
+        empty, parent = parent, parent.getparent()
+        gone.append(empty.get("id"))
+        parent.remove(empty)
+    for name in list(gone):
+        gone += _remove_references(tree, name)
+    return gone
+
+
+def _remove_references(tree: Tree, resource_id: str) -> list[str]:
+    gone = []
+    for reference in tree.xpath(
+        "configuration//resource_ref[@id=$id] | configuration//obj_ref[@id=$id]", id=resource_id
+    ):
+        holder = reference.getparent()
+        holder.remove(reference)
+        while len(holder) == 0 and holder.tag in ("resource_set", "tag", *_CONSTRAINT_TAGS):
+            empty, holder = holder, holder.getparent()
+            gone.append(empty.get("id"))
+            holder.remove(empty)
+    for element in list(tree.find("configuration/constraints")):
+        if isinstance(element.tag, str) and any(element.get(key) == resource_id for key in _CONSTRAINT_REFERENCES):
+            element.getparent().remove(element)
+            gone.append(element.get("id"))
+    return gone
+
+
+def _referenced(constraint: Tree) -> Iterator[str]:
+    for key in _CONSTRAINT_REFERENCES:
+        if constraint.get(key):
+            yield constraint.get(key)
+    for reference in constraint.iter("resource_ref"):
+        yield reference.get("id", "")
+
+
+def _primitive(element: Tree) -> Primitive:
+    agent = [element.get(key) for key in ("class", "provider", "type")]
+    return Primitive(
+        id=element.get("id", ""),
+        agent=":".join(part for part in agent if part),
+        parameters=pairs(element, "instance_attributes"),
+        utilization=pairs(element, "utilization"),
+        meta=pairs(element, "meta_attributes"),
+    )
+
+
+def _whole(element: Tree, name: str) -> int:
+    value = pairs(element, "utilization").get(name, "0")
+    if not value.isdecimal():
+        raise DataError(
+            f"the CIB gives {element.get('id')} the utilization {name}={value!r}",
+            "it must be a whole number of 0 or more",
+            "mend it with crm configure edit",
+        )
+    return int(value)

@@ -1,0 +1,117 @@
+"""corosync.conf (corosync.conf(5)) of corosync 3: parse and render.
+
+knet is corosync 3's transport; without `crypto_cipher` and `crypto_hash` the authkey is not used at all. The
+names in the nodelist are what Pacemaker calls its nodes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from snow_ha_plugin.errors import DataError
+from snow_ha_plugin.model import Server
+
+MARK = "# Written by snow-ha; a change by hand is kept when this line is taken out."
+
+CLUSTER_NAME = "snow"
+
+# corosync's own default since 3.0.3, written out because failover takes at least token + consensus (1.2 tokens).
+TOKEN_MS = 3000
+
+
+@dataclass(frozen=True)
+class Section:
+    """A `name { ... }` block: its `key: value` lines, where the last of a key wins, and the blocks in it."""
+
+    values: dict[str, str]
+    sections: tuple[tuple[str, Section], ...]
+
+    def all(self, name: str) -> tuple[Section, ...]:
+        return tuple(section for section_name, section in self.sections if section_name == name)
+
+    def value(self, section: str, key: str, default: str = "") -> str:
+        values = [block.values[key] for block in self.all(section) if key in block.values]
+        return values[-1] if values else default
+
+
+def render(servers: Sequence[Server]) -> str:
+    """The configuration of a cluster of `servers`; every server has the same number of links, one or two."""
+    links = min(len(server.addresses) for server in servers)
+    nodes = "".join(_node(number, server, links) for number, server in enumerate(servers, start=1))
+    # two_node keeps quorum with one of two servers; wait_for_all keeps a server that starts alone from
+    # believing that the other one is gone (votequorum(5)).
+    two_node = "\n    two_node: 1\n    wait_for_all: 1" if len(servers) == 2 else ""
+    return f"""{MARK}
+totem {{
+    version: 2
+    cluster_name: {CLUSTER_NAME}
+    transport: knet
+    crypto_cipher: aes256
+    crypto_hash: sha256
+    token: {TOKEN_MS}
+}}
+
+nodelist {{
+{nodes}}}
+
+quorum {{
+    provider: corosync_votequorum{two_node}
+}}
+
+logging {{
+    to_logfile: yes
+    logfile: /var/log/corosync/corosync.log
+    to_syslog: yes
+    timestamp: on
+}}
+"""
+
+
+def _node(number: int, server: Server, links: int) -> str:
+    addresses = "".join(f"        ring{link}_addr: {server.addresses[link]}\n" for link in range(links))
+    return f"    node {{\n        nodeid: {number}\n        name: {server.name}\n{addresses}    }}\n"
+
+
+def parse(text: str, source: str = "corosync.conf") -> Section:
+    """The blocks and values of a configuration, also of one written by hand for an older corosync."""
+    stack: list[tuple[str, dict[str, str], list[tuple[str, Section]]]] = [("", {}, [])]
+    for number, raw in enumerate(text.splitlines(), start=1):
+        line = raw.strip()
+        if not line or line.startswith("#"):
+            continue
+        if opening := re.fullmatch(r"([\w.-]+)\s*\{", line):
+            stack.append((opening.group(1), {}, []))
+        elif line == "}" and len(stack) > 1:
+            name, values, sections = stack.pop()
+            stack[-1][2].append((name, Section(values, tuple(sections))))
+        elif pair := re.fullmatch(r"([\w.-]+)\s*:\s*(.*)", line):
+            stack[-1][1][pair.group(1)] = pair.group(2)
+        else:
+            raise DataError(f"{source}: line {number} makes no sense", remedy="mend the file (see corosync.conf(5))")
+    if len(stack) > 1:
+        raise DataError(f"{source}: the block {stack[-1][0]!r} has no end", remedy="mend the file")
+    return Section(stack[0][1], tuple(stack[0][2]))
+
+
+def is_ours(text: str) -> bool:
+    return text.startswith(MARK)
+
+
+def is_debian_default(text: str) -> bool:
+    """Whether it is the file that Debian's package brings: one node on the loopback address."""
+    nodes = [node for nodelist in parse(text).all("nodelist") for node in nodelist.all("node")]
+    return [node.values.get("ring0_addr") for node in nodes] == ["127.0.0.1"]
+
+
+def members(text: str) -> tuple[dict[str, str], ...]:
+    """The values of each node of the nodelist, in the file's order."""
+    return tuple(node.values for nodelist in parse(text).all("nodelist") for node in nodelist.all("node"))
+
+
+def is_encrypted(text: str) -> bool:
+    """Whether members prove who they are: either setting alone, or the older `secauth`, does it."""
+    conf = parse(text)
+    cipher, digest = (conf.value("totem", key, "none") for key in ("crypto_cipher", "crypto_hash"))
+    return (cipher != "none" and digest != "none") or conf.value("totem", "secauth") == "on"

@@ -1,0 +1,152 @@
+"""xl domain configuration (xl.cfg(5)): text to values, without ever evaluating it.
+
+xl's own grammar is `key = value`, where a value is a string in single or double quotes, a whole number or a
+list of values in brackets; `#` starts a comment, a newline or `;` ends a statement. Python's expressions, which
+xm allowed, are refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from snow_ha_plugin.errors import DataError
+from snow_ha_plugin.model import Domain
+
+Value = str | int | list["Value"]
+
+_TOKEN = re.compile(
+    r"""(?P<space>[ \t\r]+ | \#[^\n]* | \\\n)
+      | (?P<end>[\n;])
+      | (?P<string>"(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*')
+      | (?P<number>-?(?:0[xX][0-9a-fA-F]+|[0-9]+)(?![A-Za-z0-9_.]))
+      | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
+      | (?P<mark>\+=|[=\[\],])""",
+    re.VERBOSE,
+)
+
+# xl takes a domain name of any characters, but sNow! uses it as a host name, a file name and a word of its
+# shell commands, and Pacemaker as an XML id.
+DOMAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-._][A-Za-z0-9]+)*\Z")
+
+DEFAULT_MEMORY_MIB = 128
+DEFAULT_VCPUS = 1
+
+
+def parse(text: str, source: str = "domain file") -> dict[str, Value]:
+    """The settings of a domain file; of a setting that comes twice the last one counts, as for xl."""
+    tokens = _Tokens(text, source)
+    settings: dict[str, Value] = {}
+    while (token := tokens.next(skip_ends=True)) is not None:
+        kind, key = token
+        if kind != "name":
+            raise tokens.error(f"a setting was expected, not {key!r}")
+        if (operator := tokens.next()) != ("mark", "="):
+            raise tokens.error(f"'=' was expected after {key!r}" + (f", not {operator[1]!r}" if operator else ""))
+        settings[key] = _value(tokens, tokens.next())
+        end = tokens.next()
+        if end is not None and end[0] != "end":
+            raise tokens.error(f"the value of {key!r} goes on with {end[1]!r}")
+    return settings
+
+
+def domain_from(text: str, name: str, path: str) -> Domain:
+    """The domain that a file describes; `name` is what the file is called, and must be what it says.
+
+    Memory is what the domain may come to need: `maxmem` where it is above `memory`. xen-tools writes numbers as
+    quoted strings; xl takes both.
+    """
+    settings = parse(text, path)
+    if "name" not in settings:
+        raise DataError(f"{path}: it has no 'name'", remedy=f"add the line: name = '{name}'")
+    if settings["name"] != name:
+        raise DataError(
+            f"{path}: it names the domain {settings['name']!r}",
+            f"the file is that of {name!r}",
+            "make the two the same: xl and Pacemaker would speak of different domains",
+        )
+    memory = _whole(settings, "memory", DEFAULT_MEMORY_MIB, path)
+    return Domain(
+        name=name,
+        config_path=path,
+        memory_mib=max(memory, _whole(settings, "maxmem", memory, path)),
+        vcpus=_whole(settings, "vcpus", DEFAULT_VCPUS, path),
+        disks=tuple(_disk_target(disk) for disk in _strings(settings.get("disk"))),
+    )
+
+
+def _disk_target(disk: str) -> str:
+    """What a disk line points to: both forms of xl-disk-configuration(5), with the prefixes that xm knew."""
+    words = [word.strip() for word in disk.split(",")]
+    for word in words:
+        if word.startswith("target="):
+            return word.removeprefix("target=")
+    return re.sub(r"^(?:(?:phy|file|raw|qcow2?|vhd|aio|tap2?):)+", "", words[0])
+
+
+def _strings(value: Value | None) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        yield from (item for item in value if isinstance(item, str))
+
+
+def _whole(settings: dict[str, Value], key: str, default: int, path: str) -> int:
+    value = settings.get(key, default)
+    try:
+        number = value if isinstance(value, int) else _number(str(value))
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise DataError(f"{path}: {key} = {value!r} is not a whole number of 0 or more", remedy="mend the domain file")
+    return number
+
+
+def _number(text: str) -> int:
+    return int(text, 16 if text.lower().lstrip("-").startswith("0x") else 10)
+
+
+def _value(tokens: _Tokens, token: tuple[str, str] | None) -> Value:
+    kind, text = token or ("end", "")
+    if kind == "string":
+        return re.sub(r"\\(.)", r"\1", text[1:-1])
+    if kind == "number":
+        return _number(text)
+    if text == "[":
+        return _list(tokens)
+    raise tokens.error("a value was expected" + (f", not {text!r}" if text.strip() else ""))
+
+
+def _list(tokens: _Tokens) -> list[Value]:
+    items: list[Value] = []
+    while (token := tokens.next(skip_newlines=True)) != ("mark", "]"):
+        items.append(_value(tokens, token))
+        after = tokens.next(skip_newlines=True)
+        if after == ("mark", "]"):
+            return items
+        if after != ("mark", ","):
+            raise tokens.error("',' or ']' was expected in a list")
+    return items
+
+
+class _Tokens:
+    """The tokens of a text, one at a time; `error()` says where the last one stands."""
+
+    def __init__(self, text: str, source: str) -> None:
+        self.text, self.source, self.position, self.line = text, source, 0, 1
+
+    def next(self, skip_ends: bool = False, skip_newlines: bool = False) -> tuple[str, str] | None:
+        while self.position < len(self.text):
+            match = _TOKEN.match(self.text, self.position)
+            if match is None:
+                raise self.error(f"cannot read {self.text[self.position :].splitlines()[0][:20]!r}")
+            kind, token = str(match.lastgroup), match.group()
+            self.position = match.end()
+            self.line += token.count("\n")
+            skipped = kind == "space" or (kind == "end" and (skip_ends or (skip_newlines and token == "\n")))
+            if not skipped:
+                return kind, token
+        return None
+
+    def error(self, what: str) -> DataError:
+        return DataError(f"{self.source}: line {self.line}: {what}", remedy="mend the domain file (see xl.cfg(5))")

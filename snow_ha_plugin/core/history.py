@@ -1,0 +1,65 @@
+"""What a probe of a resource would find, written into a CIB's status section before Pacemaker has probed.
+
+With it the scheduler can be asked what it will do once it has seen a running domain. Only for a copy that is
+simulated: a real history is Pacemaker's own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from xml.sax.saxutils import quoteattr
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.model import Primitive
+
+RUNNING = 0
+NOT_RUNNING = 7
+
+
+def assume(tree: cib.Tree, found: Mapping[str, str | None]) -> None:
+    """For each resource that has no history, let a probe have found it on a node, or (None) nowhere."""
+    primitives = {primitive.id: primitive for primitive in cib.primitives(tree)}
+    for state in tree.iterfind("status/node_state"):
+        resources = _child(_child(state, "lrm", id=state.get("id", "")), "lrm_resources")
+        known = {resource.get("id") for resource in resources}
+        for name, node in found.items():
+            if name in primitives and name not in known:
+                code = RUNNING if node == state.get("uname") else NOT_RUNNING
+                _add_probe(resources, primitives[name], state.get("uname", ""), code, tree)
+
+
+def _child(parent: cib.Tree, tag: str, **attributes: str) -> cib.Tree:
+    child = parent.find(tag)
+    return cib.add(parent, tag, **attributes) if child is None else child
+
+
+def _add_probe(resources: cib.Tree, primitive: Primitive, node: str, code: int, tree: cib.Tree) -> None:
+    agent_class, *provider, agent_type = primitive.agent.split(":")
+    agent = {"class": agent_class, "type": agent_type} | ({"provider": provider[0]} if provider else {})
+    key = f"1:1:{NOT_RUNNING}:00000000-0000-0000-0000-000000000000"
+    probe = {
+        "operation": "monitor",
+        "operation_key": f"{primitive.id}_monitor_0",
+        "crm_feature_set": tree.get("crm_feature_set", ""),
+        "transition-key": key,
+        "transition-magic": f"0:{code};{key}",
+        "on_node": node,
+        "call-id": "1",
+        "rc-code": str(code),
+        "op-status": "0",
+        "interval": "0",
+        "op-digest": _digest(primitive.parameters),
+    }
+    history = cib.add(resources, "lrm_resource", id=primitive.id, **agent)
+    cib.add(history, "lrm_rsc_op", id=f"{primitive.id}_last_0", **probe)
+
+
+def _digest(parameters: Mapping[str, str]) -> str:
+    """Pacemaker's digest of a resource's parameters; another one reads as "resource definition change".
+
+    calculate_operation_digest() hashes the element as its own XML writer puts it: a leading space, names in
+    order, a newline at the end (measured with 2.1.5).
+    """
+    written = "".join(f" {name}={quoteattr(value)}" for name, value in sorted(parameters.items()))
+    return hashlib.md5(f" <parameters{written}/>\n".encode(), usedforsecurity=False).hexdigest()

@@ -1,0 +1,112 @@
+"""Domains and their primitives: what registering, unregistering and syncing change in a CIB.
+
+A domain's primitive is called as the domain, because the host runs `crm resource start NAME`. A primitive `Xen`
+that somebody else wrote counts as registered and stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from snow_ha_plugin.core import cib, timeouts
+from snow_ha_plugin.errors import ConfigurationError, NoSuchObjectError
+from snow_ha_plugin.model import Change, Domain
+
+AGENT = {"class": "ocf", "provider": "snow", "type": "Xen"}
+OPERATIONS = ("start", "stop", "migrate_to", "migrate_from")
+
+
+def register(tree: cib.Tree, domain: Domain, migration_mib_s: int, *, stopped: bool = False) -> Change | None:
+    """Make the domain a primitive, or bring our primitive up to the domain file; None where nothing was to do.
+
+    `stopped` keeps Pacemaker from starting a domain that does not run; it only matters for a new primitive.
+    """
+    element = cib.resource(tree, domain.name)
+    if element is None:
+        _add(tree, domain, migration_mib_s, stopped)
+        size = f"{domain.memory_mib} MiB, {domain.vcpus} vcpu"
+        return Change("register", domain.name, f"register {domain.name} ({size})" + (", stopped" if stopped else ""))
+    primitive = cib.domains(tree).get(domain.name)
+    if primitive is None:
+        raise ConfigurationError(
+            f"{domain.name} cannot be registered",
+            f"the CIB already has a {element.tag} of this id that runs no domain",
+            f"rename it: crm configure rename {domain.name} NEW-NAME",
+        )
+    if primitive.agent != "ocf:snow:Xen" or not _is_ours(element):
+        return None
+    changed = _put_size(element, domain)
+    changed |= _raise_timeouts(element, domain, migration_mib_s)
+    changed |= cib.put_pairs(
+        element, "instance_attributes", f"{_prefix(domain.name)}-params", {"xmfile": domain.config_path}
+    )
+    return Change("update", domain.name, f"bring {domain.name} up to its domain file") if changed else None
+
+
+def unregister(tree: cib.Tree, name: str) -> Change:
+    """Take the domain's primitive out, and every constraint that names it."""
+    if name not in cib.domains(tree):
+        raise NoSuchObjectError(
+            f"{name} is not registered", "the CIB has no domain of this name", "see `snow ha status`"
+        )
+    gone = cib.remove_resource(tree, name)
+    others = ", ".join(gone[1:])
+    return Change("unregister", name, f"unregister {name}" + (f", and with it {others}" if others else ""))
+
+
+def sync(tree: cib.Tree, known: Iterable[Domain], migration_mib_s: int) -> list[Change]:
+    """Make the domains of ours in the CIB those that have a domain file, in the order of their names."""
+    wanted = {domain.name: domain for domain in known}
+    changes = [register(tree, wanted[name], migration_mib_s) for name in sorted(wanted)]
+    orphans = [name for name in sorted(cib.domains(tree)) if name not in wanted and is_ours(tree, name)]
+    return [change for change in changes if change] + [unregister(tree, name) for name in orphans]
+
+
+def is_ours(tree: cib.Tree, name: str) -> bool:
+    element = cib.resource(tree, name)
+    return element is not None and _is_ours(element)
+
+
+def _is_ours(primitive: cib.Tree) -> bool:
+    return any(child.get("id", "").startswith(cib.OURS) for child in primitive.iterfind("instance_attributes"))
+
+
+def _add(tree: cib.Tree, domain: Domain, migration_mib_s: int, stopped: bool) -> None:
+    prefix = _prefix(domain.name)
+    primitive = cib.add(cib.section(tree, "resources"), "primitive", id=domain.name, **AGENT)
+    cib.put_pairs(primitive, "instance_attributes", f"{prefix}-params", {"xmfile": domain.config_path})
+    meta = {"allow-migrate": "true"} | ({"target-role": "Stopped"} if stopped else {})
+    cib.put_pairs(primitive, "meta_attributes", f"{prefix}-meta", meta)
+    operations = cib.add(primitive, "operations")
+    for name, timeout_s in _timeouts(domain, migration_mib_s).items():
+        cib.add_operation(operations, f"{prefix}-{name}", name, timeout_s)
+    cib.add_operation(
+        operations, f"{prefix}-monitor", "monitor", timeouts.MONITOR_S, interval_s=timeouts.MONITOR_INTERVAL_S
+    )
+    _put_size(primitive, domain)
+
+
+def _put_size(primitive: cib.Tree, domain: Domain) -> bool:
+    size = {"hv_memory": str(domain.memory_mib), "cpu": str(domain.vcpus)}
+    return cib.put_pairs(primitive, "utilization", f"{_prefix(domain.name)}-utilization", size)
+
+
+def _raise_timeouts(primitive: cib.Tree, domain: Domain, migration_mib_s: int) -> bool:
+    """Give a domain that has grown the time it needs now; a longer time is somebody's choice and stays."""
+    changed = False
+    for name, timeout_s in _timeouts(domain, migration_mib_s).items():
+        for operation in primitive.iterfind(f"operations/op[@name='{name}']"):
+            present = operation.get("timeout", "0s").removesuffix("s")
+            if operation.get("id", "").startswith(cib.OURS) and present.isdecimal() and int(present) < timeout_s:
+                operation.set("timeout", f"{timeout_s}s")
+                changed = True
+    return changed
+
+
+def _timeouts(domain: Domain, migration_mib_s: int) -> dict[str, int]:
+    times = timeouts.for_memory(domain.memory_mib, migration_mib_s)
+    return dict(zip(OPERATIONS, (times.start_s, times.stop_s, times.migrate_s, times.migrate_s), strict=True))
+
+
+def _prefix(name: str) -> str:
+    return f"{cib.OURS}{name}"

@@ -1,0 +1,170 @@
+"""The values that pass between the modules. Memory is in MiB, time in seconds, everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is not as it should be. `id` is stable: scripts and tests look for it.
+
+    `exit_code` is what a verb ends with that cannot go on because of it.
+    """
+
+    severity: Severity
+    id: str
+    message: str
+    remedy: str = ""
+    exit_code: int = 78
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that a verb has done, or would do; `target` is the domain, server or setting concerned."""
+
+    action: str
+    target: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A Xen guest as its domain file describes it."""
+
+    name: str
+    config_path: str
+    memory_mib: int
+    vcpus: int
+    disks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A row of `xl list`: `state` is the column of flags as xl prints it, such as `-b----`."""
+
+    name: str
+    domid: int
+    memory_mib: int
+    vcpus: int
+    state: str
+
+
+@dataclass(frozen=True)
+class Hypervisor:
+    """What `xl info` says of a server, and the guests on it (Domain-0 is not one)."""
+
+    memory_mib: int
+    cpus: int
+    migrates_pv: bool
+    guests: tuple[Guest, ...] = ()
+
+
+@dataclass(frozen=True)
+class Server:
+    """An sNow! server and its addresses, one for each corosync link."""
+
+    name: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Network:
+    """The first two fields of a NET_... array of snow.conf, and its prefix length."""
+
+    bridge: str
+    gateway: str
+    prefix: int
+
+
+@dataclass(frozen=True)
+class SnowConf:
+    """What snow-ha reads of snow.conf; no secrets."""
+
+    servers: tuple[str, ...]
+    net_snow: Network | None
+    net_comp: Network | None
+    migration_mib_s: int
+
+
+@dataclass(frozen=True)
+class Node:
+    """A server as the CIB knows it; the utilization is 0 where nobody has written it."""
+
+    id: str
+    name: str
+    memory_mib: int = 0
+    cpus: int = 0
+
+
+@dataclass(frozen=True)
+class Primitive:
+    """A primitive of the CIB; `agent` is written as crm writes it: `ocf:snow:Xen`."""
+
+    id: str
+    agent: str
+    parameters: dict[str, str] = field(default_factory=dict)
+    utilization: dict[str, str] = field(default_factory=dict)
+    meta: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_domain(self) -> bool:
+        """Whether it runs a Xen domain, whoever wrote it and whichever agent `Xen` it uses."""
+        return self.agent.endswith(":Xen")
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """A constraint of the CIB in one line: `text` names resource, node and score for a reader."""
+
+    id: str
+    text: str
+    resources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ResourceState:
+    """Where a resource is, as Pacemaker sees it; `servers` has two names while it is active twice."""
+
+    id: str
+    role: str
+    servers: tuple[str, ...]
+    managed: bool
+    failed: bool
+    blocked: bool
+    pending: str = ""
+
+
+@dataclass(frozen=True)
+class NodeState:
+    name: str
+    online: bool
+    standby: bool
+    maintenance: bool
+    unclean: bool
+
+
+@dataclass(frozen=True)
+class ClusterState:
+    """What crm_mon says at one moment."""
+
+    quorum: bool
+    maintenance: bool
+    nodes: tuple[NodeState, ...]
+    resources: tuple[ResourceState, ...]
+
+
+@dataclass(frozen=True)
+class Action:
+    """One action of a transition that Pacemaker's scheduler would carry out."""
+
+    task: str
+    resource: str
+    node: str

@@ -1,0 +1,42 @@
+"""The HA guide as code, a section a file, in the guide's order."""
+
+from __future__ import annotations
+
+from snow_ha_plugin.steps import (
+    authkey,
+    autostart,
+    corosync,
+    defaults,
+    domains,
+    fencing,
+    floating_ip,
+    hook,
+    images,
+    packages,
+    permissions,
+    shared,
+    start,
+    xen,
+    xendomains,
+)
+
+SERVER_STEPS = (
+    packages.STEP,
+    shared.STEP,
+    images.STEP,
+    floating_ip.ADDRESS,
+    xen.STEP,
+    fencing.STEP,
+    autostart.STEP,
+    xendomains.STEP,
+    authkey.STEP,
+    corosync.STEP,
+    permissions.STEP,
+    start.STEP,
+)
+
+# All of these are one commit of the CIB.
+CONFIGURATION_STEPS = (defaults.STEP, floating_ip.STEP, domains.STEP)
+
+# Last, because from then on `snow` speaks to the cluster.
+AFTERWARDS = (hook.STEP,)

@@ -1,0 +1,22 @@
+"""The guide's primitives: every domain that sNow! manages, and the sizes of the servers that hold them."""
+
+from __future__ import annotations
+
+from snow_ha_plugin.core import cib, clusteroptions, registration
+from snow_ha_plugin.model import Change
+from snow_ha_plugin.steps.site import Site
+from snow_ha_plugin.steps.step import ConfigurationStep
+from snow_ha_plugin.system import xen
+
+
+def edit(site: Site, tree: cib.Tree) -> list[Change]:
+    sizes = site.servers.each(lambda name: xen.look(site.servers, name))
+    changes = clusteroptions.put_capacities(tree, sizes)
+    for domain in sorted(site.domains, key=lambda domain: domain.name):
+        change = registration.register(tree, domain, site.conf.migration_mib_s)
+        if change:
+            changes.append(change)
+    return changes
+
+
+STEP = ConfigurationStep("domains", "Domains", edit)

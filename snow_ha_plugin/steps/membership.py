@@ -1,0 +1,135 @@
+"""Domains that come and go while the cluster runs: registering, syncing, letting go, and the host's events."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+
+from snow_ha_plugin.core import cib, registration
+from snow_ha_plugin.errors import ConfigurationError, SnowHaError, UnsafeError
+from snow_ha_plugin.model import Change, Domain
+from snow_ha_plugin.steps import images, site
+from snow_ha_plugin.steps.change import change, let_go, whereabouts
+from snow_ha_plugin.system import command, pacemaker, snowtools
+from snow_ha_plugin.system.pacemaker import LiveCib, Store
+from snow_ha_plugin.system.servers import Servers
+
+# Pacemaker's stop has its own timeout, which ends in fencing or in a blocked resource; this is beyond it.
+STOPPED_WITHIN_S = 300
+POLL_S = 0.5
+
+
+def register(
+    store: Store,
+    domains: Sequence[Domain],
+    migration_mib_s: int,
+    *,
+    servers: Servers | None = None,
+    stopped: bool = False,
+    dry_run: bool = False,
+) -> list[Change]:
+    """Register domains in one commit; `servers` is None for a CIB in a file, which no running domain depends on."""
+
+    def edit(tree: cib.Tree) -> list[Change]:
+        changes = [registration.register(tree, domain, migration_mib_s, stopped=stopped) for domain in domains]
+        return [change for change in changes if change]
+
+    return change(store, edit, locate=whereabouts(servers) if servers else None, dry_run=dry_run)
+
+
+def unregister(store: Store, names: Iterable[str], *, dry_run: bool = False) -> list[Change]:
+    """Take domains out in one commit; those that run go on running, and nothing of them stays in the CIB."""
+    wanted = list(dict.fromkeys(names))
+    changes = let_go(store, lambda tree: [registration.unregister(tree, name) for name in wanted], dry_run=dry_run)
+    if changes and store.live and not dry_run:
+        forget(wanted)
+    return changes
+
+
+def sync(
+    store: Store, domains: Sequence[Domain], migration_mib_s: int, *, servers: Servers | None, dry_run: bool
+) -> list[Change]:
+    """Make the CIB's domains those of the domain files, in one commit."""
+    orphans: list[str] = []
+
+    def edit(tree: cib.Tree) -> list[Change]:
+        changes = registration.sync(tree, domains, migration_mib_s)
+        orphans[:] = [change.target for change in changes if change.action == "unregister"]
+        return changes
+
+    locate = whereabouts(servers) if servers else None
+    changes = let_go(store, edit, locate=locate, dry_run=dry_run)
+    if orphans and store.live and not dry_run:
+        forget(orphans)
+    return changes
+
+
+def forget(names: Iterable[str]) -> None:
+    """Clear the history of resources that are no longer configured: crm_mon would list them as orphans for ever."""
+    for name in names:
+        result = command.run(["crm_resource", "--refresh", "--resource", name, "--force"])
+        if not result.ok:
+            raise ConfigurationError(
+                f"Pacemaker still remembers {name}", result.reason, f"crm_resource --refresh --resource {name} --force"
+            )
+
+
+def refuse_volumes(domains: Iterable[Domain]) -> None:
+    """ConfigurationError for a domain whose image only one server has."""
+    for domain in domains:
+        for finding in images.of_domain(domain):
+            raise ConfigurationError(finding.message, remedy=finding.remedy)
+
+
+# --- the host's events
+
+
+def created(name: str) -> None:
+    """Register a domain that the host has just made, so that `snow boot` can start it and nothing else does."""
+    here = site.load()
+    domain = snowtools.read_domain(here.layout.domains_dir, name)
+    refuse_volumes([domain])
+    runs_on = whereabouts(here.servers)(here.store.read(), {name})[name]
+    register(here.store, [domain], here.conf.migration_mib_s, servers=here.servers, stopped=runs_on is None)
+
+
+def booting(name: str) -> None:
+    """Register a domain that the host wants to start through Pacemaker and that nobody has registered yet."""
+    store = LiveCib()
+    if name not in cib.domains(store.read()):
+        here = site.load()
+        domain = snowtools.read_domain(here.layout.domains_dir, name)
+        refuse_volumes([domain])
+        register(store, [domain], here.conf.migration_mib_s, servers=here.servers)
+
+
+def end(name: str) -> None:
+    """Stop a domain wherever it runs and unregister it: the host's `xl destroy` only reaches its own server.
+
+    UnsafeError where that is not known to have worked: the image would be deleted under a running domain, or
+    Pacemaker would start a half-written one.
+    """
+    try:
+        _stop_and_unregister(LiveCib(), name)
+    except SnowHaError as error:
+        raise UnsafeError(
+            f"{name} cannot be taken out of Pacemaker's hands",
+            f"{error.message} {error.details}",
+            error.remedy or "see snow ha status",
+        ) from error
+
+
+def _stop_and_unregister(store: LiveCib, name: str) -> None:
+    if name not in cib.domains(store.read()):
+        return
+    stopped = command.run(
+        ["crm_resource", "--resource", name, "--meta", "--set-parameter", "target-role", "--parameter-value", "Stopped"]
+    )
+    if not stopped.ok:
+        raise ConfigurationError(f"{name} cannot be stopped", stopped.reason, "see crm_mon")
+    deadline = time.monotonic() + STOPPED_WITHIN_S
+    while any(resource.servers for resource in pacemaker.state().resources if resource.id == name):
+        if time.monotonic() > deadline:
+            raise UnsafeError(f"{name} does not stop", remedy="see crm_mon")
+        time.sleep(POLL_S)
+    unregister(store, [name])

@@ -1,0 +1,103 @@
+"""The one gateway to other programs. Only this file imports `sh`.
+
+python3-sh is 1.14 in Debian 12 and 2 in Debian 13; they differ in what a call returns. A call in the background
+returns the same object in both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shlex
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import sh
+
+from snow_ha_plugin.errors import TimedOutError, UnavailableError
+
+log = logging.getLogger(__name__)
+
+# Administrators' tools live in sbin, which a cron job's or a plain user's PATH lacks. Messages are parsed in C.
+ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a program ended; `exit_code` is negative for a signal."""
+
+    argv: tuple[str, ...]
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def ok(self) -> bool:
+        return self.exit_code == 0
+
+    @property
+    def text(self) -> str:
+        return self.stdout.decode(errors="replace")
+
+    @property
+    def reason(self) -> str:
+        """The last lines of what it complained about, as one line."""
+        lines = (self.stderr or self.stdout).decode(errors="replace").strip().splitlines()
+        return " ".join(lines[-2:]) or f"exit status {self.exit_code}"
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    stdin: bytes = b"",
+    timeout_s: float = 60,
+    env: Mapping[str, str] | None = None,
+) -> Result:
+    """Run a program to its end, whatever its exit status; it reads `stdin` and never the terminal.
+
+    UnavailableError if there is no such program; TimedOutError, after killing it, past `timeout_s` seconds.
+    """
+    environment = ENVIRONMENT | {"PATH": os.environ.get("PATH", "") + ":" + ENVIRONMENT["PATH"]} | dict(env or {})
+    log.debug("run: %s", shlex.join(argv))
+    try:
+        command = sh.Command(argv[0], search_paths=environment["PATH"].split(":"))
+    except sh.CommandNotFound:
+        raise UnavailableError(
+            f"{argv[0]} is not there", "the program is not in PATH", "install its package: apt install snow-ha"
+        ) from None
+    process = command(
+        *argv[1:],
+        _in=stdin,
+        _env={**os.environ, **environment},
+        _tty_in=False,
+        _tty_out=False,
+        _new_session=True,
+        _bg=True,
+        _bg_exc=False,
+    )
+    # sh's own _timeout looks only ten times a second, which would be most of a short command's time.
+    timed_out = threading.Event()
+    timer = threading.Timer(timeout_s, _kill, (process, timed_out))
+    timer.start()
+    try:
+        process.wait()
+        exit_code, out, err = process.exit_code, process.stdout, process.stderr
+    except sh.ErrorReturnCode as error:
+        exit_code, out, err = error.exit_code, error.stdout, error.stderr
+    finally:
+        timer.cancel()
+    if timed_out.is_set():
+        raise TimedOutError(
+            f"{argv[0]} did not end within {timeout_s:g} s", shlex.join(argv), "see why it hangs and try again"
+        )
+    result = Result(tuple(argv), exit_code, out, err)
+    log.debug("exit %d: %s", exit_code, "" if result.ok else result.reason)
+    return result
+
+
+def _kill(process: sh.RunningCommand, timed_out: threading.Event) -> None:
+    timed_out.set()
+    with contextlib.suppress(ProcessLookupError):
+        process.kill_group()

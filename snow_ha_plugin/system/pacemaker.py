@@ -1,0 +1,252 @@
+"""Pacemaker by its own command line tools: read and commit the CIB, ask the scheduler, see the cluster's state.
+
+Two places hold a CIB: the running cluster (`LiveCib`), and a file (`CibFile`), which needs no daemon.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from lxml import etree
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.errors import (
+    ConfigurationError,
+    DataError,
+    NoInputError,
+    NoQuorumError,
+    PermissionDeniedError,
+    TimedOutError,
+    TryAgainError,
+    UnavailableError,
+)
+from snow_ha_plugin.model import Action, ClusterState, NodeState, ResourceState
+from snow_ha_plugin.system import command
+
+# Pacemaker's crm_exit_t (include/crm/common/results.h).
+NOT_CONNECTED = 102
+OLD = 103
+TIMED_OUT = 124
+
+HISTORY = Path("/var/lib/snow-ha/history")
+HISTORY_LENGTH = 20
+
+
+class Store(Protocol):
+    """Where a CIB is read from and committed to."""
+
+    live: bool
+
+    def read(self) -> cib.Tree: ...
+
+    def commit(self, old: cib.Tree, new: cib.Tree) -> None:
+        """Put `new` in the place of `old`; TryAgainError if somebody has changed it meanwhile."""
+
+
+class LiveCib:
+    """The CIB of the cluster that this server is a member of."""
+
+    live = True
+
+    def read(self) -> cib.Tree:
+        result = command.run(["cibadmin", "--query"])
+        if result.exit_code == NOT_CONNECTED:
+            raise UnavailableError("Pacemaker does not run on this server", remedy="start it: snow ha enable")
+        if not result.ok:
+            raise UnavailableError("the CIB cannot be read", result.reason, "see crm_mon on this server")
+        return cib.parse(result.stdout, "what cibadmin --query gives")
+
+    def commit(self, old: cib.Tree, new: cib.Tree) -> None:
+        if not cib.has_quorum(old):
+            raise NoQuorumError(
+                "the cluster has no quorum",
+                "a change now could be lost or contradict the others",
+                "start the other servers",
+            )
+        with _scratch(old, new) as (old_path, new_path):
+            verify(old_path, new_path)
+            patch = command.run(["crm_diff", "--original", str(old_path), "--new", str(new_path)])
+            if patch.exit_code not in (0, 1):
+                raise DataError("crm_diff cannot compare the configurations", patch.reason)
+            keep(old)
+            result = command.run(["cibadmin", "--patch", "--xml-pipe"], stdin=patch.stdout)
+        if result.exit_code == OLD:
+            raise TryAgainError("somebody else has changed the configuration", remedy="run the command again")
+        if not result.ok:
+            raise ConfigurationError("Pacemaker refuses the change", result.reason, "nothing was changed")
+
+
+class CibFile:
+    """A CIB in a file: `cibadmin --query` of a cluster, to try things on or to plan with."""
+
+    live = False
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> cib.Tree:
+        try:
+            return cib.parse(self.path.read_bytes(), str(self.path))
+        except FileNotFoundError:
+            raise NoInputError(f"there is no file {self.path}", remedy="make one: cibadmin --query >FILE") from None
+        except OSError as error:
+            raise NoInputError(f"{self.path} cannot be read", str(error.strerror), "see the file") from None
+
+    def commit(self, old: cib.Tree, new: cib.Tree) -> None:
+        if shutil.which("crm_verify"):
+            with _scratch(old, new) as (old_path, new_path):
+                verify(old_path, new_path)
+        cib.raise_epoch(new)
+        try:
+            with self._locked():
+                if cib.serialize(self.read()) != cib.serialize(old):
+                    raise TryAgainError(f"somebody else has changed {self.path}", remedy="run the command again")
+                self._replace(cib.serialize(new))
+        except OSError as error:
+            raise PermissionDeniedError(
+                f"{self.path} cannot be written", str(error.strerror), "see its directory"
+            ) from None
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        # The directory, since the file itself is replaced under the lock.
+        directory = os.open(self.path.resolve().parent, os.O_RDONLY)
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(directory)
+
+    def _replace(self, data: bytes) -> None:
+        path = self.path.resolve()
+        status = path.stat()
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            shutil.copymode(path, temporary)
+            if os.geteuid() == 0:
+                os.chown(temporary, status.st_uid, status.st_gid)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+def verify(old_path: Path, new_path: Path) -> None:
+    """ConfigurationError if crm_verify finds an error in the new configuration that the old one does not have."""
+    result = command.run(["crm_verify", "--xml-file", str(new_path), "--verbose"])
+    if result.ok:
+        return
+    before = _complaints(command.run(["crm_verify", "--xml-file", str(old_path), "--verbose"]))
+    added = [line for line in _complaints(result) if line not in before]
+    if added:
+        raise ConfigurationError("Pacemaker would call the change invalid", added[0], "nothing was changed")
+
+
+def _complaints(result: command.Result) -> list[str]:
+    """crm_verify's errors, without the line numbers and file names that differ from run to run."""
+    lines = result.stderr.decode(errors="replace").splitlines()
+    errors = [line for line in lines if "error:" in line or "validity error" in line]
+    return [re.sub(r"^\S+:\d+: |^\(\w+\)\s*", "", line).strip() for line in errors]
+
+
+def keep(old: cib.Tree) -> None:
+    """Keep the configuration that is about to be changed, the last 20 of them."""
+    HISTORY.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = HISTORY / f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{cib.epoch(old)}.xml"
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(cib.serialize(old))
+    for outdated in sorted(HISTORY.glob("*.xml"))[:-HISTORY_LENGTH]:
+        outdated.unlink(missing_ok=True)
+
+
+def simulate(tree: cib.Tree) -> tuple[Action, ...]:
+    """What Pacemaker's scheduler would do with a CIB: start, stop, move, migrate, restart, recover ... of resources."""
+    with _scratch(tree) as (path,):
+        result = command.run(["crm_simulate", "--xml-file", str(path), "--run", "--output-as=xml"], timeout_s=120)
+    if not result.ok:
+        raise ConfigurationError(
+            "Pacemaker's scheduler cannot read the configuration", result.reason, "nothing was changed"
+        )
+    return tuple(
+        Action(
+            task=action.get("action", "").lower(),
+            resource=action.get("resource", ""),
+            node=action.get("node") or action.get("dest") or action.get("source") or "",
+        )
+        for action in etree.fromstring(result.stdout).iter("rsc_action")
+    )
+
+
+def state(tree: cib.Tree | None = None) -> ClusterState:
+    """The cluster's state by crm_mon: of the running cluster, or as the status section of a CIB has it."""
+    argv = ["crm_mon", "--one-shot", "--inactive", "--output-as=xml"]
+    if tree is None:
+        result = command.run(argv)
+    else:
+        with _scratch(tree) as (path,):
+            result = command.run(argv, env={"CIB_file": str(path)})
+    if not result.ok:
+        raise UnavailableError("Pacemaker does not run on this server", result.reason, "start it: snow ha enable")
+    return parse_state(result.stdout)
+
+
+def parse_state(data: bytes) -> ClusterState:
+    """crm_mon's XML (api-result of Pacemaker 2.1 and 3.0)."""
+    root = etree.fromstring(data)
+    dc = root.find("summary/current_dc")
+    options = root.find("summary/cluster_options")
+    return ClusterState(
+        quorum=dc is not None and dc.get("with_quorum") == "true",
+        maintenance=options is not None and options.get("maintenance-mode") == "true",
+        nodes=tuple(
+            NodeState(
+                node.get("name", ""), *(node.get(k) == "true" for k in ("online", "standby", "maintenance", "unclean"))
+            )
+            for node in root.iterfind("nodes/node")
+        ),
+        resources=tuple(_resource_state(resource) for resource in root.find("resources").iter("resource")),
+    )
+
+
+def _resource_state(resource: cib.Tree) -> ResourceState:
+    return ResourceState(
+        id=resource.get("id", ""),
+        role=resource.get("role", ""),
+        servers=tuple(node.get("name", "") for node in resource.iterfind("node")),
+        managed=resource.get("managed") == "true",
+        failed=resource.get("failed") == "true",
+        blocked=resource.get("blocked") == "true",
+        pending=resource.get("pending", ""),
+    )
+
+
+def wait_idle(timeout_s: int) -> None:
+    """Wait until Pacemaker has nothing left to do; TimedOutError past the deadline."""
+    result = command.run(["crm_resource", "--wait", f"--timeout={timeout_s}s"], timeout_s=timeout_s + 10)
+    if result.exit_code == TIMED_OUT:
+        raise TimedOutError(f"the cluster is still busy after {timeout_s} s", remedy="see crm_mon")
+    if not result.ok:
+        raise UnavailableError("waiting for the cluster failed", result.reason, "see crm_mon")
+
+
+@contextmanager
+def _scratch(*trees: cib.Tree) -> Iterator[tuple[Path, ...]]:
+    """The trees as files that are gone afterwards; a CIB may hold passwords, so only root can read them."""
+    with tempfile.TemporaryDirectory(prefix="snow-ha-") as directory:
+        paths = tuple(Path(directory, f"{number}.xml") for number in range(len(trees)))
+        for path, tree in zip(paths, trees, strict=True):
+            path.write_bytes(cib.serialize(tree))
+        yield paths

@@ -1,0 +1,90 @@
+"""The sNow! servers: run a command on one or on all, read and write their files. The other servers by ssh, as root."""
+
+from __future__ import annotations
+
+import shlex
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from snow_ha_plugin.errors import SnowHaError, UnavailableError
+from snow_ha_plugin.system import command
+from snow_ha_plugin.system.command import Result
+
+T = TypeVar("T")
+
+SSH = (
+    "ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=5",
+    "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3",
+)  # fmt: skip
+
+# ssh's own exit status for whatever kept it from running the command (ssh(1)).
+SSH_FAILED = 255
+
+_ABSENT = 44
+_READ = f'[ -e "$1" ] || exit {_ABSENT}; exec cat -- "$1"'
+# A reader sees the old file or the new one, and a kill leaves at most a file of another name.
+_WRITE = 'set -e; umask 077; cat >"$1.snow-ha"; chown "$2" "$1.snow-ha"; chmod "$3" "$1.snow-ha"; mv "$1.snow-ha" "$1"'
+
+
+class Servers:
+    """The servers of one site by name; the one that we run on is reached without ssh."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        self.here = socket.gethostname().split(".")[0]
+
+    def run(self, server: str, argv: Sequence[str], *, stdin: bytes = b"", timeout_s: float = 60) -> Result:
+        """Run a command on a server whatever its exit status; UnavailableError if the server does not answer."""
+        if server == self.here:
+            return command.run(argv, stdin=stdin, timeout_s=timeout_s)
+        result = command.run([*SSH, server, "--", shlex.join(argv)], stdin=stdin, timeout_s=timeout_s)
+        if result.exit_code == SSH_FAILED:
+            raise UnavailableError(
+                f"{server} cannot be reached",
+                result.reason,
+                f"make `ssh {server} true` work for root without a question",
+            )
+        return result
+
+    def must(self, server: str, argv: Sequence[str], *, stdin: bytes = b"", timeout_s: float = 60) -> Result:
+        """`run`, and an error if the command fails."""
+        result = self.run(server, argv, stdin=stdin, timeout_s=timeout_s)
+        if not result.ok:
+            raise UnavailableError(f"{argv[0]} failed on {server}", result.reason, f"try `{shlex.join(argv)}` there")
+        return result
+
+    def read(self, server: str, path: str) -> bytes | None:
+        """The content of a file on a server, None where it does not exist."""
+        result = self.run(server, ["sh", "-c", _READ, "sh", path])
+        if result.exit_code == _ABSENT:
+            return None
+        if not result.ok:
+            raise UnavailableError(f"{path} on {server} cannot be read", result.reason, "see its mode and its mount")
+        return result.stdout
+
+    def write(self, server: str, path: str, data: bytes, *, mode: str = "0644", owner: str = "root:root") -> None:
+        """Put a file in place in one step; its content travels on standard input only."""
+        self.must(server, ["sh", "-c", _WRITE, "sh", path, owner, mode], stdin=data)
+
+    def each(self, work: Callable[[str], T], names: Sequence[str] | None = None) -> dict[str, T]:
+        """What `work` gives for each server, at the same time; the first server's error once all have ended."""
+        outcomes = self.outcomes(work, names)
+        for outcome in outcomes.values():
+            if isinstance(outcome, SnowHaError):
+                raise outcome
+        return {name: outcome for name, outcome in outcomes.items() if not isinstance(outcome, SnowHaError)}
+
+    def outcomes(self, work: Callable[[str], T], names: Sequence[str] | None = None) -> Mapping[str, T | SnowHaError]:
+        """As `each`, with a server's error in the place of its result."""
+
+        def attempt(name: str) -> T | SnowHaError:
+            try:
+                return work(name)
+            except SnowHaError as error:
+                return error
+
+        wanted = self.names if names is None else tuple(names)
+        with ThreadPoolExecutor(max_workers=max(1, len(wanted))) as pool:
+            return dict(zip(wanted, pool.map(attempt, wanted), strict=True))

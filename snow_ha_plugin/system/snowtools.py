@@ -1,0 +1,217 @@
+"""sNow!'s own files: snow.conf, domains.conf, the domain files and the directory of hooks.
+
+snow.conf is bash code, so bash reads it; only the variables named here leave that bash, and no secret is among them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import socket
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from snow_ha_plugin.core import domaincfg, timeouts
+from snow_ha_plugin.errors import (
+    ConfigurationError,
+    DataError,
+    NoInputError,
+    NoSuchObjectError,
+    PermissionDeniedError,
+    SnowHaError,
+    UsageError,
+)
+from snow_ha_plugin.model import Domain, Network, Server, SnowConf
+from snow_ha_plugin.system import command
+
+SERVER_ROLE = "snow"
+
+# Each array leaves bash as its name, its length and its values, every one behind a NUL.
+_ARRAYS = ("SNOW_NODES", "NET_SNOW", "NET_COMP", "SNOW_HA_MIGRATION_MIB_S")
+_PRINT = """
+source "$1" >/dev/null 2>&1 3>/dev/null
+shift
+for variable in "$@"; do
+    declare -n array="$variable"
+    printf '%s\\0' "$variable" "${#array[@]}" "${array[@]}"
+done
+"""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where sNow! keeps its files; 2.0 says so in the environment, 1.1.16 has them under /sNow."""
+
+    root: Path
+    conf: Path
+    domains_conf: Path
+    domains_dir: Path
+    hooks_dir: Path
+
+
+def layout() -> Layout:
+    root = Path(os.environ.get("SNOW_ROOT", "/sNow"))
+    if "SNOW_ETC" in os.environ:
+        etc = Path(os.environ["SNOW_ETC"])
+        domains_dir = Path(os.environ["SNOW_SRV"], "domains") if "SNOW_SRV" in os.environ else etc / "domains"
+        hooks_dir = Path(os.environ.get("SNOW_LIB", root / "lib"), "hooks.d")
+    else:
+        etc = root / "snow-tools/etc"
+        domains_dir, hooks_dir = etc / "domains", root / "snow-tools/share/hooks.d"
+    return Layout(root, etc / "snow.conf", etc / "domains.conf", domains_dir, hooks_dir)
+
+
+def read_conf(path: Path) -> SnowConf:
+    """What snow-ha needs of a snow.conf; the file is executed by bash, so it must be as safe as a program of root's."""
+    _refuse_unsafe(path)
+    syntax = command.run(["bash", "-n", str(path)])
+    if not syntax.ok:
+        # bash quotes the line, which may hold a password: only its number is told.
+        line = re.search(rb"line (\d+)", syntax.stderr)
+        where = f"line {line.group(1).decode()}" if line else "bash -n tells where"
+        raise ConfigurationError(f"{path} has a syntax error", where, f"mend it: bash -n {path}")
+    result = command.run(["bash", "--noprofile", "--norc", "-c", _PRINT, "bash", str(path), *_ARRAYS])
+    values = _arrays(result.text)
+    return SnowConf(
+        servers=tuple(dict.fromkeys(values["SNOW_NODES"])),
+        net_snow=_network(values["NET_SNOW"], "NET_SNOW", path),
+        net_comp=_network(values["NET_COMP"], "NET_COMP", path),
+        migration_mib_s=_speed(values["SNOW_HA_MIGRATION_MIB_S"], path),
+    )
+
+
+def _refuse_unsafe(path: Path) -> None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise NoInputError(
+            f"there is no {path}", "this is no sNow! server, or /sNow is not mounted", "run `snow init`"
+        ) from None
+    except OSError as error:
+        raise PermissionDeniedError(f"{path} cannot be read", str(error.strerror), "run it as root") from None
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise PermissionDeniedError(
+            f"{path} can be written by others than its owner", "it runs as root", f"chmod 600 {path.resolve()}"
+        )
+
+
+def _arrays(text: str) -> dict[str, list[str]]:
+    words = iter(text.split("\0"))
+    found: dict[str, list[str]] = {name: [] for name in _ARRAYS}
+    for name in words:
+        if name in found:
+            found[name] = [next(words) for _ in range(int(next(words)))]
+    return found
+
+
+def _network(fields: list[str], name: str, path: Path) -> Network | None:
+    """( bridge gateway first-ip network netmask suffix ), of which the netmask may be /24, 24 or 255.255.255.0."""
+    if len(fields) < 2 or not fields[1]:
+        return None
+    try:
+        ipaddress.ip_address(fields[1])
+        mask = fields[4].lstrip("/") if len(fields) > 4 and fields[4] else "24"
+        prefix = ipaddress.ip_network(f"0.0.0.0/{mask}").prefixlen
+    except ValueError as error:
+        raise ConfigurationError(f"{path}: {name} makes no sense", str(error), "see snow.conf-example") from None
+    return Network(bridge=fields[0], gateway=fields[1], prefix=prefix)
+
+
+def _speed(fields: list[str], path: Path) -> int:
+    text = fields[0] if fields else str(timeouts.DEFAULT_MIGRATION_MIB_S)
+    if not text.isdecimal() or int(text) == 0:
+        raise ConfigurationError(
+            f"{path}: SNOW_HA_MIGRATION_MIB_S={text!r}", "it is a whole number of MiB a second", "mend it"
+        )
+    return int(text)
+
+
+def _rows(path: Path) -> list[list[str]]:
+    try:
+        lines = path.read_text(errors="replace").splitlines()
+    except FileNotFoundError:
+        raise NoInputError(f"there is no {path}", remedy="run `snow init`") from None
+    return [line.split() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+
+
+def domain_names(path: Path) -> tuple[str, ...]:
+    """The domains that sNow! manages: the rows of domains.conf that are no servers."""
+    return tuple(row[0] for row in _rows(path) if len(row) < 2 or row[1] != SERVER_ROLE)
+
+
+def servers(names: Iterable[str], domains_conf: Path) -> tuple[Server, ...]:
+    """The addresses of each server: those of its row in domains.conf (one or two), else what its name resolves to."""
+    # hostname role nic0 ip0 bridge0 mac0 mask0 gw0 nic1 ip1 bridge1 mac1 mask1 gw1
+    rows = {row[0]: row for row in _rows(domains_conf) if len(row) > 1 and row[1] == SERVER_ROLE}
+    found = []
+    for name in names:
+        row = rows.get(name, [])
+        addresses = tuple(row[column] for column in (3, 9) if len(row) > column and _is_address(row[column]))
+        found.append(Server(name, addresses or (_resolve(name),)))
+    return tuple(found)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(text))
+    except ValueError:
+        return False
+
+
+def _resolve(name: str) -> str:
+    try:
+        address = str(socket.getaddrinfo(name, None, socket.AF_INET)[0][4][0])
+    except OSError as error:
+        raise ConfigurationError(f"{name} has no address", str(error), "add it to /etc/hosts on all servers") from None
+    if ipaddress.ip_address(address).is_loopback:
+        raise ConfigurationError(
+            f"{name} resolves to {address}",
+            "the other servers could not reach it there",
+            "mend /etc/hosts on this server",
+        )
+    return address
+
+
+def read_domain(directory: Path, name: str) -> Domain:
+    """The domain of that name; the name is checked: it goes into shell commands, file names and XML."""
+    if not domaincfg.DOMAIN_NAME.match(name):
+        raise UsageError(
+            f"{name!r} cannot be the name of a domain",
+            "letters, digits and single - . _ between them",
+            "give a host name",
+        )
+    path = directory / f"{name}.cfg"
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        raise NoSuchObjectError(
+            f"there is no domain {name}", f"{path} does not exist", f"deploy it: snow deploy {name}"
+        ) from None
+    except UnicodeDecodeError:
+        raise DataError(f"{path} is no text", remedy="mend the domain file") from None
+    except OSError as error:
+        raise NoInputError(f"{path} cannot be read", str(error.strerror), "see the file") from None
+    return domaincfg.domain_from(text, name, str(path))
+
+
+def read_domains(directory: Path, names: Iterable[str]) -> tuple[list[Domain], list[SnowHaError]]:
+    """The domains of these names that have a file, and what is wrong with the files that cannot be used."""
+    domains, errors = [], []
+    for name in names:
+        try:
+            domains.append(read_domain(directory, name))
+        except NoSuchObjectError:
+            continue
+        except SnowHaError as error:
+            errors.append(error)
+    return domains, errors
+
+
+def names_in(directory: Path) -> tuple[str, ...]:
+    """The names of all domain files of a directory."""
+    if not directory.is_dir():
+        raise NoInputError(f"there is no directory {directory}", remedy="give --domains-dir")
+    return tuple(sorted(path.stem for path in directory.glob("*.cfg")))

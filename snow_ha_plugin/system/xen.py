@@ -1,0 +1,65 @@
+"""Xen's `xl`: what it says of a server and its guests. The parsers are pure; memory is in MiB."""
+
+from __future__ import annotations
+
+from snow_ha_plugin.errors import UnavailableError
+from snow_ha_plugin.model import Guest, Hypervisor
+from snow_ha_plugin.system.servers import Servers
+
+# A hung xenstored lets xl hang for ever; this is far above what a busy server needs.
+XL_TIMEOUT_S = 30
+
+DOMAIN_0 = "Domain-0"
+
+
+def look(servers: Servers, server: str) -> Hypervisor:
+    """The hypervisor of a server and its guests; UnavailableError where xl does not answer."""
+    # One trip for both: a list that xl failed to give must not pass for an empty one.
+    result = servers.run(server, ["sh", "-c", "xl info && echo ---- && xl list"], timeout_s=XL_TIMEOUT_S)
+    info, separator, listing = result.text.partition("----\n")
+    if not result.ok or not separator:
+        raise UnavailableError(
+            f"xl does not answer on {server}", result.reason, "see that the server runs Xen: xl info"
+        )
+    return parse(info, listing, server)
+
+
+def parse(info: str, listing: str, server: str) -> Hypervisor:
+    """`xl info` and `xl list` as a value. What Domain-0 has is not there for domains."""
+    facts = dict(_pair(line) for line in info.splitlines() if ":" in line)
+    guests = parse_list(listing, server)
+    own = sum(guest.memory_mib for guest in guests if guest.domid == 0)
+    try:
+        memory, cpus = int(facts["total_memory"]), int(facts["nr_cpus"])
+    except (KeyError, ValueError):
+        raise UnavailableError(f"xl info on {server} makes no sense", info.strip()[:60], "try it there") from None
+    return Hypervisor(
+        memory_mib=max(0, memory - own),
+        cpus=cpus,
+        # Without shadow paging a para-virtualised guest cannot be migrated live (XSA-495's builds).
+        migrates_pv="shadow" in facts.get("virt_caps", "").split(),
+        guests=tuple(guest for guest in guests if guest.domid != 0),
+    )
+
+
+def parse_list(listing: str, server: str) -> tuple[Guest, ...]:
+    """The rows of `xl list`; UnavailableError if its head is not there, so that no answer never reads as no guest."""
+    lines = listing.splitlines()
+    if not lines or not lines[0].startswith("Name "):
+        raise UnavailableError(f"xl list on {server} makes no sense", listing.strip()[:60], "try it there")
+    return tuple(_guest(line, server) for line in lines[1:] if line.strip())
+
+
+def _guest(line: str, server: str) -> Guest:
+    # A name may hold spaces, and a long one pushes the columns: count them from the right.
+    words = line.rsplit(None, 5)
+    try:
+        name, domid, memory, vcpus, state, _ = words
+        return Guest(name, int(domid), int(memory), int(vcpus), state)
+    except ValueError:
+        raise UnavailableError(f"xl list on {server} makes no sense", line.strip()[:60], "try it there") from None
+
+
+def _pair(line: str) -> tuple[str, str]:
+    key, _, value = line.partition(":")
+    return key.strip(), value.strip()
