@@ -47,8 +47,6 @@ def change(store: Store, edit: Edit, *, locate: Locate | None = None, dry_run: b
         if dry_run:
             return changes
         # apply
-        if store.live:
-            cib.raise_epoch(new)
         try:
             store.commit(old, new)
             return changes

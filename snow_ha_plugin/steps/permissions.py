@@ -8,20 +8,22 @@ from snow_ha_plugin.steps.step import Step
 
 ROOT = "/var/lib/pacemaker"
 
-# cores holds a directory for each user and has an owner of its own; what Pacemaker makes itself is right already.
-_FIND_WRONG = (
-    'find "$1" -path "$1/cores" -prune -o \\( ! -user hacluster -o ! -group haclient'
-    " -o -type d -perm /027 -o -type f -perm /077 \\) -print"
-)
-_MEND = (
-    'find "$1" -path "$1/cores" -prune -o -exec chown hacluster:haclient {} +'
-    ' && find "$1" -path "$1/cores" -prune -o -type d -exec chmod g-w,o-rwx {} +'
-    ' && find "$1" -path "$1/cores" -prune -o -type f -exec chmod go-rwx {} +'
-)
+# The daemons replace their other files all the time; these are what they cannot start without.
+_LOOK = """
+for path in "$1" "$1/cib" "$1/pengine" "$1/cib/cib.xml" "$1/cib/cib.xml.sig"; do
+    [ ! -e "$path" ] || find "$path" -maxdepth 0 \\( ! -user hacluster -o ! -group haclient -o -perm /027 \\) -print
+done
+"""
+
+# cores has a directory for each user, of which some are root's.
+_MEND = """
+set -e
+find "$1" -path "$1/cores" -prune -o -exec chown hacluster:haclient {} + -exec chmod g-w,o-rwx {} +
+"""
 
 
 def check(site: Site) -> list[Finding]:
-    wrong = site.servers.each(lambda name: site.servers.must(name, ["sh", "-c", _FIND_WRONG, "sh", ROOT]).text.split())
+    wrong = site.servers.each(lambda name: site.servers.must(name, ["sh", "-c", _LOOK, "sh", ROOT]).text.split())
     return [
         Finding(
             Severity.ERROR,

@@ -72,6 +72,7 @@ class LiveCib:
                 "a change now could be lost or contradict the others",
                 "start the other servers",
             )
+        cib.raise_num_updates(new)
         with _scratch(old, new) as (old_path, new_path):
             verify(old_path, new_path)
             patch = command.run(["crm_diff", "--original", str(old_path), "--new", str(new_path)])
@@ -217,7 +218,7 @@ def parse_state(data: bytes) -> ClusterState:
             )
             for node in root.iterfind("nodes/node")
         ),
-        resources=tuple(_resource_state(resource) for resource in root.find("resources").iter("resource")),
+        resources=tuple(_resource_state(resource) for resource in root.iterfind("resources//resource")),
     )
 
 
