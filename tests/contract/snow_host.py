@@ -44,13 +44,14 @@ for key in "$name $1 $2" "$name"; do
 done
 """
 SNOW_HA = r"""#!/bin/bash
-[[ -t 0 && -t 1 && -t 2 ]] && touch "${0%/*}/../terminal"
+for fd in 0 1 2; do
+    if [[ -t $fd ]]; then echo "$fd" >>"${0%/*}/../terminal"; fi
+done
 echo "out: $*"
 echo "err: $*" >&2
 """ + RECORDER
 XEN_TOOLS = RECORDER + 'exec "/sNow/snow-tools/bin/$name" "$@"\n'
 
-SNOW = "/sNow/snow-tools/sbin/snow"
 DEADLINE_S = 60.0
 
 
@@ -61,7 +62,7 @@ class Outcome:
 
 
 class SnowHost:
-    """A site of two servers with the domains nis01 and proxy01; new01 is in domains.conf, but not deployed."""
+    """A site of two servers with the domains nis01 and proxy01; new01 is in domains.conf, not deployed."""
 
     def __init__(self, directory: Path, snow_tools: Path, hook: bool = True) -> None:
         self.site = directory / "site"
@@ -78,12 +79,12 @@ class SnowHost:
         for part in (self.programs, directory / "root", directory / "answers"):
             part.mkdir()
         for name in ("xl", "crm"):
-            self._program(name, RECORDER)
+            self.program(name, RECORDER)
         for name in ("xen-create-image", "xen-delete-image"):
-            self._program(name, XEN_TOOLS)
-        self._program("snow-ha", SNOW_HA)
+            self.program(name, XEN_TOOLS)
+        self.program("snow-ha", SNOW_HA)
 
-    def _program(self, name: str, text: str) -> None:
+    def program(self, name: str, text: str) -> None:
         (self.programs / name).write_text(text)
         (self.programs / name).chmod(0o755)
 
@@ -104,15 +105,30 @@ class SnowHost:
             "LC_ALL": "C",
         }
 
-    def snow(self, *words: str, answer: str | None = None) -> Outcome:
+    def _command(self, *words: str) -> list[str]:
+        root = str(self._directory / "root")
+        private_root = ["bash", "-c", PRIVATE_ROOT, "private-root", root, str(self.site)]
+        return ["unshare", "--mount", *private_root, "/sNow/snow-tools/sbin/snow", *words]
+
+    def snow_without_terminal(self, *words: str) -> None:
+        """Run `snow` until it ends, whatever it has left running."""
+        subprocess.run(
+            ["setsid", "--wait", *self._command(*words)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env=self._environment(),
+            check=True,
+            timeout=DEADLINE_S,
+        )
+
+    def snow(self, *words: str, typed: str = "", after: str = "[y/N]") -> Outcome:
         """Run `snow` with these words until it and all that it started has let go of the terminal.
 
-        `answer` is typed when a question appears.
+        What is to be `typed` is so when `after` has appeared.
         """
         ours, theirs = os.openpty()
-        in_private_root = ["bash", "-c", PRIVATE_ROOT, "private-root", self._directory / "root", self.site]
         process = subprocess.Popen(
-            ["setsid", "--ctty", "--wait", "unshare", "--mount", *in_private_root, SNOW, *words],
+            ["setsid", "--ctty", "--wait", *self._command(*words)],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -120,7 +136,7 @@ class SnowHost:
         )
         os.close(theirs)
         try:
-            output = _converse(ours, answer)
+            output = _converse(ours, typed.encode(), after.encode())
             status = process.wait(timeout=DEADLINE_S)
         finally:
             if process.poll() is None:
@@ -140,8 +156,9 @@ class SnowHost:
         """The calls as lines to compare; of xen-tools' programs only the name."""
         return [call[0] if call[0].startswith("xen-") else " ".join(call) for call in self.calls()]
 
-    def had_a_terminal(self) -> bool:
-        return (self._directory / "terminal").exists()
+    def terminal_of_snow_ha(self) -> list[str]:
+        """Those of fd 0, 1 and 2 that were a terminal for snow-ha."""
+        return (self._directory / "terminal").read_text().split()
 
     def has_domain_file(self, domain: str) -> bool:
         return (self.site / DOMAIN_FILES / f"{domain}.cfg").exists()
@@ -174,7 +191,7 @@ def _shorten_waits(functions: Path) -> None:
     functions.write_text(text)
 
 
-def _converse(terminal: int, answer: str | None) -> bytes:
+def _converse(terminal: int, typed: bytes, after: bytes) -> bytes:
     """All output until the other side has closed the terminal."""
     output = b""
     end = time.monotonic() + DEADLINE_S
@@ -186,6 +203,6 @@ def _converse(terminal: int, answer: str | None) -> bytes:
             output += os.read(terminal, 65536)
         except OSError:  # EIO: nobody has the other side open any more
             return output
-        if answer is not None and b"[y/N]" in output:
-            os.write(terminal, answer.encode() + b"\n")
-            answer = None
+        if after in output:
+            os.write(terminal, typed)
+            typed = b""

@@ -1,7 +1,7 @@
 """The contract of the hook with the host, and with the snow-ha that it calls.
 
-Every test of a whole command runs under the stand-in for the host, and under the real one too where SNOW_TOOLS
-names a checkout of it.
+Every test of a whole command runs under the stand-in for the host, and under the real one too where
+SNOW_TOOLS names a checkout of it.
 """
 
 import os
@@ -43,9 +43,25 @@ def test_ha_ends_with_the_status_of_snow_ha(host: SnowHost) -> None:
 
 def test_ha_gives_snow_ha_the_terminal(host: SnowHost) -> None:
     outcome = host.snow("ha", "status")
-    assert host.had_a_terminal()
+    assert host.terminal_of_snow_ha() == ["0", "1", "2"]
     assert "out: status" in outcome.terminal
     assert "err: status" in outcome.terminal
+
+
+def test_ha_leaves_the_keyboard_to_snow_ha(host: SnowHost) -> None:
+    host.program(
+        "snow-ha",
+        "#!/usr/bin/python3\n"
+        "import sys, time\n"
+        "try:\n"
+        "    print('waiting', flush=True)\n"
+        "    time.sleep(30)\n"
+        "except KeyboardInterrupt:\n"
+        "    sys.exit(42)\n",
+    )
+    outcome = host.snow("ha", "status", "--watch", typed="\x03", after="waiting")
+    assert outcome.status == 42
+    assert "SIGINT" not in outcome.terminal
 
 
 def test_ha_leaves_the_line_in_the_record_of_actions_that_the_host_leaves(host: SnowHost) -> None:
@@ -56,6 +72,13 @@ def test_ha_leaves_the_line_in_the_record_of_actions_that_the_host_leaves(host: 
     assert re.fullmatch(line + "ha move nis01 snow02", ours)
     assert re.fullmatch(line + "version", theirs)
     assert (host.site / "log/snow_actions.log").stat().st_mode & 0o777 == 0o600
+
+
+def test_ha_makes_the_directory_of_the_record(host: SnowHost) -> None:
+    (host.site / "log").rmdir()
+    outcome = host.snow("ha", "status")
+    assert outcome.status == 0
+    assert host.actions()[0].endswith("ha status")
 
 
 def test_ha_is_unknown_where_snow_ha_is_missing(host: SnowHost) -> None:
@@ -128,18 +151,23 @@ def test_deploying_something_that_is_no_domain_fires_nothing(host: SnowHost) -> 
 # snow remove domain
 
 
-@pytest.mark.parametrize("answer", ["y", "yes"])
+def test_an_event_can_show_but_not_ask(host: SnowHost) -> None:
+    host.snow("remove", "domain", "nis01", typed="y\n")
+    assert host.terminal_of_snow_ha() == ["1", "2"]
+
+
+@pytest.mark.parametrize("answer", ["y\n", "yes\n"])
 def test_a_removal_is_announced_before_the_domain_is_destroyed(host: SnowHost, answer: str) -> None:
-    outcome = host.snow("remove", "domain", "nis01", answer=answer)
+    outcome = host.snow("remove", "domain", "nis01", typed=answer)
     assert host.steps() == ["snow-ha event removing nis01", "xl destroy nis01", "xen-delete-image"]
     assert not host.has_domain_file("nis01")
     assert not host.has_image("nis01")
     assert outcome.status == 0
 
 
-@pytest.mark.parametrize("answer", ["n", ""])
+@pytest.mark.parametrize("answer", ["n\n", "\n"])
 def test_a_removal_that_was_not_confirmed_fires_nothing(host: SnowHost, answer: str) -> None:
-    host.snow("remove", "domain", "nis01", answer=answer)
+    host.snow("remove", "domain", "nis01", typed=answer)
     assert host.steps() == []
     assert host.has_domain_file("nis01")
 
@@ -151,14 +179,14 @@ def test_a_removal_that_was_not_answered_fires_nothing(host: SnowHost) -> None:
 
 
 def test_removing_what_is_no_domain_fires_nothing(host: SnowHost) -> None:
-    outcome = host.snow("remove", "domain", "nowhere01", answer="y")
+    outcome = host.snow("remove", "domain", "nowhere01", typed="y\n")
     assert host.steps() == []
     assert "[E] There is no domain" in outcome.terminal
 
 
 def test_a_refused_removal_destroys_nothing(host: SnowHost) -> None:
     host.answers("snow-ha event removing", 107)
-    outcome = host.snow("remove", "domain", "nis01", answer="y")
+    outcome = host.snow("remove", "domain", "nis01", typed="y\n")
     assert host.steps() == ["snow-ha event removing nis01"]
     assert host.has_domain_file("nis01")
     assert host.has_image("nis01")
@@ -174,6 +202,14 @@ def test_an_added_domain_is_deployed_and_created(host: SnowHost) -> None:
     assert host.steps() == ["xen-create-image", NEW_CREATED]
     assert "Deployment of new01 completed. OK" in outcome.terminal
     assert outcome.status == 0
+
+
+def test_adding_a_domain_takes_as_long_as_its_deployment(host: SnowHost) -> None:
+    host.program(
+        "xen-create-image", '#!/bin/bash\nsleep 1\nexec /sNow/snow-tools/bin/xen-create-image "$@"\n'
+    )
+    host.snow_without_terminal("add", "domain", "new01")
+    assert host.steps() == [NEW_CREATED]
 
 
 def test_adding_an_existing_domain_is_refused(host: SnowHost) -> None:
@@ -271,7 +307,7 @@ def test_the_host_goes_on_with_a_warning_when_snow_ha_fails(
     host: SnowHost, event: str, domain: str, line: str, last_step: str, status: int
 ) -> None:
     host.answers(f"snow-ha event {event}", status)
-    outcome = host.snow(*line.split(), answer="y")
+    outcome = host.snow(*line.split(), typed="y\n")
     assert re.search(rf"\[W\] .* {domain}\. .*{REMEDY}", outcome.terminal)
     assert host.steps()[-1] == last_step
     assert outcome.status == 0
@@ -289,7 +325,7 @@ def test_without_snow_ha_the_host_does_what_it_does_without_the_hook(
         (tmp_path / name).mkdir()
         host = SnowHost(tmp_path / name, HOSTS[host_name], hook=name == "with-hook")
         host.without_snow_ha()
-        outcome = host.snow(*line.split(), answer="y")
+        outcome = host.snow(*line.split(), typed="y\n")
         messages = re.findall(r"\[[EWI*!]\] .*", outcome.terminal)
         seen.append((outcome.status, messages, host.steps(), host.has_domain_file("nis01")))
     assert seen[0] == seen[1]
@@ -317,7 +353,7 @@ def test_other_verbs_never_start_snow_ha(host: SnowHost, line: str) -> None:
 # the hook by itself
 
 
-def run_bash(script: str, *arguments: str, path: str = "/usr/bin:/bin") -> str:
+def run_bash(script: str, *arguments: str, path: str) -> str:
     run = subprocess.run(
         ["bash", "-c", script, "bash", *arguments],
         env={"PATH": path, "LC_ALL": "C"},
@@ -334,7 +370,7 @@ PACKAGE_MISSING = ["ha enable", "deploy nis01", "add domain", "boot nis01", "rem
 
 
 def snow_ha_in(directory: Path) -> str:
-    (directory / "snow-ha").write_text("#!/bin/sh\n")
+    (directory / "snow-ha").write_text('#!/bin/sh\necho "$@"\n')
     (directory / "snow-ha").chmod(0o755)
     return f"{directory}:/usr/bin:/bin"
 
@@ -354,12 +390,11 @@ def assert_costs_nothing(words: str, path: str) -> None:
     # Process ids count up by one in a pid namespace of our own: a process started in between leaves a gap.
     script = """
         opt1=${2%% *} opt2=${2#* } before= after= defined= i= start= end=
+        defined=$(compgen -v; compgen -A function)
         : & before=$!
         source "$1" $2
         : & after=$!
         echo "processes $((after - before - 1))"
-        defined=$(compgen -v; compgen -A function)
-        source "$1" $2
         [[ $(compgen -v; compgen -A function) == "$defined" ]] && echo "nothing defined"
         for ((i = 0; i < 201; i++)); do
             start=$EPOCHREALTIME
@@ -403,6 +438,27 @@ def test_names_of_its_own_begin_with_snow_ha(tmp_path: Path, words: str) -> None
     assert {name for name in new if not name.startswith("snow_ha_")} == set()
 
 
+def test_functions_of_the_host_keep_their_arguments_and_their_failures(tmp_path: Path) -> None:
+    script = r"""
+        opt1=deploy SNOW_PATH=/sNow
+        for name in deploy_domain_xen remove_domain_xen boot_domain; do
+            eval "$name() { printf '[%s]' $name \"\$@\"; return 3; }"
+        done
+        source "$1" deploy
+        exec 3>&1
+        for name in deploy_domain_xen remove_domain_xen boot_domain; do
+            $name nis01 "a b" ""
+            echo " status $?"
+        done
+        compgen -A function | grep -x -e xl -e crm || true
+    """
+    assert run_bash(script, str(HOOK), path=snow_ha_in(tmp_path)).splitlines() == [
+        "[deploy_domain_xen][nis01][a b][] status 3",
+        "[remove_domain_xen][nis01][a b][] status 3",
+        "[boot_domain][nis01][a b][] status 3",
+    ]
+
+
 def test_scripts_that_only_source_the_functions_of_the_host_keep_their_own_words(tmp_path: Path) -> None:
     # The host's snow-env.sh does not set opt1.
     script = 'SNOW_PATH=/sNow; source "$1" ha; echo went on; declare -F'
@@ -413,7 +469,6 @@ def test_layout_2_0_is_understood(tmp_path: Path) -> None:
     # Not $SNOW_PATH or $SNOW_TOOL, and the domain files below $SNOW_SRV.
     (tmp_path / "log").mkdir()
     path = snow_ha_in(tmp_path)
-    (tmp_path / "snow-ha").write_text('#!/bin/sh\necho "$@"\n')
     script = """
         set -o pipefail -o errtrace
         SNOW_ROOT=$2 SNOW_SRV=$2/srv SNOW_ETC=$2/etc SNOW_LOG=$2/log opt1=${3%% *} opt2=${3#* } opt3=

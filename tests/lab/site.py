@@ -16,7 +16,7 @@ HOOK = PROJECT / "hooks" / "50-snow-ha.sh"
 STAND_IN = PROJECT / "tests" / "lab" / "snow"
 
 FLOATING_IP = "10.77.0.254"
-# Places in the site, relative to it. Links in snow-tools/etc lead to the configuration, as `snow init` does it.
+# Places in the site, Links in snow-tools/etc lead to the configuration, as `snow init` has it.
 CONFIGURATION = Path("snow-configspace/system_files/etc")
 DOMAIN_FILES = Path("snow-tools/etc/domains")
 HOOKS = Path("snow-tools/share/hooks.d")
@@ -59,7 +59,7 @@ def build_site(
 
     `servers` maps names to addresses on the network 10.77.0.0/24. `snow_tools` is a checkout of the real
     host, by default the one that SNOW_TOOLS names. `hook` installs snow-ha's hook, which `enable` would do
-    otherwise. `settings` are variables of snow.conf with their values as bash text: `IMG_DST="'lvm=snow_vg'"`.
+    otherwise. `settings` are variables of snow.conf, their values bash text: `IMG_DST="'lvm=snow_vg'"`.
     """
     if snow_tools is None and os.environ.get("SNOW_TOOLS"):
         snow_tools = Path(os.environ["SNOW_TOOLS"])
