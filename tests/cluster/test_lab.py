@@ -212,6 +212,13 @@ class TestNetwork:
         assert answers(lab, "snow02", "10.77.0.1")
 
 
+class TestDebian:
+    def test_next_release_boots_too(self, spare_name: str) -> None:
+        with Lab.up(spare_name, servers=1, debian="trixie") as lab:
+            assert "VERSION_CODENAME=trixie\n" in lab.run("snow01", ["cat", "/etc/os-release"]).stdout
+            assert lab.run("snow01", ["systemctl", "--failed", "--plain", "--no-legend"]).stdout == ""
+
+
 class TestSeveralLabs:
     def test_two_labs_do_not_meet(self, lab: Lab, spare_name: str) -> None:
         with Lab.up(spare_name, servers=1) as other:
@@ -250,7 +257,7 @@ class TestNothingRemains:
             Lab.up(spare_name, site=failing_site)
         assert remains(spare_name) == []
 
-    @pytest.mark.parametrize("stage", ["layer", "snow01", "snow02/root/etc/hostname"])
+    @pytest.mark.parametrize("stage", ["layer", "layer/work/work", "snow01", "snow02/upper/etc"])
     def test_of_an_up_that_is_interrupted(self, spare_name: str, stage: str) -> None:
         up = self.up_until(spare_name, stage)
         up.send_signal(signal.SIGINT)
@@ -258,7 +265,7 @@ class TestNothingRemains:
         assert (up.returncode, errors) == (1, "lab: interrupted by SIGINT\n")
         assert remains(spare_name) == []
 
-    @pytest.mark.parametrize("stage", ["layer", "snow01", "snow02/root/etc/hostname"])
+    @pytest.mark.parametrize("stage", ["layer", "layer/work/work", "snow01", "snow02/upper/etc"])
     def test_of_an_up_that_is_killed_after_down(self, spare_name: str, stage: str) -> None:
         up = self.up_until(spare_name, stage)
         up.kill()

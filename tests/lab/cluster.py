@@ -45,7 +45,7 @@ class Lab:
                 server,
                 f"10.77.0.{number}",
                 self._directory,
-                host.Cgroup(f"{NAMESPACE_PREFIX}.{name}/{server}"),
+                _cgroup(name, server),
                 self._network,
             )
             for number, server in enumerate(servers, start=1)
@@ -94,7 +94,9 @@ class Lab:
         addresses = {name: self.address(name) for name in self.names}
         self.shared.mkdir()
         self.world_dir.mkdir()
-        layer = installation.make_layer(self._directory / "layer", bottom, addresses)
+        cgroup = _cgroup(self.name)
+        cgroup.create()
+        layer = installation.make_layer(self._directory / "layer", bottom, addresses, cgroup)
         if site:
             site(self.shared, addresses)
         self._network.create()
@@ -192,12 +194,16 @@ def down(name: str) -> bool:
 
 def _remove(name: str) -> None:
     directory = STATE / name
-    host.Cgroup(f"{NAMESPACE_PREFIX}.{name}").kill()
+    _cgroup(name).kill()
     Network(name).remove()
     for mount in host.mounts_below(directory):
         # Lazily: somebody may have gone there to read a log.
         host.run(["umount", "--lazy", mount])
     shutil.rmtree(directory)
+
+
+def _cgroup(lab: str, server: str = "") -> host.Cgroup:
+    return host.Cgroup(f"{NAMESPACE_PREFIX}.{lab}/{server}")
 
 
 @contextmanager

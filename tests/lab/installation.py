@@ -16,7 +16,7 @@ INSTALL = Path(__file__).with_name("install.sh")
 INSTALL_TIMEOUT_S = 120
 
 
-def make_layer(directory: Path, base: Path, addresses: Mapping[str, str], checkout: Path = CHECKOUT) -> Path:
+def make_layer(directory: Path, base: Path, addresses: Mapping[str, str], cgroup: host.Cgroup) -> Path:
     """Install the checkout, as it lies there, over `base`: the layer to put on top of it.
 
     `addresses` of all servers, by name, become the hosts file. LabError: the checkout does not install.
@@ -24,9 +24,10 @@ def make_layer(directory: Path, base: Path, addresses: Mapping[str, str], checko
     scratch, upper, work, root = (directory / name for name in ("checkout", "upper", "work", "root"))
     for path in (scratch, upper, work, root):
         path.mkdir(parents=True)
-    _copy(checkout, scratch)
-    # In a mount namespace, so that nothing stays mounted, whatever happens.
-    host.run(["unshare", "--mount", "sh", INSTALL, base, upper, work, root, scratch], INSTALL_TIMEOUT_S)
+    _copy(CHECKOUT, scratch)
+    # In a mount namespace, so that nothing stays mounted, and in the lab's cgroup, where `down` ends it.
+    alone = [*cgroup.entered("install"), "unshare", "--mount"]
+    host.run([*alone, "sh", INSTALL, base, upper, work, root, scratch], INSTALL_TIMEOUT_S)
     hosts = [f"{address} {name}\n" for name, address in addresses.items()]
     (upper / "etc/hosts").write_text("127.0.0.1 localhost\n" + "".join(hosts))
     return upper

@@ -5,6 +5,8 @@ namespace has a name only until the server has started in it: from then on it li
 and a dead server does not answer for its addresses.
 """
 
+import contextlib
+
 from tests.lab import host
 
 NAMESPACE_PREFIX = "snow-ha-lab"
@@ -47,11 +49,16 @@ class Network:
         host.run(["ip", "netns", "delete", self.namespace + server])
 
     def unplug(self, server: str) -> None:
-        """Remove a server's cable, if there is one (a server that died alone may have taken it along)."""
-        if f" {server}@" in self._ip("-o", "link", "show", "type", "veth"):
+        """Remove a server's cable and the name of its namespace, if they are there."""
+        # A cable goes away with its server, too, in the kernel's own time: perhaps at this moment.
+        with contextlib.suppress(host.LabError):
             self._ip("link", "delete", server)
+        host.wait_until(lambda: not self._has_cable(server), 10, f"the cable of {server} does not go away")
         if self.namespace + server in _namespaces():
             self.forget(server)
+
+    def _has_cable(self, server: str) -> bool:
+        return f" {server}@" in self._ip("-o", "link", "show", "type", "veth")
 
     def connect(self, server: str) -> None:
         self._ip("link", "set", server, "master", SWITCH)

@@ -12,7 +12,7 @@ from tests.lab import host
 from tests.lab.network import Network
 
 BOOT = Path(__file__).with_name("boot.sh")
-START_TIMEOUT_S = 10
+START_TIMEOUT_S = 30
 BOOT_TIMEOUT_S = 60
 ENVIRONMENT = {
     # The administrator's: sNow!'s own program first.
