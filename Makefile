@@ -1,0 +1,50 @@
+# `make demo` shows the main job, `make test` proves it; both install what they need (Debian, as root).
+PYTHON = /usr/bin/python3
+CACHE = $(or $(SNOW_HA_CACHE),/var/cache/snow-ha-lab)
+VENV = $(CACHE)/venv-newest
+
+PACKAGES = \
+	ca-certificates debian-archive-keyring debootstrap git iproute2 procps util-linux \
+	python3 python3-click python3-lxml python3-pluggy python3-rich python3-sh \
+	python3-hypothesis python3-pytest python3-pytest-mock python3-venv \
+	gawk libxml2-utils openssh-client pacemaker-cli-utils resource-agents shellcheck
+UNIT = tests/core tests/system tests/steps tests/cli tests/test_layers.py tests/test_plugin.py
+
+.PHONY: demo test unit lint contract lab-tests bench dependencies venv
+
+demo: dependencies
+	tests/lab/demo
+
+test: lint unit contract lab-tests bench
+
+# Debian 12's libraries, then PyPI's newest; Debian 13's are used by the lab tests.
+unit: dependencies venv
+	$(PYTHON) -m pytest -q $(UNIT)
+	$(VENV)/bin/python -m pytest -q $(UNIT)
+
+lint: dependencies venv
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	shellcheck hooks/*.sh tests/lab/*.sh
+
+contract: dependencies
+	$(PYTHON) -m pytest -q tests/contract
+
+lab-tests: dependencies
+	$(PYTHON) -m pytest -q --durations=10 tests/cluster
+
+# Small: only to see that the benchmarks work.
+bench: dependencies
+	tests/bench/registration --domains 4
+
+dependencies:
+	@dpkg-query --show --showformat='$${db:Status-Status}\n' $(PACKAGES) 2>&1 | grep -qvx installed || exit 0; \
+	apt-get update -q && \
+	DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(PACKAGES)
+
+venv: dependencies
+	@mkdir -p $(CACHE)
+	@[ -x $(VENV)/bin/python ] || $(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/pip install -q --disable-pip-version-check --upgrade \
+		click lxml pluggy rich sh hypothesis mypy pytest pytest-mock ruff
