@@ -6,12 +6,10 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cluster.conftest import lab_name
 from tests.lab import cluster, host
 from tests.lab.cluster import Lab
 from tests.lab.host import LabError
@@ -67,13 +65,6 @@ def answers(lab: Lab, server: str, address: str) -> bool:
 
 def lab_program(*words: str, input: str | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run([PROGRAM, *words], input=input, capture_output=True, text=True, timeout=60)
-
-
-@pytest.fixture
-def spare_name() -> Iterator[str]:
-    name = lab_name("spare")
-    yield name
-    cluster.down(name)
 
 
 class TestRun:
@@ -143,6 +134,14 @@ class TestServer:
         before = Path("/proc/sys/kernel/pid_max").read_text()
         assert lab.run("snow01", ["sysctl", "-w", "kernel.pid_max=40000"], check=False).returncode != 0
         assert Path("/proc/sys/kernel/pid_max").read_text() == before
+
+    def test_network_settings_are_the_servers_own(self, lab: Lab) -> None:
+        setting = Path("/proc/sys/net/ipv4/ip_nonlocal_bind")
+        before = setting.read_text()
+        lab.run("snow01", ["tee", str(setting)], input=b"1")
+        assert lab.run("snow01", ["cat", str(setting)]).stdout == "1\n"
+        assert setting.read_text() == before
+        assert lab.run("snow02", ["cat", str(setting)]).stdout == "0\n"
 
     def test_domains_of_the_site_can_be_listed(self, lab: Lab) -> None:
         assert lab.run("snow01", ["xl", "list"]).stdout.splitlines()[1].split()[0] == "Domain-0"
@@ -274,9 +273,20 @@ class TestNothingRemains:
         assert lab_program("down", "--name", spare_name).returncode == 0
         assert remains(spare_name) == []
 
+    def test_lab_that_is_being_made_is_left_alone_by_down(self, spare_name: str) -> None:
+        up = self.up_until(spare_name, "layer")
+        refused = lab_program("down", "--name", spare_name)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert "is being made" in refused.stderr
+        up.communicate(timeout=120)
+        assert up.returncode == 0
+        assert Lab.attach(spare_name).run("snow01", ["hostname"]).stdout == "snow01\n"
+
     def up_until(self, name: str, made: str) -> subprocess.Popen[str]:
         """Start `lab up` and return as soon as it has made a file of its state directory."""
-        up = subprocess.Popen([PROGRAM, "up", "--name", name], stderr=subprocess.PIPE, text=True)
+        up = subprocess.Popen(
+            [PROGRAM, "up", "--name", name], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         deadline = time.monotonic() + 60
         while not (cluster.STATE / name / made).exists():
             assert time.monotonic() < deadline
@@ -320,6 +330,11 @@ class TestProgram:
         assert (done.returncode, done.stdout) == (status, "")
         assert message in done.stderr
         assert done.stderr.count("\n") == 1
+
+    def test_without_root_it_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(os, "geteuid", lambda: 1000)
+        with pytest.raises(LabError, match="needs root"):
+            Lab.up("mine")
 
     def test_down_twice_says_that_there_is_nothing(self) -> None:
         done = lab_program("down", "--name", "none-such")

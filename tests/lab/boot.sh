@@ -10,9 +10,10 @@ cd "$root"
 
 mount -t proc proc proc
 # As systemd-nspawn does: kernel settings belong to the machine, only the network's are the server's own.
-mount --bind proc/sys/net proc/sys/net
 mount --bind proc/sys proc/sys
 mount -o remount,bind,ro proc/sys
+mount --bind proc/sys/net proc/sys/net
+mount -o remount,bind,rw proc/sys/net
 # Pacemaker panics a node by writing here: that must not reboot the machine.
 if [ -e proc/sysrq-trigger ]; then
     mount --bind proc/sysrq-trigger proc/sysrq-trigger

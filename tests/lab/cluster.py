@@ -59,9 +59,7 @@ class Lab:
 
         `site(shared, addresses)` fills /sNow before the servers start. LabError: also for a name in use.
         """
-        _check_name(name)
-        if os.geteuid() != 0:
-            raise LabError("the lab needs root: namespaces, mounts and device nodes")
+        _check(name)
         if not 1 <= servers <= MOST_SERVERS:
             raise LabError(f"a lab has 1 to {MOST_SERVERS} servers, not {servers}")
         bottom = base.prepare(debian)
@@ -83,7 +81,7 @@ class Lab:
     @classmethod
     def attach(cls, name: str = "lab") -> "Lab":
         """The lab of this name that is up already."""
-        _check_name(name)
+        _check(name)
         try:
             servers = json.loads((STATE / name / "servers.json").read_text())
         except FileNotFoundError:
@@ -184,7 +182,7 @@ class Lab:
 
 def down(name: str) -> bool:
     """Remove a lab, also a half-made one; False if there was none."""
-    _check_name(name)
+    _check(name)
     if not (STATE / name).exists():
         return False
     with _locked(STATE / name):
@@ -219,6 +217,8 @@ def _locked(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _check_name(name: str) -> None:
+def _check(name: str) -> None:
+    if os.geteuid() != 0:
+        raise LabError("the lab needs root: namespaces, mounts and device nodes")
     if not NAME.fullmatch(name):
         raise LabError(f"not a lab's name: {name!r}; up to 30 small letters, digits and hyphens are one")

@@ -4,7 +4,6 @@ The checkout goes into one layer that all servers of a lab share; what differs g
 """
 
 import shutil
-import subprocess
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,12 +40,8 @@ def name_server(disk: Path, name: str) -> None:
 
 def _copy(checkout: Path, target: Path) -> None:
     """Copy what git tracks or would track; building in the checkout itself would leave files there."""
-    listing = subprocess.run(
-        ["git", "-C", checkout, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    for name in filter(None, listing.stdout.decode().split("\0")):
+    listed = host.run(["git", "-C", checkout, "ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+    for name in filter(None, listed.split("\0")):
         if (source := checkout / name).is_file():  # a deleted file may still be listed
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, target / name)
