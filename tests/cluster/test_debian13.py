@@ -1,0 +1,71 @@
+"""Debian 13: its Python libraries pass the unit tests, its Pacemaker 3 and crmsh 5 do the main job."""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.cluster import Lab
+from tests.lab.site import FLOATING_IP, GUIDE_DOMAINS, build_site
+from tests.lab.world import World
+
+pytestmark = pytest.mark.lab
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+UNIT_TESTS = ("core", "system", "steps", "cli", "test_layers.py", "test_plugin.py")
+FAILOVER_WITHIN_S = 120
+ENABLE_WITHIN_S = 180
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    with Lab.up(f"debian13-{os.getpid()}", debian="trixie", site=build_site) as up:
+        yield up
+
+
+def test_unit_tests_pass_with_the_libraries_of_debian_13(lab: Lab) -> None:
+    source = lab.shared / "source"
+    ignore = shutil.ignore_patterns("__pycache__", ".*")
+    for part in ("snow_ha_plugin", "tests", "ocf", "hooks"):
+        shutil.copytree(CHECKOUT / part, source / part, ignore=ignore)
+    for part in ("setup.cfg", "pyproject.toml"):
+        shutil.copy(CHECKOUT / part, source)
+    chosen = [f"/sNow/source/tests/{part}" for part in UNIT_TESTS]
+    lab.run("snow01", ["sh", "-c", 'cd /sNow/source && python3 -m pytest -q "$@"', "sh", *chosen], timeout=300)
+
+
+def test_enable_failover_and_return_on_pacemaker_3(lab: Lab) -> None:
+    world = World(lab.world_dir)
+    lab.run("snow01", ["xl", "create", "/sNow/snow-tools/etc/domains/deploy01.cfg"])
+    domid = world.domid("deploy01")
+
+    lab.run("snow01", ["snow-ha", "enable", "--without-fencing"], timeout=ENABLE_WITHIN_S)
+    assert world.domid("deploy01") == domid
+    again = lab.run("snow01", ["snow", "ha", "enable", "--without-fencing"], timeout=ENABLE_WITHIN_S)
+    assert "nothing to do" in again.stdout
+    assert all(len(world.where(domain.name)) == 1 for domain in GUIDE_DOMAINS)
+
+    lab.power_off("snow01")
+    deadline = time.monotonic() + FAILOVER_WITHIN_S
+    while not _all_on(lab, "snow02"):
+        assert time.monotonic() < deadline, "not everything came to snow02"
+        time.sleep(0.5)
+
+    lab.power_on("snow01")
+    lab.run("snow02", ["snow-ha", "enable", "--without-fencing"], timeout=ENABLE_WITHIN_S)
+    assert _all_on(lab, "snow02"), "a domain moved back by itself"
+    lab.run("snow02", ["snow-ha", "disable"], timeout=ENABLE_WITHIN_S)
+    assert all(world.where(domain.name) == ["snow02"] for domain in GUIDE_DOMAINS)
+    assert not world.doubles()
+
+
+def _all_on(lab: Lab, server: str) -> bool:
+    view = json.loads(lab.run(server, ["snow-ha", "status", "--json"]).stdout)
+    running = [domain["server"] for domain in view["domains"] if domain["state"] == "running"]
+    return running == [server] * len(GUIDE_DOMAINS) and view["floating_ips"] == [
+        {"address": FLOATING_IP, "server": server}
+    ]
