@@ -9,7 +9,6 @@ import click
 from snow_ha_plugin.cli import options, output
 from snow_ha_plugin.model import Change, Domain
 from snow_ha_plugin.steps import images, membership
-from snow_ha_plugin.system import snowtools
 
 
 @click.command()
@@ -58,8 +57,7 @@ def sync(cib_path: Path | None, domains_dir: Path | None, snow_conf: Path | None
     file is gone. What somebody registered by hand is left alone.
     """
     place = options.workplace(cib_path, domains_dir, snow_conf)
-    names = place.domain_names if place.store.live else snowtools.names_in(place.domains_dir)
-    found = place.domains(names)
+    found = place.domains(place.domains_to_sync())
     _look_at_images(found, live=place.store.live)
     changes = membership.sync(place.store, found, place.migration_mib_s, servers=place.servers, dry_run=dry_run)
     _tell(changes, "nothing to do: the CIB matches the domain files", dry_run, as_json)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from snow_ha_plugin.core import timeouts
+from snow_ha_plugin.core import cib, timeouts
 from snow_ha_plugin.errors import PermissionDeniedError
 from snow_ha_plugin.model import Domain
 from snow_ha_plugin.steps import site
@@ -76,6 +76,14 @@ class Workplace:
     def domains(self, names: Iterable[str]) -> list[Domain]:
         return [snowtools.read_domain(self.domains_dir, name) for name in dict.fromkeys(names)]
 
+    def domains_to_sync(self) -> list[str]:
+        """The domains with a file: sNow!'s and those that are registered; with --cib all of the directory."""
+        present = snowtools.names_in(self.domains_dir)
+        if not self.store.live:
+            return list(present)
+        wanted = {*self.domain_names, *cib.domains(self.store.read())}
+        return [name for name in present if name in wanted]
+
 
 def workplace(cib_path: Path | None, domains_dir: Path | None, snow_conf: Path | None) -> Workplace:
     chosen = store(cib_path)
@@ -83,7 +91,7 @@ def workplace(cib_path: Path | None, domains_dir: Path | None, snow_conf: Path |
         if domains_dir or snow_conf:
             raise click.UsageError("--domains-dir and --snow-conf go with --cib")
         here = site.load()
-        names = tuple(domain.name for domain in here.domains)
+        names = snowtools.domain_names(here.layout.domains_conf)
         return Workplace(chosen, here.layout.domains_dir, names, here.conf.migration_mib_s, here.servers)
     directory = domains_dir or snowtools.layout().domains_dir
     speed = snowtools.read_conf(snow_conf).migration_mib_s if snow_conf else timeouts.DEFAULT_MIGRATION_MIB_S

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from snow_ha_plugin.core import cib, history
-from snow_ha_plugin.errors import ConfigurationError, NoQuorumError, TryAgainError, UnsafeError
+from snow_ha_plugin.errors import ConfigurationError, NoQuorumError, SnowHaError, TryAgainError, UnsafeError
 from snow_ha_plugin.model import Action, Change
 from snow_ha_plugin.system import pacemaker, xen
 from snow_ha_plugin.system.pacemaker import Store
@@ -58,20 +58,29 @@ def change(store: Store, edit: Edit, *, locate: Locate | None = None, dry_run: b
 
 
 def whereabouts(servers: Servers) -> Locate:
-    """Look with xl on every server that Pacemaker calls online; UnsafeError for a domain that runs twice."""
+    """Look with xl on every server; UnsafeError for a domain that runs twice, or where Pacemaker cannot see it.
+
+    A server that Pacemaker calls online must answer; of one that is offline nothing may be to be had.
+    """
 
     def locate(tree: cib.Tree, names: set[str]) -> dict[str, str | None]:
         found: dict[str, str | None] = dict.fromkeys(names)
         if not names:
             return found
-        online = [node.name for node in cib.nodes(tree) if cib.is_online(tree, node.name)]
-        for server, hypervisor in servers.each(lambda name: xen.look(servers, name), online).items():
-            for name in names & {guest.name for guest in hypervisor.guests}:
-                if found[name]:
-                    raise UnsafeError(
-                        f"{name} runs on {found[name]} and on {server} at once",
-                        remedy=f"xl destroy {name} on the wrong one",
+        for server, answer in servers.outcomes(lambda name: xen.look(servers, name)).items():
+            online = cib.is_online(tree, server)
+            if isinstance(answer, SnowHaError):
+                if online:
+                    raise answer
+                continue
+            for name in sorted(names & {guest.name for guest in answer.guests}):
+                if found[name] or not online:
+                    where = (
+                        f"on {found[name]} and on {server} at once"
+                        if found[name]
+                        else f"on {server}, outside the cluster"
                     )
+                    raise UnsafeError(f"{name} runs {where}", remedy=f"end it where it is wrong: xl shutdown {name}")
                 found[name] = server
         return found
 
