@@ -29,6 +29,9 @@ def group(debug: bool, cib_path: Path | None) -> None:
 
 
 def main() -> None:
+    # The host exports the LANG of snow.conf, often one whose character set lacks what a table is drawn with.
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     manager = plugin.load(lambda name, error: output.warning(f"the plugin {name} cannot be loaded: {error}"))
     manager.hook.snow_ha_commands(group=group)
     try:
