@@ -68,7 +68,8 @@ def forget(names: Iterable[str]) -> None:
     """Clear the history of resources that are no longer configured: crm_mon would list them as orphans for ever."""
     for name in names:
         result = command.run(["crm_resource", "--refresh", "--resource", name, "--force"])
-        if not result.ok:
+        # Nothing is remembered of a domain that goes before Pacemaker has looked at it.
+        if result.exit_code not in (0, pacemaker.NO_SUCH_OBJECT):
             raise ConfigurationError(
                 f"Pacemaker still remembers {name}", result.reason, f"crm_resource --refresh --resource {name} --force"
             )

@@ -35,6 +35,7 @@ from snow_ha_plugin.system import command
 # Pacemaker's crm_exit_t (include/crm/common/results.h).
 NOT_CONNECTED = 102
 OLD = 103
+NO_SUCH_OBJECT = 105
 TIMED_OUT = 124
 
 HISTORY = Path("/var/lib/snow-ha/history")
