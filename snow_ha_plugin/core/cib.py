@@ -35,6 +35,8 @@ def parse(data: bytes, source: str = "the CIB") -> Tree:
         tree = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
         raise DataError(f"{source} is not whole XML", str(error.msg), "give the output of cibadmin --query") from None
+    if tree.getroottree().docinfo.doctype:
+        raise DataError(f"{source} is no CIB", "it has a document type", "give the output of cibadmin --query")
     if tree.tag != "cib":
         raise DataError(f"{source} is no CIB", f"its root is <{tree.tag}>", "give the output of cibadmin --query")
     for section in ("crm_config", "nodes", "resources", "constraints"):
@@ -202,51 +204,60 @@ def put_pairs(parent: Tree, set_tag: str, set_id: str, values: Mapping[str, str]
 
 
 def remove_ours(tree: Tree, keep: str) -> list[str]:
-    """Take out all sets, constraints and primitives with an id of ours but `keep`; the ids of what went."""
-    gone = []
-    for element in tree.xpath("configuration//*[starts-with(@id, $ours) and @id != $keep]", ours=OURS, keep=keep):
-        parent = element.getparent()
-        # A part of something that has gone already, or that stays, goes or stays with it.
-        if parent is None or parent.get("id", "").startswith(OURS):
-            continue
-        parent.remove(element)
-        gone.append(element.get("id"))
-    return gone
+    """Take out all sets, constraints and primitives with an id of ours but `keep`; the ids of all that went."""
+    ours = tree.xpath(
+        "configuration//*[starts-with(@id, $ours) and @id != $keep][not(starts-with(../@id, $ours))]",
+        ours=OURS, keep=keep,
+    )  # fmt: skip
+    return _remove(tree, ours)
 
 
 def remove_resource(tree: Tree, resource_id: str) -> list[str]:
     """Take a primitive out, with what would dangle without it; the ids of everything that went."""
     element = resource(tree, resource_id)
-    if element is None:
-        return []
-    gone = [resource_id]
-    parent = element.getparent()
-    parent.remove(element)
-    while parent.tag != "resources" and parent.find("primitive") is None and parent.find("group") is None:
-        empty, parent = parent, parent.getparent()
-        gone.append(empty.get("id"))
-        parent.remove(empty)
-    for name in list(gone):
-        gone += _remove_references(tree, name)
-    return gone
+    return [] if element is None else _remove(tree, [element])
 
 
-def _remove_references(tree: Tree, resource_id: str) -> list[str]:
-    gone = []
-    for reference in tree.xpath(
-        "configuration//resource_ref[@id=$id] | configuration//obj_ref[@id=$id]", id=resource_id
-    ):
-        holder = reference.getparent()
-        holder.remove(reference)
-        while len(holder) == 0 and holder.tag in ("resource_set", "tag", *_CONSTRAINT_TAGS):
-            empty, holder = holder, holder.getparent()
-            gone.append(empty.get("id"))
-            holder.remove(empty)
-    for element in list(tree.find("configuration/constraints")):
-        if isinstance(element.tag, str) and any(element.get(key) == resource_id for key in _CONSTRAINT_REFERENCES):
-            element.getparent().remove(element)
+# What is invalid once the last of these is gone from it.
+_NEEDED = {
+    "group": ("primitive",),
+    "clone": ("primitive", "group"),
+    "master": ("primitive", "group"),
+    "resource_set": ("resource_ref",),
+    "tag": ("obj_ref",),
+} | dict.fromkeys(_CONSTRAINT_TAGS, ("resource_set",))
+
+
+def _remove(tree: Tree, elements: list[Tree]) -> list[str]:
+    """Take elements out, then what they leave empty, and what names anything that went; the ids of all that."""
+    naming = _naming(tree)
+    gone: list[str] = []
+    queue = list(elements)
+    while queue:
+        element = queue.pop(0)
+        parent = element.getparent()
+        if parent is None:
+            continue
+        parent.remove(element)
+        if element.get("id") not in gone:
             gone.append(element.get("id"))
+        needed = _NEEDED.get(parent.tag, ())
+        if needed and all(parent.find(tag) is None for tag in needed):
+            queue.append(parent)
+        for identifier in element.xpath("descendant-or-self::*/@id"):
+            queue += naming.get(identifier, ())
     return gone
+
+
+def _naming(tree: Tree) -> dict[str, list[Tree]]:
+    """By the id that they name: the constraints, and the parts of sets, tags and ACLs."""
+    found: dict[str, list[Tree]] = {}
+    for element in tree.find("configuration").iter(etree.Element):
+        keys = ("id",) if element.tag in ("resource_ref", "obj_ref") else (*_CONSTRAINT_REFERENCES, "reference")
+        for key in keys:
+            if key in element.attrib:
+                found.setdefault(element.get(key), []).append(element)
+    return found
 
 
 def _referenced(constraint: Tree) -> Iterator[str]:
