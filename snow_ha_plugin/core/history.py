@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.model import Primitive
@@ -59,7 +59,9 @@ def _digest(parameters: Mapping[str, str]) -> str:
     """Pacemaker's digest of a resource's parameters; another one reads as "resource definition change".
 
     calculate_operation_digest() hashes the element as its own XML writer puts it: a leading space, names in
-    order, a newline at the end (measured with 2.1.5).
+    order, always double quotes, a newline at the end (measured with 2.1.5 and 3.0.0, which differ in how they
+    write an apostrophe: a value with one reads as changed, and the verb refuses).
     """
-    written = "".join(f" {name}={quoteattr(value)}" for name, value in sorted(parameters.items()))
+    quote = {'"': "&quot;"}
+    written = "".join(f' {name}="{escape(value, quote)}"' for name, value in sorted(parameters.items()))
     return hashlib.md5(f" <parameters{written}/>\n".encode(), usedforsecurity=False).hexdigest()
