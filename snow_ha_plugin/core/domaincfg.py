@@ -15,11 +15,14 @@ from snow_ha_plugin.model import Domain
 
 Value = str | int | list["Value"]
 
+# Longer ones overflow xl's own 64 bits.
+_NUMBER = re.compile(r"-?(?:0[xX][0-9a-fA-F]{1,16}|[0-9]{1,19})")
+
 _TOKEN = re.compile(
-    r"""(?P<space>[ \t\r]+ | \#[^\n]* | \\\n)
+    rf"""(?P<space>[ \t\r]+ | \#[^\n]* | \\\n)
       | (?P<end>[\n;])
       | (?P<string>"(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*')
-      | (?P<number>-?(?:0[xX][0-9a-fA-F]+|[0-9]+)(?![A-Za-z0-9_.]))
+      | (?P<number>{_NUMBER.pattern}(?![A-Za-z0-9_.]))
       | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
       | (?P<mark>\+=|[=\[\],])""",
     re.VERBOSE,
@@ -32,6 +35,9 @@ DOMAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-._][A-Za-z0-9]+)*\Z")
 DEFAULT_MEMORY_MIB = 128
 DEFAULT_VCPUS = 1
 
+# More than this (MiB, or CPUs) is a slip of the keyboard, and too much for the numbers of Pacemaker.
+TOO_MUCH = 2**31
+
 
 def parse(text: str, source: str = "domain file") -> dict[str, Value]:
     """The settings of a domain file; of a setting that comes twice the last one counts, as for xl."""
@@ -43,7 +49,10 @@ def parse(text: str, source: str = "domain file") -> dict[str, Value]:
             raise tokens.error(f"a setting was expected, not {key!r}")
         if (operator := tokens.next()) != ("mark", "="):
             raise tokens.error(f"'=' was expected after {key!r}" + (f", not {operator[1]!r}" if operator else ""))
-        settings[key] = _value(tokens, tokens.next())
+        try:
+            settings[key] = _value(tokens, tokens.next())
+        except RecursionError:
+            raise tokens.error(f"the lists of {key!r} are nested too deeply") from None
         end = tokens.next()
         if end is not None and end[0] != "end":
             raise tokens.error(f"the value of {key!r} goes on with {end[1]!r}")
@@ -97,13 +106,18 @@ def _whole(settings: dict[str, Value], key: str, default: int, path: str) -> int
         number = value if isinstance(value, int) else _number(str(value))
     except ValueError:
         number = -1
-    if number < 0:
-        raise DataError(f"{path}: {key} = {value!r} is not a whole number of 0 or more", remedy="mend the domain file")
+    if not 0 <= number < TOO_MUCH:
+        shown = f"{str(value)[:20]!r} is not a whole number from 0 to {TOO_MUCH - 1}"
+        raise DataError(f"{path}: {key} = {shown}", remedy="mend the domain file")
     return number
 
 
 def _number(text: str) -> int:
-    return int(text, 16 if text.lower().lstrip("-").startswith("0x") else 10)
+    """A number as xl reads it (xl.cfg(5)): hexadecimal behind 0x, octal behind 0; ValueError if it is none."""
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(text)
+    digits = text.lstrip("-").lower()
+    return int(text, 16 if digits.startswith("0x") else 8 if digits.startswith("0") else 10)
 
 
 def _value(tokens: _Tokens, token: tuple[str, str] | None) -> Value:
@@ -111,7 +125,10 @@ def _value(tokens: _Tokens, token: tuple[str, str] | None) -> Value:
     if kind == "string":
         return re.sub(r"\\(.)", r"\1", text[1:-1])
     if kind == "number":
-        return _number(text)
+        try:
+            return _number(text)
+        except ValueError:
+            raise tokens.error(f"{text!r} is no number") from None
     if text == "[":
         return _list(tokens)
     raise tokens.error("a value was expected" + (f", not {text!r}" if text.strip() else ""))
@@ -139,7 +156,7 @@ class _Tokens:
         while self.position < len(self.text):
             match = _TOKEN.match(self.text, self.position)
             if match is None:
-                raise self.error(f"cannot read {self.text[self.position :].splitlines()[0][:20]!r}")
+                raise self.error(f"cannot read {self.text[self.position :].partition(chr(10))[0][:20]!r}")
             kind, token = str(match.lastgroup), match.group()
             self.position = match.end()
             self.line += token.count("\n")
