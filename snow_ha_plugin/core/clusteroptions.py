@@ -53,11 +53,6 @@ def end_maintenance(tree: cib.Tree) -> list[Change]:
     return [Change("option", "maintenance-mode", "Pacemaker takes hold of all resources again")]
 
 
-def is_enabled(tree: cib.Tree) -> bool:
-    """Whether `enable` has been here: its options are the first thing that it writes and `disable` removes."""
-    return tree.find(f"configuration/crm_config/*[@id='{OPTIONS_ID}']") is not None
-
-
 def has_fencing(tree: cib.Tree) -> bool:
     """Whether there is a fencing device and nobody has switched fencing off."""
     return bool(fencing_devices(tree)) and cib.options(tree).get("stonith-enabled", "true").lower() in (
@@ -116,10 +111,8 @@ def _put_missing(tree: cib.Tree, section: str, tag: str, set_id: str, wanted: Ma
     parent = cib.section(tree, section)
     present = cib.options(tree) if section == "crm_config" else cib.pairs(parent, tag)
     missing = {name: value for name, value in wanted.items() if name not in present}
-    # The set itself marks the cluster as ours, also where the administrator has set each of the options.
-    if not missing and section != "crm_config":
+    if not missing:
         return None
-    if not cib.put_pairs(parent, tag, set_id, missing) and is_enabled(tree) and not missing:
-        return None
+    cib.put_pairs(parent, tag, set_id, missing)
     text = ", ".join(f"{name}={value}" for name, value in missing.items())
     return Change("option", section, f"{section}: {text}")
