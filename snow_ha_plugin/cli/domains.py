@@ -8,7 +8,7 @@ import click
 
 from snow_ha_plugin.cli import options, output
 from snow_ha_plugin.model import Change, Domain
-from snow_ha_plugin.steps import images, membership
+from snow_ha_plugin.steps import agents, images, membership
 
 
 @click.command()
@@ -47,19 +47,29 @@ def remove(domains: tuple[str, ...], cib_path: Path | None, dry_run: bool, as_js
 
 
 @click.command()
+@options.replace_agents
 @options.domain_files
 @options.dry_run
 @options.json_output
-def sync(cib_path: Path | None, domains_dir: Path | None, snow_conf: Path | None, dry_run: bool, as_json: bool) -> None:
+def sync(
+    replace_agents: bool,
+    cib_path: Path | None,
+    domains_dir: Path | None,
+    snow_conf: Path | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     """Make Pacemaker's domains those that have a domain file.
 
     Registers what is missing, brings sizes and timeouts up to the domain files, and lets go of domains whose
-    file is gone. What somebody registered by hand is left alone.
+    file is gone. What somebody registered by hand is left alone, unless --replace-agents.
     """
     place = options.workplace(cib_path, domains_dir, snow_conf)
     found = place.domains(place.domains_to_sync())
     _look_at_images(found, live=place.store.live)
     changes = membership.sync(place.store, found, place.migration_mib_s, servers=place.servers, dry_run=dry_run)
+    if replace_agents:
+        changes += agents.replace(place.store, place.servers, dry_run=dry_run)
     _tell(changes, "nothing to do: the CIB matches the domain files", dry_run, as_json)
 
 

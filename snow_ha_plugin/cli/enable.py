@@ -12,7 +12,7 @@ from snow_ha_plugin.cli import options, output
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.errors import SnowHaError, UnavailableError
 from snow_ha_plugin.model import Change, Finding, Network, Severity
-from snow_ha_plugin.steps import AFTERWARDS, CONFIGURATION_STEPS, SERVER_STEPS, ending, site
+from snow_ha_plugin.steps import AFTERWARDS, CONFIGURATION_STEPS, SERVER_STEPS, agents, ending, site
 from snow_ha_plugin.steps.change import change, whereabouts
 from snow_ha_plugin.steps.site import Site
 from snow_ha_plugin.steps.step import Step
@@ -25,9 +25,10 @@ SETTLED_WITHIN_S = 600
 @click.command()
 @click.option("--without-fencing", is_flag=True, help="Go on without STONITH: a cut network can destroy images.")
 @click.option("--floating-ip", metavar="IP/PREFIX", help="Instead of the gateway of NET_SNOW.")
+@options.replace_agents
 @options.dry_run
 @options.json_output
-def enable(without_fencing: bool, floating_ip: str | None, dry_run: bool, as_json: bool) -> None:
+def enable(without_fencing: bool, floating_ip: str | None, replace_agents: bool, dry_run: bool, as_json: bool) -> None:
     """Make every domain of this site highly available, on all servers of SNOW_NODES.
 
     Looks first, changes only what is missing, and can be run again at any time. Domains that run keep running;
@@ -41,6 +42,9 @@ def enable(without_fencing: bool, floating_ip: str | None, dry_run: bool, as_jso
     for step in SERVER_STEPS:
         _carry_out(here, step, report, dry_run=dry_run, quiet=as_json)
     changes = _configure(here, dry_run=dry_run, quiet=as_json)
+    if replace_agents:
+        with output.progress("Domains to ocf:snow:Xen", quiet=as_json or dry_run):
+            changes += agents.replace(here.store, here.servers, dry_run=dry_run)
     for step in AFTERWARDS:
         _carry_out(here, step, report, dry_run=dry_run, quiet=as_json)
     _tell(report, changes, dry_run=dry_run, as_json=as_json)

@@ -24,6 +24,11 @@ dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done,
 json_output = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
+replace_agents = click.option(
+    "--replace-agents", is_flag=True, help="Run domains registered by hand with ocf:snow:Xen too, without a restart."
+)
+
+
 def cib_file(function: F) -> F:
     return click.option(
         "--cib", "cib_path", type=click.Path(path_type=Path), metavar="FILE",

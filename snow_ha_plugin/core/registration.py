@@ -23,6 +23,7 @@ def register(tree: cib.Tree, domain: Domain, migration_mib_s: int, *, stopped: b
     """
     element = cib.resource(tree, domain.name)
     if element is None:
+        _refuse_alias(tree, domain)
         _add(tree, domain, migration_mib_s, stopped)
         size = f"{domain.memory_mib} MiB, {domain.vcpus} vcpu"
         return Change("register", domain.name, f"register {domain.name} ({size})" + (", stopped" if stopped else ""))
@@ -69,6 +70,18 @@ def is_ours(tree: cib.Tree, name: str) -> bool:
 
 def _is_ours(primitive: cib.Tree) -> bool:
     return any(child.get("id", "").startswith(cib.OURS) for child in primitive.iterfind("instance_attributes"))
+
+
+def _refuse_alias(tree: cib.Tree, domain: Domain) -> None:
+    """ConfigurationError if a primitive of another id runs this domain: two of them could start it twice."""
+    for primitive in cib.domains(tree).values():
+        file_name = primitive.parameters.get("xmfile", "").rpartition("/")[2]
+        if domain.name in (primitive.parameters.get("name"), file_name.removesuffix(".cfg")):
+            raise ConfigurationError(
+                f"{domain.name} cannot be registered",
+                f"the CIB runs it already, as the primitive {primitive.id}",
+                f"give that its name, as `snow boot` expects: crm configure rename {primitive.id} {domain.name}",
+            )
 
 
 def _add(tree: cib.Tree, domain: Domain, migration_mib_s: int, stopped: bool) -> None:
