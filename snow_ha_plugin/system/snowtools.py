@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import re
 import socket
 import stat
 from collections.abc import Iterable
@@ -29,14 +28,21 @@ from snow_ha_plugin.system import command
 
 SERVER_ROLE = "snow"
 
-# Each array leaves bash as its name, its length and its values, every one behind a NUL.
+# bash quotes the line of an error, which may hold a password: only its number leaves this bash.
+_CHECK = """
+errors=$(bash -n "$1" 2>&1) && exit 0
+[[ $errors =~ line\\ ([0-9]+) ]] && echo "line ${BASH_REMATCH[1]}"
+exit 1
+"""
+
+# Each array leaves bash as its name, its length and its values, every one behind a NUL. The file shares this
+# bash: it may have variables, functions and positional parameters of any name.
 _ARRAYS = ("SNOW_NODES", "NET_SNOW", "NET_COMP", "SNOW_HA_MIGRATION_MIB_S")
-_PRINT = """
+_PRINT = f"""
 source "$1" >/dev/null 2>&1 3>/dev/null
-shift
-for variable in "$@"; do
-    declare -n array="$variable"
-    printf '%s\\0' "$variable" "${#array[@]}" "${array[@]}"
+for snow_ha_name in {" ".join(_ARRAYS)}; do
+    declare -n snow_ha_array=$snow_ha_name
+    builtin printf '%s\\0' $snow_ha_name "${{#snow_ha_array[@]}}" "${{snow_ha_array[@]}}"
 done
 """
 
@@ -67,13 +73,10 @@ def layout() -> Layout:
 def read_conf(path: Path) -> SnowConf:
     """What snow-ha needs of a snow.conf; the file is executed by bash, so it must be as safe as a program of root's."""
     _refuse_unsafe(path)
-    syntax = command.run(["bash", "-n", str(path)])
+    syntax = command.run(["bash", "-c", _CHECK, "bash", str(path)])
     if not syntax.ok:
-        # bash quotes the line, which may hold a password: only its number is told.
-        line = re.search(rb"line (\d+)", syntax.stderr)
-        where = f"line {line.group(1).decode()}" if line else "bash -n tells where"
-        raise ConfigurationError(f"{path} has a syntax error", where, f"mend it: bash -n {path}")
-    result = command.run(["bash", "--noprofile", "--norc", "-c", _PRINT, "bash", str(path), *_ARRAYS])
+        raise ConfigurationError(f"{path} has a syntax error", syntax.text, f"mend it: bash -n {path}")
+    result = command.run(["bash", "--noprofile", "--norc", "-c", _PRINT, "bash", str(path)])
     values = _arrays(result.text)
     return SnowConf(
         servers=tuple(dict.fromkeys(values["SNOW_NODES"])),
@@ -85,7 +88,8 @@ def read_conf(path: Path) -> SnowConf:
 
 def _refuse_unsafe(path: Path) -> None:
     try:
-        status = path.stat()
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
     except FileNotFoundError:
         raise NoInputError(
             f"there is no {path}", "this is no sNow! server, or /sNow is not mounted", "run `snow init`"
@@ -134,6 +138,8 @@ def _rows(path: Path) -> list[list[str]]:
         lines = path.read_text(errors="replace").splitlines()
     except FileNotFoundError:
         raise NoInputError(f"there is no {path}", remedy="run `snow init`") from None
+    except OSError as error:
+        raise NoInputError(f"{path} cannot be read", str(error.strerror), "see the file") from None
     return [line.split() for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 
