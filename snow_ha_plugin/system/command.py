@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 # Administrators' tools live in sbin, which a cron job's or a plain user's PATH lacks. Messages are parsed in C.
 ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
+CHUNK_BYTES = 65536
+
 
 @dataclass(frozen=True)
 class Result:
@@ -67,16 +69,22 @@ def run(
         raise UnavailableError(
             f"{argv[0]} is not there", "the program is not in PATH", "install its package: apt install snow-ha"
         ) from None
-    process = command(
-        *argv[1:],
-        _in=stdin,
-        _env={**os.environ, **environment},
-        _tty_in=False,
-        _tty_out=False,
-        _new_session=True,
-        _bg=True,
-        _bg_exc=False,
-    )
+    try:
+        process = command(
+            *argv[1:],
+            _in=stdin,
+            # By lines, which is sh's own way, it keeps the last three million of them and drops the others.
+            _out_bufsize=CHUNK_BYTES,
+            _err_bufsize=CHUNK_BYTES,
+            _env={**os.environ, **environment},
+            _tty_in=False,
+            _tty_out=False,
+            _new_session=True,
+            _bg=True,
+            _bg_exc=False,
+        )
+    except sh.ForkException:
+        raise UnavailableError(f"{argv[0]} cannot be started", remedy="see the first line of the program") from None
     # sh's own _timeout looks only ten times a second, which would be most of a short command's time.
     timed_out = threading.Event()
     timer = threading.Timer(timeout_s, _kill, (process, timed_out))
