@@ -15,17 +15,23 @@ from snow_ha_plugin.errors import SnowHaError, UsageError
 INTERRUPTED = 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+# Without a verb click 8.1 shows the help, and 8.2 calls it an error of many lines.
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
 @click.version_option(__version__, prog_name="snow-ha", message="%(prog)s %(version)s")
 @click.option("--debug", is_flag=True, help="Show every command that is run.")
 @options.cib_file
-def group(debug: bool, cib_path: Path | None) -> None:
+@click.pass_context
+def group(context: click.Context, debug: bool, cib_path: Path | None) -> None:
     """Keep the Xen domains of an sNow! cluster highly available.
 
     `snow ha VERB` and `snow-ha VERB` are the same program.
     """
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="[D] %(message)s")
     logging.getLogger("sh").setLevel(logging.ERROR)
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+    elif cib_path and all(option.name != "cib_path" for option in group.commands[context.invoked_subcommand].params):
+        raise click.UsageError(f"{context.invoked_subcommand} is about the running cluster, it takes no --cib")
 
 
 def main() -> None:
@@ -33,7 +39,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     manager = plugin.load(lambda name, error: output.warning(f"the plugin {name} cannot be loaded: {error}"))
-    manager.hook.snow_ha_commands(group=group)
+    for name, failure in plugin.fire(manager, "snow_ha_commands", group=group):
+        output.warning(f"the verbs of the plugin {name} are missing: {failure}")
     try:
         sys.exit(group(prog_name="snow-ha", standalone_mode=False, obj=manager) or 0)
     except SnowHaError as error:
