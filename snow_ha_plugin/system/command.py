@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import shlex
+import shutil
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -50,6 +51,10 @@ class Result:
         return " ".join(lines[-2:]) or f"exit status {self.exit_code}"
 
 
+def is_installed(program: str) -> bool:
+    return shutil.which(program, path=_path()) is not None
+
+
 def run(
     argv: Sequence[str],
     *,
@@ -61,7 +66,7 @@ def run(
 
     UnavailableError if there is no such program; TimedOutError, after killing it, past `timeout_s` seconds.
     """
-    environment = ENVIRONMENT | {"PATH": os.environ.get("PATH", "") + ":" + ENVIRONMENT["PATH"]} | dict(env or {})
+    environment = ENVIRONMENT | {"PATH": _path()} | dict(env or {})
     log.debug("run: %s", shlex.join(argv))
     try:
         command = sh.Command(argv[0], search_paths=environment["PATH"].split(":"))
@@ -103,6 +108,10 @@ def run(
     result = Result(tuple(argv), exit_code, out, err)
     log.debug("exit %d: %s", exit_code, "" if result.ok else result.reason)
     return result
+
+
+def _path() -> str:
+    return os.environ.get("PATH", "") + ":" + ENVIRONMENT["PATH"]
 
 
 def _kill(process: sh.RunningCommand, timed_out: threading.Event) -> None:

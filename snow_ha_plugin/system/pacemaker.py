@@ -104,7 +104,7 @@ class CibFile:
             raise NoInputError(f"{self.path} cannot be read", str(error.strerror), "see the file") from None
 
     def commit(self, old: cib.Tree, new: cib.Tree) -> None:
-        if shutil.which("crm_verify"):
+        if command.is_installed("crm_verify"):
             with _scratch(old, new) as (old_path, new_path):
                 verify(old_path, new_path)
         cib.raise_epoch(new)
@@ -147,11 +147,16 @@ class CibFile:
 
 
 def verify(old_path: Path, new_path: Path) -> None:
-    """ConfigurationError if crm_verify finds an error in the new configuration that the old one does not have."""
+    """ConfigurationError if crm_verify finds an error in the new configuration that the old one does not have.
+
+    DataError if the old one is against its schema: no Pacemaker would load it. Other errors it may have had before.
+    """
     result = command.run(["crm_verify", "--xml-file", str(new_path), "--verbose"])
     if result.ok:
         return
     before = _complaints(command.run(["crm_verify", "--xml-file", str(old_path), "--verbose"]))
+    if any("schema validation" in line for line in before):
+        raise DataError("the CIB is invalid already", before[0], "mend it first: crm_verify --verbose tells where")
     added = [line for line in _complaints(result) if line not in before]
     if added:
         raise ConfigurationError("Pacemaker would call the change invalid", added[0], "nothing was changed")
@@ -202,12 +207,23 @@ def state(tree: cib.Tree | None = None) -> ClusterState:
             result = command.run(argv, env={"CIB_file": str(path)})
     if not result.ok:
         raise UnavailableError("Pacemaker does not run on this server", result.reason, "start it: snow ha enable")
-    return parse_state(result.stdout)
+    try:
+        return parse_state(result.stdout)
+    except UnavailableError as error:
+        if tree is None:
+            raise
+        raise DataError("crm_mon cannot read the CIB", error.details, "see crm_verify --verbose") from None
 
 
 def parse_state(data: bytes) -> ClusterState:
-    """crm_mon's XML (api-result of Pacemaker 2.1 and 3.0)."""
+    """crm_mon's XML (api-result of Pacemaker 2.1 and 3.0).
+
+    UnavailableError where it has no state: crm_mon may say so with exit status 0, and nothing must read as stopped.
+    """
     root = etree.fromstring(data)
+    if root.find("summary") is None:
+        errors = [error.text or "" for error in root.iterfind("status/errors/error")]
+        raise UnavailableError("crm_mon does not know the cluster's state", " ".join(errors), "see crm_mon --one-shot")
     dc = root.find("summary/current_dc")
     options = root.find("summary/cluster_options")
     return ClusterState(
