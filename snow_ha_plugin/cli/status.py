@@ -10,8 +10,8 @@ import click
 
 from snow_ha_plugin.cli import options, output
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.overview import DomainView, Overview, ServerView, overview
-from snow_ha_plugin.system import pacemaker, snowtools
+from snow_ha_plugin.core.overview import DomainView, Overview, ServerView, overview, state_of
+from snow_ha_plugin.system import command, pacemaker, snowtools
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -29,7 +29,11 @@ def status(cib_path: Path | None, domains_dir: Path | None, snow_conf: Path | No
     """Show servers, domains, the floating IP, fencing, and what to worry about."""
     store = options.store(cib_path)
     tree = store.read()
-    state = pacemaker.state(None if store.live else tree)
+    if store.live or command.is_installed("crm_mon"):
+        state = pacemaker.state(None if store.live else tree)
+    else:
+        output.warning("crm_mon is not installed, and without it states are unknown; apt install pacemaker-cli-utils")
+        state = state_of(tree)
     directory = domains_dir or snowtools.layout().domains_dir
     sizes = [name for name, primitive in cib.domains(tree).items() if "hv_memory" not in primitive.utilization]
     files, _ = snowtools.read_domains(directory, sizes)

@@ -46,6 +46,9 @@ def parse(data: bytes, source: str = "the CIB") -> Tree:
                 f"configuration/{section} is missing",
                 "give the output of cibadmin --query",
             )
+    for version in ("admin_epoch", "epoch", "num_updates"):
+        if not tree.get(version, "0").isdecimal():
+            raise DataError(f"{source} is no CIB", f"its {version} is no number", "give the output of cibadmin --query")
     return tree
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from snow_ha_plugin.core import cib, clusteroptions, findings
-from snow_ha_plugin.model import ClusterState, Domain, Finding, Primitive, ResourceState
+from snow_ha_plugin.model import ClusterState, Domain, Finding, NodeState, Primitive, ResourceState
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,20 @@ class Overview:
     floating_ips: tuple[FloatingIpView, ...]
     fencing: FencingView
     findings: tuple[Finding, ...]
+
+
+def state_of(tree: cib.Tree) -> ClusterState:
+    """What a CIB by itself says of its cluster: who is there, and nothing of the resources, whose history takes
+    Pacemaker's own code to read."""
+    return ClusterState(
+        quorum=cib.has_quorum(tree),
+        maintenance=cib.options(tree).get("maintenance-mode") == "true",
+        nodes=tuple(
+            NodeState(node.name, cib.is_online(tree, node.name), standby=False, maintenance=False, unclean=False)
+            for node in cib.nodes(tree)
+        ),
+        resources=(),
+    )
 
 
 def overview(tree: cib.Tree, state: ClusterState, files: Mapping[str, Domain]) -> Overview:
