@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 import shutil
+import signal
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,8 +50,10 @@ BROKEN_LISTS = {
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> XenPair:
-    return XenPair(tmp_path)
+def pair(tmp_path: Path) -> Iterator[XenPair]:
+    pair = XenPair(tmp_path)
+    yield pair
+    pair.world.mend()  # what was made to hang must not outlive its test
 
 
 def break_list(pair: XenPair, how: str) -> None:
@@ -70,11 +73,10 @@ def test_a_domain_that_is_gone_is_7(pair):
     assert pair.agent("monitor", timeout_s=2, interval_s=10).status == NOT_RUNNING
 
 
-@pytest.mark.parametrize("interval_s", [None, 10], ids=["probe", "recurring"])
 @pytest.mark.parametrize(("name", "state", "expected"), STATES)
-def test_monitor_tells_the_states_apart(pair, name, state, expected, interval_s):
+def test_monitor_tells_the_states_apart(pair, name, state, expected):
     pair.world.place("snow01", name, state)
-    outcome = pair.agent("monitor", timeout_s=1, interval_s=interval_s)
+    outcome = pair.agent("monitor", timeout_s=1)
     assert outcome.status == expected
     assert bool(outcome.reason) == (expected != SUCCESS)
 
@@ -125,8 +127,8 @@ def test_a_list_that_fails_once_is_asked_again(pair):
 
 
 def test_without_xl_nothing_is_installed(pair):
+    environment = environment_without("xl", pair.path)
     for action in ("monitor", "start", "stop"):
-        environment = environment_without("xl", pair.path) if action == "monitor" else environment
         outcome = pair.agent(action, environment=environment)
         assert outcome.status == INSTALLED
         assert "xl is not installed" in outcome.reason
@@ -307,7 +309,7 @@ def test_stop_needs_no_domain_file(pair):
 def test_a_guest_that_ignores_the_shutdown_is_destroyed_within_the_timeout(pair):
     pair.world.configure(ignore_shutdown=True)
     pair.agent("start")
-    assert pair.agent("stop", timeout_s=3).status == SUCCESS
+    assert pair.agent("stop", timeout_s=4).status == SUCCESS
     assert [run.ended_by for run in pair.world.intervals()] == ["destroy"]
 
 
@@ -322,7 +324,7 @@ def test_shutdown_timeout_0_destroys_at_once(pair):
 def test_a_shutdown_timeout_longer_than_the_operation_still_leaves_time_to_destroy(pair):
     pair.world.configure(ignore_shutdown=True)
     pair.agent("start")
-    assert pair.agent("stop", timeout_s=2, shutdown_timeout="600").status == SUCCESS
+    assert pair.agent("stop", timeout_s=4, shutdown_timeout="600").status == SUCCESS
 
 
 def test_stop_by_the_power_button(pair):
@@ -336,7 +338,7 @@ def test_stop_by_the_power_button(pair):
 def test_a_shutdown_that_goes_wrong_ends_in_a_destroy(pair, how):
     pair.agent("start")
     pair.world.fault("shutdown", how)
-    assert pair.agent("stop", timeout_s=3).status == SUCCESS
+    assert pair.agent("stop", timeout_s=4).status == SUCCESS
     assert pair.names("snow01") == []
 
 
@@ -404,59 +406,78 @@ INTERRUPTIONS = [
     ("copy", "fail", "snow01", "snow01"),
     ("copy", "die", "snow01", "snow01"),
     ("copy", "cut", "snow01", "snow01"),
-    ("copy", "hang", "snow01", "snow01"),
     ("copy", "fail", "snow02", "snow01"),
     ("copy", "die", "snow02", "snow01"),
-    ("copy", "hang", "snow02", "snow01"),
     ("ready", "cut", "snow01", "snow01"),
     ("ready", "die", "snow02", "snow01"),
-    ("ready", "hang", "snow02", "snow01"),
     ("permission", "cut", "snow01", "snow02"),
-    ("permission", "die", "snow01", "snow02"),
-    ("permission", "hang", "snow01", "snow02"),
     ("permission", "fail", "snow02", "snow01"),
     ("permission", "die", "snow02", "snow02"),
-    ("permission", "hang", "snow02", "snow02"),
     ("report", "cut", "snow01", "snow02"),
     ("report", "die", "snow01", "snow02"),
-    ("report", "hang", "snow01", "snow02"),
     ("report", "die", "snow02", "snow02"),
-    ("report", "hang", "snow02", "snow02"),
 ]
+HANGS = [
+    ("copy", "snow01", "snow01"),
+    ("copy", "snow02", "snow01"),
+    ("ready", "snow02", "snow01"),
+    ("permission", "snow01", "snow02"),
+    ("permission", "snow02", "snow02"),
+    ("report", "snow01", "snow02"),
+    ("report", "snow02", "snow02"),
+]
+# how one sees from outside that a migration has come to the stage
+REACHED = {
+    "copy": lambda pair: pair.names("snow02") == ["web01--incoming"],
+    "ready": lambda pair: pair.state("snow01") == "suspended",
+    "permission": lambda pair: pair.names("snow01") == ["web01--migratedaway"],
+    "report": lambda pair: pair.state("snow02") == "running",
+}
+
+
+def assert_the_truth(pair: XenPair, status: int, output: str, server: str) -> None:
+    assert status == (SUCCESS if server == "snow02" else GENERIC), output
+    assert_one_copy(pair, server)
+    assert ("still runs here" in output) == (server == "snow01")
 
 
 @pytest.mark.parametrize(("stage", "how", "whom", "server"), INTERRUPTIONS)
 def test_an_interrupted_migration_leaves_one_copy_and_the_truth(pair, stage, how, whom, server):
     pair.world.place("snow01", "web01")
     pair.world.fault(stage, how, server=whom)
+    outcome = pair.agent("migrate_to", timeout_s=12)
+    assert_the_truth(pair, outcome.status, outcome.output, server)
+
+
+@pytest.mark.parametrize(("stage", "whom", "server"), HANGS)
+def test_a_hung_migration_that_is_ended_leaves_one_copy_and_the_truth(pair, stage, whom, server):
+    pair.world.place("snow01", "web01")
+    pair.world.fault(stage, "hang", server=whom)
+    process = pair.begin("migrate_to", timeout_s=12)
+    wait_until(lambda: REACHED[stage](pair))
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=12)
+    assert_the_truth(pair, process.returncode, errors, server)
+
+
+def test_a_migration_that_hangs_is_ended_within_its_timeout(pair):
+    pair.world.place("snow01", "web01")
+    pair.world.fault("copy", "hang", server="snow02")
     outcome = pair.agent("migrate_to", timeout_s=6)
-    assert outcome.status == (SUCCESS if server == "snow02" else GENERIC), outcome
-    assert_one_copy(pair, server)
-    if server == "snow01":
-        assert "still runs here" in outcome.reason
+    assert_the_truth(pair, outcome.status, outcome.output, "snow01")
 
 
-@pytest.mark.parametrize("how", ["die", "hang"])
-def test_a_migration_frozen_before_permission_is_reported_and_leaves_nothing_that_could_run(pair, how):
+@pytest.mark.parametrize(("stage", "how"), [("ready", "die"), ("ready", "hang"), ("permission", "die")])
+def test_a_migration_frozen_at_the_source_is_reported_and_leaves_nothing_that_could_run(pair, stage, how):
     """4.17 has no `xl resume`; what is left on the source is ended by the stop that follows."""
     pair.world.place("snow01", "web01")
-    pair.world.fault("ready", how, server="snow01")
+    pair.world.fault(stage, how, server="snow01")
     outcome = pair.agent("migrate_to", timeout_s=6)
     assert outcome.status == GENERIC
     assert "suspended" in outcome.reason
     assert pair.names("snow02") == []
     assert pair.agent("stop").status == SUCCESS
     assert pair.world.guests() == []
-
-
-def test_a_terminated_migration_ends_with_the_guest_where_it_was(pair):
-    pair.world.place("snow01", "web01")
-    pair.world.fault("copy", "hang", server="snow01")
-    process = pair.begin("migrate_to", timeout_s=30)
-    wait_until(lambda: pair.names("snow02") == ["web01--incoming"])
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=15) == GENERIC
-    assert_one_copy(pair, "snow01")
 
 
 def test_a_target_that_cannot_be_reached_costs_nothing(pair):
@@ -538,7 +559,8 @@ def test_a_target_that_is_no_name_is_refused(pair, target):
 
 def test_a_node_attribute_can_hold_the_target_s_address(pair):
     pair.world.place("snow01", "web01")
-    pair.write_program("crm_attribute", '#!/bin/sh\n[ "$*" = "--type nodes --node snow02 -n ip -G -q" ] && echo 10.9.0.2\n')
+    asked = "--type nodes --node snow02 -n ip -G -q"
+    pair.write_program("crm_attribute", f'#!/bin/sh\n[ "$*" = "{asked}" ] && echo 10.9.0.2\n')
     pair.unreachable("10.9.0.2")
     outcome = pair.agent("migrate_to", node_ip_attribute="ip")
     assert "10.9.0.2" in outcome.reason
@@ -624,7 +646,7 @@ def test_ocf_tester_is_content(pair):
         Path(directory).chmod(0o755)
         agent = shutil.copy(AGENT, directory)
         result = subprocess.run(
-            ["ocf-tester", "-n", "web01", "-o", f"xmfile={pair.file}", "-o", "CRM_meta_timeout=3000", agent],
+            ["ocf-tester", "-n", "web01", "-o", f"xmfile={pair.file}", "-o", "CRM_meta_timeout=1000", agent],
             env=pair.environment(),
             capture_output=True,
             text=True,

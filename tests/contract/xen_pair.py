@@ -1,6 +1,6 @@
 """Two Xen servers, snow01 and snow02, without containers: for tests of the resource agent and of the lab's `xl`.
 
-A server is the stand-in `xl` with its name in the environment; `ssh` is a small program that runs the command as
+A server is the stand-in `xl` with its name in the environment; `ssh` is `local_ssh`, which runs the command as
 the other server. What a real network does is left to the lab; what a dying process does is real here.
 """
 
@@ -17,17 +17,6 @@ from tests.lab.world import World, environment
 CHECKOUT = Path(__file__).parents[2]
 AGENT = CHECKOUT / "ocf" / "Xen"
 SERVERS = ("snow01", "snow02")
-
-SSH = """#!/bin/sh
-while [ "${1#-}" != "$1" ]; do shift; done
-server=$1; shift
-if [ -e "$XL_WORLD/unreachable-$server" ]; then
-    echo "ssh: connect to host $server port 22: No route to host" >&2
-    exit 255
-fi
-XL_SERVER=$server; export XL_SERVER
-exec sh -c "$*"
-"""
 
 
 @dataclass(frozen=True)
@@ -50,7 +39,7 @@ class XenPair:
         self.programs = path / "bin"
         self.programs.mkdir()
         (self.programs / "xl").symlink_to(CHECKOUT / "tests/lab/xl")
-        self.write_program("ssh", SSH)
+        (self.programs / "ssh").symlink_to(CHECKOUT / "tests/contract/local_ssh")
         self.image = path / "disk.img"
         self.image.touch()
         self.kernel = path / "vmlinuz"

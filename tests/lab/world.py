@@ -94,7 +94,7 @@ class World:
                     "status": status,
                     "stdout": stdout,
                     "stderr": stderr,
-                }  # fmt: skip
+                }
             )
 
     def mend(self) -> None:
@@ -119,7 +119,7 @@ class World:
                     "memory_mib": memory_mib,
                     "vcpus": 1,
                     "config": {"name": label, **config},
-                },  # fmt: skip
+                },
             )
             if state != "building" and name == label:
                 domain["cpu_s"] = 1.0  # it has run before

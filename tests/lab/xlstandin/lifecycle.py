@@ -4,7 +4,7 @@
 domain of 0 MiB, then a named one that is paused and half built.
 """
 
-# ruff: noqa: PTH103, PTH104, PTH110, PTH118, PTH123
+# ruff: noqa: PTH110, PTH123
 from __future__ import annotations
 
 import os
@@ -46,7 +46,7 @@ def create(session: Session, arguments: list[str]) -> int:
                 "memory_mib": 0,
                 "vcpus": int(config.get("vcpus", 1)),
                 "config": config,
-            },  # fmt: skip
+            },
         )
     number = domain["domid"]
     time.sleep(seconds / 3)

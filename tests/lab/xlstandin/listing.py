@@ -39,16 +39,12 @@ def list(session: Session, arguments: list[str]) -> int:
     header = "Name                                        ID   Mem VCPUs\tState\tTime(s)"
     print(header + ("   UUID                            Reason-Code\tSecurity Label" if "v" in found else ""))
     for domain in domains:
-        line = "%-40s %5d %5d %5d     %s  %8.1f" % (
-            domain["name"] or "(null)",
-            domain["domid"],
-            _memory(domain),
-            domain["vcpus"],
-            FLAGS.get(domain["state"], "r-----"),
-            domain["cpu_s"] + (time.monotonic() - domain["since"] if domain["state"] == "running" else 0),
-        )
+        name, flags = domain["name"] or "(null)", FLAGS.get(domain["state"], "r-----")
+        running_s = time.monotonic() - domain["since"] if domain["state"] == "running" else 0
+        line = f"{name:<40} {domain['domid']:5} {_memory(domain):5} {domain['vcpus']:5}     {flags}  "
+        line += f"{domain['cpu_s'] + running_s:8.1f}"
         if "v" in found:
-            line += " %s %8s %16s" % (domain["uuid"], "-", "-")
+            line += f" {domain['uuid']} {'-':>8} {'-':>16}"
         print(line)
     return 0
 
@@ -130,7 +126,7 @@ def info(session: Session, arguments: list[str]) -> int:
     }
     for key, value in lines.items():
         if not rest:
-            print("%-23s: %s" % (key, value))
+            print(f"{key:<23}: {value}")
         elif key.startswith(rest[0]):
             print(value)
     return 0

@@ -18,7 +18,7 @@ receiver's message is read, `permission` before "go" is sent, `report` before th
 receiver `ready` and `report` are before these are sent, and `permission` is before the guest is started.
 """
 
-# ruff: noqa: PTH103, PTH104, PTH110, PTH118, PTH123
+# ruff: noqa: PTH110
 from __future__ import annotations
 
 import os

@@ -10,7 +10,7 @@ has the wall clock too. Memory is in MiB, durations are in seconds.
 """
 
 # pathlib takes longer to import than `xl list` takes to run
-# ruff: noqa: PTH103, PTH104, PTH110, PTH118, PTH123
+# ruff: noqa: PTH103, PTH104, PTH118, PTH123
 from __future__ import annotations
 
 import _json  # the json package imports re, which doubles the time of `xl list`
