@@ -120,6 +120,19 @@ def domains(tree: Tree) -> dict[str, Primitive]:
     return {primitive.id: primitive for primitive in primitives(tree) if primitive.is_domain}
 
 
+def domain(tree: Tree, name: str) -> Primitive | None:
+    """The primitive of that id if it runs a Xen domain; much cheaper than all `domains`."""
+    element = resource(tree, name)
+    primitive = _primitive(element) if element is not None and element.tag == "primitive" else None
+    return primitive if primitive and primitive.is_domain else None
+
+
+def domains_naming(tree: Tree, text: str) -> tuple[Primitive, ...]:
+    """The primitives that run Xen domains and have a parameter that contains `text`."""
+    path = "configuration/resources//primitive[@type='Xen' and instance_attributes/nvpair[contains(@value, $text)]]"
+    return tuple(_primitive(element) for element in tree.xpath(path, text=text))
+
+
 def resource(tree: Tree, resource_id: str) -> Tree | None:
     """The element of a resource (a primitive, group, clone ... or template) of that id."""
     for element in tree.find("configuration/resources").iter(

@@ -27,7 +27,7 @@ def register(tree: cib.Tree, domain: Domain, migration_mib_s: int, *, stopped: b
         _add(tree, domain, migration_mib_s, stopped)
         size = f"{domain.memory_mib} MiB, {domain.vcpus} vcpu"
         return Change("register", domain.name, f"register {domain.name} ({size})" + (", stopped" if stopped else ""))
-    primitive = cib.domains(tree).get(domain.name)
+    primitive = cib.domain(tree, domain.name)
     if primitive is None:
         raise ConfigurationError(
             f"{domain.name} cannot be registered",
@@ -46,7 +46,7 @@ def register(tree: cib.Tree, domain: Domain, migration_mib_s: int, *, stopped: b
 
 def unregister(tree: cib.Tree, name: str) -> Change:
     """Take the domain's primitive out, and every constraint that names it."""
-    if name not in cib.domains(tree):
+    if cib.domain(tree, name) is None:
         raise NoSuchObjectError(
             f"{name} is not registered", "the CIB has no domain of this name", "see `snow ha status`"
         )
@@ -74,7 +74,7 @@ def _is_ours(primitive: cib.Tree) -> bool:
 
 def _refuse_alias(tree: cib.Tree, domain: Domain) -> None:
     """ConfigurationError if a primitive of another id runs this domain: two of them could start it twice."""
-    for primitive in cib.domains(tree).values():
+    for primitive in cib.domains_naming(tree, domain.name):
         file_name = primitive.parameters.get("xmfile", "").rpartition("/")[2]
         if domain.name in (primitive.parameters.get("name"), file_name.removesuffix(".cfg")):
             raise ConfigurationError(
