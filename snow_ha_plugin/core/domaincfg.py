@@ -19,12 +19,13 @@ Value = str | int | list["Value"]
 _NUMBER = re.compile(r"-?(?:0[xX][0-9a-fA-F]{1,16}|[0-9]{1,19})")
 
 _TOKEN = re.compile(
-    rf"""(?P<space>[ \t\r]+ | \#[^\n]* | \\\n)
-      | (?P<end>[\n;])
-      | (?P<string>"(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*')
-      | (?P<number>{_NUMBER.pattern}(?![A-Za-z0-9_.]))
-      | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
-      | (?P<mark>\+=|[=\[\],])""",
+    rf"""(?> (?: [ \t\r]+ | \#[^\n]* | \\\n )* )
+      (?: (?P<end>[\n;])
+        | (?P<string>"(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*')
+        | (?P<number>{_NUMBER.pattern}(?![A-Za-z0-9_.]))
+        | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
+        | (?P<mark>\+=|[=\[\],])
+        | (?P<nothing>\Z) )""",
     re.VERBOSE,
 )
 
@@ -150,20 +151,21 @@ class _Tokens:
     """The tokens of a text, one at a time; `error()` says where the last one stands."""
 
     def __init__(self, text: str, source: str) -> None:
-        self.text, self.source, self.position, self.line = text, source, 0, 1
+        self.text, self.source, self.position = text, source, 0
 
     def next(self, skip_ends: bool = False, skip_newlines: bool = False) -> tuple[str, str] | None:
-        while self.position < len(self.text):
+        while True:
             match = _TOKEN.match(self.text, self.position)
             if match is None:
-                raise self.error(f"cannot read {self.text[self.position :].partition(chr(10))[0][:20]!r}")
-            kind, token = str(match.lastgroup), match.group()
+                raise self.error(f"cannot read {self.text[self.position :].partition(chr(10))[0].lstrip()[:20]!r}")
+            kind = str(match.lastgroup)
+            token = match[kind]
             self.position = match.end()
-            self.line += token.count("\n")
-            skipped = kind == "space" or (kind == "end" and (skip_ends or (skip_newlines and token == "\n")))
-            if not skipped:
+            if kind == "nothing":
+                return None
+            if kind != "end" or not (skip_ends or (skip_newlines and token == "\n")):
                 return kind, token
-        return None
 
     def error(self, what: str) -> DataError:
-        return DataError(f"{self.source}: line {self.line}: {what}", remedy="mend the domain file (see xl.cfg(5))")
+        line = self.text.count("\n", 0, self.position) + 1
+        return DataError(f"{self.source}: line {line}: {what}", remedy="mend the domain file (see xl.cfg(5))")
