@@ -110,8 +110,8 @@ def members(text: str) -> tuple[dict[str, str], ...]:
     return tuple(node.values for nodelist in parse(text).all("nodelist") for node in nodelist.all("node"))
 
 
-def is_encrypted(text: str) -> bool:
-    """Whether members prove who they are: either setting alone, or the older `secauth`, does it."""
+def is_authenticated(text: str) -> bool:
+    """Whether members prove who they are; `secauth` only says what `crypto_hash` is by default (corosync.conf(5))."""
     conf = parse(text)
-    cipher, digest = (conf.value("totem", key, "none") for key in ("crypto_cipher", "crypto_hash"))
-    return (cipher != "none" and digest != "none") or conf.value("totem", "secauth") == "on"
+    default = "sha256" if conf.value("totem", "secauth") == "on" else "none"
+    return conf.value("totem", "crypto_hash", default) != "none"

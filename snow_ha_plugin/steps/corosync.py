@@ -83,7 +83,7 @@ def _of_foreign(site: Site, foreign: dict[str, str]) -> list[Finding]:
     if len(members) != len(site.members) or not set(named) <= expected:
         return [_unusable(f"{PATH} was written by hand for {', '.join(named) or 'no node at all'}, not for SNOW_NODES")]
     findings = [Finding(Severity.INFO, "corosync-by-hand", f"{PATH} was written by hand and stays as it is")]
-    if not corosync.is_encrypted(text):
+    if not corosync.is_authenticated(text):
         findings.append(
             Finding(
                 Severity.WARNING,
