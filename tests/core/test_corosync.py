@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from snow_ha_plugin.core import corosync
+from snow_ha_plugin.errors import DataError
+from snow_ha_plugin.model import Server
+from tests.captures import capture
+
+DEBIAN_12 = capture("corosync-3.1.7-debian-default.conf").decode()
+
+# The HA guide's, for corosync 1 and 2, and one of today by hand.
+GUIDE = """
+totem {
+        version: 2
+        secauth: on
+        threads: 0
+        interface {
+                ringnumber: 0
+                bindnetaddr: 10.1.0.0
+                mcastaddr: 226.94.1.1
+                mcastport: 5405
+                ttl: 1
+        }
+        clear_node_high_bit: yes
+}
+nodelist {
+        node {
+                ring0_addr: snow01
+        }
+        node {
+                ring0_addr: snow02
+        }
+}
+"""
+BY_HAND = """
+# by hand
+totem {
+    version: 2
+    transport: knet
+}
+nodelist {
+    node {
+        nodeid: 1
+        name: snow01
+        ring0_addr: 10.1.0.1
+    }
+}
+"""
+
+names = st.from_regex(r"[a-z][a-z0-9-]{0,20}", fullmatch=True)
+addresses = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).map(str)
+servers = st.lists(
+    st.tuples(names, st.lists(addresses, min_size=1, max_size=2)), min_size=2, max_size=16, unique_by=lambda pair: pair[0]
+).map(lambda rows: [Server(name, tuple(found)) for name, found in rows])
+
+
+def with_totem(*lines: str) -> str:
+    return "totem {\n" + "\n".join(lines) + "\n}\n"
+
+
+@given(servers)
+def test_what_is_rendered_reads_back_as_the_same_servers(given_servers: list[Server]) -> None:
+    text = corosync.render(given_servers)
+    nodes = corosync.members(text)
+    assert [node["name"] for node in nodes] == [server.name for server in given_servers]
+    assert [node["ring0_addr"] for node in nodes] == [server.addresses[0] for server in given_servers]
+    assert [node["nodeid"] for node in nodes] == [str(number) for number in range(1, len(nodes) + 1)]
+    assert corosync.is_ours(text)
+    assert not corosync.is_debian_default(text)
+    assert corosync.is_authenticated(text)
+
+
+@given(servers)
+def test_every_server_has_the_same_number_of_links(given_servers: list[Server]) -> None:
+    expected = all(len(server.addresses) == 2 for server in given_servers)
+    for node in corosync.members(corosync.render(given_servers)):
+        assert ("ring1_addr" in node) == expected
+
+
+@pytest.mark.parametrize(("count", "value"), [(2, "1"), (3, ""), (4, "")])
+def test_only_a_pair_is_a_two_node_cluster(count: int, value: str) -> None:
+    conf = corosync.parse(corosync.render([Server(f"snow{n:02}", (f"10.1.0.{n}",)) for n in range(1, count + 1)]))
+    assert conf.value("quorum", "two_node") == value
+    assert conf.value("quorum", "wait_for_all") == value
+
+
+def test_todays_transport_is_authenticated_and_signed() -> None:
+    conf = corosync.parse(corosync.render([Server("a", ("10.0.0.1",)), Server("b", ("10.0.0.2",))]))
+    totem = {key: conf.value("totem", key) for key in ("transport", "crypto_cipher", "crypto_hash", "version")}
+    assert totem == {"transport": "knet", "crypto_cipher": "aes256", "crypto_hash": "sha256", "version": "2"}
+
+
+def test_debians_own_cluster_of_one_is_recognised() -> None:
+    assert corosync.is_debian_default(DEBIAN_12)
+    assert not corosync.is_ours(DEBIAN_12)
+
+
+@pytest.mark.parametrize("text", [GUIDE, BY_HAND, "", BY_HAND.replace("10.1.0.1", "127.0.0.2")])
+def test_a_configuration_by_hand_is_neither_debians_nor_ours(text: str) -> None:
+    assert not corosync.is_debian_default(text)
+    assert not corosync.is_ours(text)
+
+
+def test_a_server_beside_debians_makes_it_another_configuration() -> None:
+    more = DEBIAN_12 + "nodelist {\n node {\n ring0_addr: 10.0.0.2\n }\n}\n"
+    assert not corosync.is_debian_default(more)
+
+
+def test_members_by_hand_are_read_in_their_order() -> None:
+    assert [node["ring0_addr"] for node in corosync.members(GUIDE)] == ["snow01", "snow02"]
+
+
+def test_taking_out_the_mark_makes_it_ones_own() -> None:
+    text = corosync.render([Server("a", ("::1",)), Server("b", ("::2",))])
+    assert not corosync.is_ours(text.partition("\n")[2])
+
+
+@pytest.mark.parametrize(
+    ("lines", "encrypted"),
+    [
+        ([], False),
+        (["secauth: on"], True),
+        (["secauth: off"], False),
+        (["crypto_cipher: none", "crypto_hash: none"], False),
+        (["crypto_cipher: aes256", "crypto_hash: sha256"], True),
+        (["crypto_cipher: none", "crypto_hash: sha256"], True),
+        (["crypto_cipher: aes128", "crypto_hash: sha1", "crypto_cipher: none", "crypto_hash: none"], False),
+        (["secauth: on", "crypto_cipher: none", "crypto_hash: none"], False),
+    ],
+)
+def test_whether_members_prove_who_they_are(lines: list[str], encrypted: bool) -> None:
+    assert corosync.is_authenticated(with_totem(*lines)) == encrypted
+
+
+@pytest.mark.parametrize("text", ["totem {", "}", "totem", "totem {\n} }", "a: 1\n= 2", "{\n}"])
+def test_nonsense_is_told_with_its_place(text: str) -> None:
+    with pytest.raises(DataError, match=r"corosync\.conf: "):
+        corosync.parse(text)
+
+
+@given(st.text())
+def test_any_text_is_read_or_refused(text: str) -> None:
+    try:
+        corosync.parse(text)
+    except DataError as error:
+        assert "\n" not in str(error)
+
+
+@given(st.lists(st.sampled_from(["totem {", "}", "node {", "a: b", "# c", "", "version: 2"])))
+def test_any_order_of_lines_is_read_or_refused(lines: list[str]) -> None:
+    try:
+        corosync.parse("\n".join(lines))
+    except DataError:
+        assert lines.count("}") != lines.count("totem {") + lines.count("node {") or "}" in lines
+
+
+def test_addresses_of_version_six_are_written_whole() -> None:
+    address = str(ipaddress.ip_address("fd00::1"))
+    assert corosync.members(corosync.render([Server("a", (address,)), Server("b", ("fd00::2",))]))[0]["ring0_addr"] == address
