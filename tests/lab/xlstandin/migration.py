@@ -226,9 +226,8 @@ class Sender:
             pid, status = os.waitpid(self.transport, os.WNOHANG)
             if pid:
                 if status:
-                    say(
-                        f"migration transport process [{pid}] exited with error status {os.waitstatus_to_exitcode(status)}"
-                    )
+                    code = os.waitstatus_to_exitcode(status)
+                    say(f"migration transport process [{pid}] exited with error status {code}")
                 break
             time.sleep(0.005)
         return 1
