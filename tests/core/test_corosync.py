@@ -55,7 +55,10 @@ nodelist {
 names = st.from_regex(r"[a-z][a-z0-9-]{0,20}", fullmatch=True)
 addresses = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).map(str)
 servers = st.lists(
-    st.tuples(names, st.lists(addresses, min_size=1, max_size=2)), min_size=2, max_size=16, unique_by=lambda pair: pair[0]
+    st.tuples(names, st.lists(addresses, min_size=1, max_size=2)),
+    min_size=2,
+    max_size=16,
+    unique_by=lambda pair: pair[0],
 ).map(lambda rows: [Server(name, tuple(found)) for name, found in rows])
 
 
@@ -161,4 +164,7 @@ def test_any_order_of_lines_is_read_or_refused(lines: list[str]) -> None:
 
 def test_addresses_of_version_six_are_written_whole() -> None:
     address = str(ipaddress.ip_address("fd00::1"))
-    assert corosync.members(corosync.render([Server("a", (address,)), Server("b", ("fd00::2",))]))[0]["ring0_addr"] == address
+    assert (
+        corosync.members(corosync.render([Server("a", (address,)), Server("b", ("fd00::2",))]))[0]["ring0_addr"]
+        == address
+    )
