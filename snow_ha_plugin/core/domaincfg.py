@@ -25,7 +25,8 @@ _TOKEN = re.compile(
         | (?P<number>{_NUMBER.pattern}(?![A-Za-z0-9_.]))
         | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
         | (?P<mark>\+=|[=\[\],])
-        | (?P<nothing>\Z) )""",
+        | (?P<nothing>\Z)
+        | (?P<wrong>.{{1,20}}) )""",
     re.VERBOSE,
 )
 
@@ -156,13 +157,14 @@ class _Tokens:
     def next(self, skip_ends: bool = False, skip_newlines: bool = False) -> tuple[str, str] | None:
         while True:
             match = _TOKEN.match(self.text, self.position)
-            if match is None:
-                raise self.error(f"cannot read {self.text[self.position :].partition(chr(10))[0].lstrip()[:20]!r}")
+            assert match, "one of the alternatives always matches"
             kind = str(match.lastgroup)
             token = match[kind]
             self.position = match.end()
             if kind == "nothing":
                 return None
+            if kind == "wrong":
+                raise self.error(f"cannot read {token!r}")
             if kind != "end" or not (skip_ends or (skip_newlines and token == "\n")):
                 return kind, token
 
