@@ -6,6 +6,7 @@ Nothing here decides what is right. Times are seconds.
 import hashlib
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from tests.lab.host import LabError, wait_until
 from tests.lab.site import FLOATING_IP, GUIDE_DOMAINS, HOOKS
 from tests.lab.world import World
 
+KILL_AT = Path(__file__).with_name("kill_at.py").read_text()
 DOMAINS = sorted(domain.name for domain in GUIDE_DOMAINS)
 DOMAIN_FILES = "/sNow/snow-tools/etc/domains"
 # Of the guide's domains three run before anybody thinks of a cluster, on both servers.
@@ -87,6 +89,16 @@ def wait_until_booted(lab: Lab, server: str) -> None:
 def snow_ha(lab: Lab, *words: str, server: str = "snow01") -> str:
     """The output of `snow-ha` (stdout), which must succeed."""
     return lab.run(server, ["snow-ha", *words], timeout=ENABLE_WITHIN_S).stdout
+
+
+def attempt(lab: Lab, argv: list[str], server: str = "snow01") -> "subprocess.CompletedProcess[str]":
+    return lab.run(server, argv, timeout=ENABLE_WITHIN_S, check=False)
+
+
+def killed(lab: Lab, point: str, *words: str) -> bool:
+    """Run `snow-ha WORDS` until it kills itself at a point of kill_at.py; whether it did."""
+    done = attempt(lab, ["python3", "-c", KILL_AT, point, *words])
+    return done.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
 
 
 def enable(lab: Lab) -> str:
@@ -184,7 +196,10 @@ def online(lab: Lab, server: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Everything that `snow-ha` could change: files by path, with mode, owner and digest; units; domains; the CIB."""
+    """Everything that `snow-ha` could change.
+
+    `files`: mode, owner and digest by `SERVER:/path`, or by `shared:/path` in snow-tools' directory of hooks.
+    """
 
     files: dict[str, str] = field(repr=False)
     units: dict[str, str]
@@ -210,8 +225,8 @@ def snapshot(lab: Lab) -> Snapshot:
     files = {}
     for server in lab.names:
         for directory in ("etc", "var/lib/snow-ha"):
-            files.update(_files(lab.disk(server) / directory, f"{server}:"))
-    files.update(_files(lab.shared / HOOKS, ""))
+            files.update(_files(lab.disk(server), directory, server))
+    files.update(_files(lab.shared, str(HOOKS), "shared"))
     configuration = set()
     for server in lab.names:
         try:
@@ -231,8 +246,8 @@ def snapshot(lab: Lab) -> Snapshot:
     )
 
 
-def _files(directory: Path, prefix: str) -> Iterator[tuple[str, str]]:
-    for path in sorted(directory.rglob("*")):
+def _files(root: Path, directory: str, place: str) -> Iterator[tuple[str, str]]:
+    for path in sorted((root / directory).rglob("*")):
         status = path.lstat()
         if path.is_symlink():
             content = str(path.readlink())
@@ -240,8 +255,4 @@ def _files(directory: Path, prefix: str) -> Iterator[tuple[str, str]]:
             content = hashlib.sha256(path.read_bytes()).hexdigest()
         else:
             content = ""
-        yield f"{prefix}{path}", f"{status.st_mode:o} {status.st_uid}:{status.st_gid} {content}"
-
-
-def attempt(lab: Lab, argv: list[str], server: str = "snow01") -> "subprocess.CompletedProcess[str]":
-    return lab.run(server, argv, timeout=ENABLE_WITHIN_S, check=False)
+        yield f"{place}:/{path.relative_to(root)}", f"{status.st_mode:o} {status.st_uid}:{status.st_gid} {content}"

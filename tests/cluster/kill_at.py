@@ -1,0 +1,62 @@
+"""snow-ha that kills itself (SIGKILL) at a point that is its first argument; runs in a server, with the real code.
+
+Points: `before STEP`, `within N STEP` (after the Nth command that changes a server, one server after the other),
+`after STEP`; `before commit`, `after commit`; `after PART` of `disable`.
+"""
+
+import os
+import signal
+import sys
+from dataclasses import replace
+
+from snow_ha_plugin.cli import enable, main
+from snow_ha_plugin.steps import ending
+from snow_ha_plugin.system.pacemaker import LiveCib
+from snow_ha_plugin.system.servers import Servers
+
+POINT = sys.argv.pop(1)
+
+
+def die_at(point):
+    if point == POINT:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def deadly(name, carry_out):
+    def carried_out(*arguments):
+        die_at(f"before {name}")
+        must, each, done = Servers.must, Servers.each, []
+
+        def counted(*words, **options):
+            result = must(*words, **options)
+            done.append(words)
+            die_at(f"within {len(done)} {name}")
+            return result
+
+        def one_by_one(self, work, names=None):
+            return {server: work(server) for server in (self.names if names is None else names)}
+
+        if POINT.startswith("within") and POINT.endswith(f" {name}"):
+            Servers.must, Servers.each = counted, one_by_one
+        result = carry_out(*arguments)
+        Servers.must, Servers.each = must, each
+        die_at(f"after {name}")
+        return result
+
+    return carried_out
+
+
+def deadly_steps(steps):
+    return tuple(replace(step, apply=step.apply and deadly(step.name, step.apply)) for step in steps)
+
+
+def deadly_plan(site, plan=ending.plan):
+    return [replace(part, carry_out=deadly(f"{part.change.action} {part.change.target}", part.carry_out))
+            for part in plan(site)]  # fmt: skip
+
+
+enable.SERVER_STEPS = deadly_steps(enable.SERVER_STEPS)
+enable.AFTERWARDS = deadly_steps(enable.AFTERWARDS)
+ending.plan = deadly_plan
+LiveCib.commit = deadly("commit", LiveCib.commit)
+main.main()
