@@ -67,13 +67,13 @@ def whereabouts(servers: Servers) -> Locate:
         found: dict[str, str | None] = dict.fromkeys(names)
         if not names:
             return found
-        for server, answer in servers.outcomes(lambda name: xen.look(servers, name)).items():
+        for server, answer in servers.outcomes(lambda name: xen.guests(servers, name)).items():
             online = cib.is_online(tree, server)
             if isinstance(answer, SnowHaError):
                 if online:
                     raise answer
                 continue
-            for name in sorted(names & {guest.name for guest in answer.guests}):
+            for name in sorted(names & {guest.name for guest in answer}):
                 if found[name] or not online:
                     where = (
                         f"on {found[name]} and on {server} at once"
@@ -92,14 +92,15 @@ def _refuse_disturbance(old: cib.Tree, new: cib.Tree, locate: Locate) -> None:
     found = locate(new, set(after) - set(before))
     imagined = cib.clone(new)
     history.assume(imagined, found)
-    planned = {action for action in pacemaker.simulate(old) if action.task in DISTURBING}
     caused = [
         action
         for action in pacemaker.simulate(imagined)
-        if action.task in DISTURBING
-        and action not in planned
-        and (action.resource in after or action.resource in before)
+        if action.task in DISTURBING and (action.resource in after or action.resource in before)
     ]
+    if caused:
+        # What Pacemaker is about to do anyway is not this change's doing.
+        planned = set(pacemaker.simulate(old))
+        caused = [action for action in caused if action not in planned]
     if caused:
         raise UnsafeError(
             "Pacemaker would disturb domains: " + ", ".join(_told(action) for action in caused),

@@ -24,6 +24,16 @@ def look(servers: Servers, server: str) -> Hypervisor:
     return parse(info, listing, server)
 
 
+def guests(servers: Servers, server: str) -> tuple[Guest, ...]:
+    """The guests of a server, of which Domain-0 is one; UnavailableError where xl does not answer."""
+    result = servers.run(server, ["xl", "list"], timeout_s=XL_TIMEOUT_S)
+    if not result.ok:
+        raise UnavailableError(
+            f"xl does not answer on {server}", result.reason, "see that the server runs Xen: xl info"
+        )
+    return parse_list(result.text, server)
+
+
 def parse(info: str, listing: str, server: str) -> Hypervisor:
     """`xl info` and `xl list` as a value. What Domain-0 has is not there for domains."""
     facts = dict(_pair(line) for line in info.splitlines() if ":" in line)
