@@ -285,13 +285,15 @@ def _referenced(constraint: Tree) -> Iterator[str]:
 
 
 def _primitive(element: Tree) -> Primitive:
-    agent = [element.get(key) for key in ("class", "provider", "type")]
+    template = element.xpath("ancestor::resources/template[@id=$id]", id=element.get("template", ""))
+    source = template[0] if template else element
+    agent = [source.get(key) for key in ("class", "provider", "type")]
     return Primitive(
         id=element.get("id", ""),
         agent=":".join(part for part in agent if part),
-        parameters=pairs(element, "instance_attributes"),
-        utilization=pairs(element, "utilization"),
-        meta=pairs(element, "meta_attributes"),
+        parameters=pairs(source, "instance_attributes") | pairs(element, "instance_attributes"),
+        utilization=pairs(source, "utilization") | pairs(element, "utilization"),
+        meta=pairs(source, "meta_attributes") | pairs(element, "meta_attributes"),
     )
 
 
