@@ -165,13 +165,13 @@ def epoch(lab: Lab, server: str = "snow01") -> tuple[int, int]:
 
 
 def elements(tree: Any) -> set[str]:
-    """Every element of a CIB's configuration as one line: its path of ids, its tag and its attributes.
+    """Every element of a CIB's configuration that has an id as one line: its path of ids, its tag, its attributes.
 
     What Pacemaker writes about itself is left out: it depends on when somebody looks.
     """
     found = set()
     for element in tree.find("configuration").iter(etree.Element):
-        if element.get("id", "").startswith("cib-bootstrap-options"):
+        if element.get("id", "cib-bootstrap-options").startswith("cib-bootstrap-options"):
             continue
         path = "/".join(above.get("id", above.tag) for above in reversed(list(element.iterancestors())))
         found.add(f"{path} <{element.tag} {' '.join(f'{k}={v}' for k, v in sorted(element.items()))}>")
@@ -182,13 +182,24 @@ def is_active(lab: Lab, server: str, service: str) -> bool:
     return lab.run(server, ["systemctl", "is-active", service], check=False).stdout.strip() == "active"
 
 
+def stored_cib(lab: Lab, server: str) -> Any:
+    """The CIB that a stopped Pacemaker has left on its disk."""
+    return etree.parse(lab.disk(server) / "var/lib/pacemaker/cib/cib.xml").getroot()
+
+
+def crm_mon(lab: Lab, server: str) -> Any:
+    return etree.fromstring(lab.run(server, ["crm_mon", "--one-shot", "--output-as=xml"]).stdout.encode())
+
+
 def online(lab: Lab, server: str) -> list[str]:
     """The members that this server's Pacemaker calls online; none as long as nobody decides (no DC)."""
-    shown = lab.run(server, ["crm_mon", "--one-shot", "--output-as=xml"], check=False).stdout
-    if '<current_dc present="true"' not in shown:
+    try:
+        shown = crm_mon(lab, server)
+    except LabError:
         return []
-    nodes = etree.fromstring(shown.encode()).iterfind("nodes/node")
-    return sorted(node.get("name") for node in nodes if node.get("online") == "true")
+    if shown.find("summary/current_dc").get("present") != "true":
+        return []
+    return sorted(node.get("name") for node in shown.iterfind("nodes/node") if node.get("online") == "true")
 
 
 # what a command must not touch

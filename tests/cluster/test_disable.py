@@ -3,10 +3,8 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
-from lxml import etree
 
 from tests.cluster import cluster_state as state
 from tests.cluster.cluster_state import DOMAINS, Snapshot
@@ -61,11 +59,6 @@ def undisturbed(site: Running) -> Snapshot:
     return state.snapshot(site.lab)
 
 
-def stored_cib(lab: Lab, server: str) -> Any:
-    """The CIB that a stopped Pacemaker has left on its disk."""
-    return etree.parse(lab.disk(server) / "var/lib/pacemaker/cib/cib.xml").getroot()
-
-
 def without_history(snapshot: Snapshot) -> dict[str, str]:
     return {path: look for path, look in snapshot.files.items() if "/var/lib/snow-ha/history/" not in path}
 
@@ -88,7 +81,7 @@ class TestDisable:
         for server in lab.names:
             assert not state.is_active(lab, server, "pacemaker")
             assert not state.is_active(lab, server, "corosync")
-            left = stored_cib(lab, server)
+            left = state.stored_cib(lab, server)
             ids = [element.get("id") for element in left.iterfind("configuration//*[@id]")]
             assert {found for found in ids if found.startswith("snow-ha-") and "options" not in found} == set()
             assert left.findall("configuration/resources/*") == []
@@ -121,7 +114,7 @@ class TestKilled:
         now = state.snapshot(enabled.lab)
         assert (without_history(now), now.units) == (without_history(undisturbed), undisturbed.units)
         for server in enabled.lab.names:
-            assert stored_cib(enabled.lab, server).findall("configuration/resources/*") == []
+            assert state.stored_cib(enabled.lab, server).findall("configuration/resources/*") == []
 
     @pytest.mark.parametrize("point", ["after let-go domains", "after stop snow02"])
     def test_enable_takes_hold_again(self, enabled: Running, point: str) -> None:
