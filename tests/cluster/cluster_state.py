@@ -132,9 +132,10 @@ def interrupted(lab: Lab, domains: list[str], start: float, end: float) -> list[
     return [name for name in domains if ledger.interrupted(runs, name, start, end)]
 
 
-def address_holders(lab: Lab) -> list[str]:
-    """The servers that have the floating IP on the domains' bridge."""
-    shown = {name: lab.run(name, ["ip", "-4", "-o", "address", "show", "dev", "xsnow0"]).stdout for name in lab.names}
+def address_holders(lab: Lab, servers: list[str] | None = None) -> list[str]:
+    """Those of the servers (of all, which must be on) that have the floating IP on the domains' bridge."""
+    show = ["ip", "-4", "-o", "address", "show", "dev", "xsnow0"]
+    shown = {name: lab.run(name, show).stdout for name in servers or lab.names}
     return [name for name, text in shown.items() if f" {FLOATING_IP}/24 " in text]
 
 
@@ -197,7 +198,8 @@ def online(lab: Lab, server: str) -> list[str]:
         shown = crm_mon(lab, server)
     except LabError:
         return []
-    if shown.find("summary/current_dc").get("present") != "true":
+    dc = shown.find("summary/current_dc")
+    if dc is None or dc.get("present") != "true":
         return []
     return sorted(node.get("name") for node in shown.iterfind("nodes/node") if node.get("online") == "true")
 
