@@ -9,8 +9,6 @@ from snow_ha_plugin.system.servers import Servers
 # A hung xenstored lets xl hang for ever; this is far above what a busy server needs.
 XL_TIMEOUT_S = 30
 
-DOMAIN_0 = "Domain-0"
-
 
 def look(servers: Servers, server: str) -> Hypervisor:
     """The hypervisor of a server and its guests; UnavailableError where xl does not answer."""
@@ -53,11 +51,14 @@ def parse(info: str, listing: str, server: str) -> Hypervisor:
 
 
 def parse_list(listing: str, server: str) -> tuple[Guest, ...]:
-    """The rows of `xl list`; UnavailableError if its head is not there, so that no answer never reads as no guest."""
+    """The rows of `xl list`; UnavailableError if its head or Domain-0 is not there: no answer is not "no guest"."""
     lines = listing.splitlines()
     if not lines or not lines[0].startswith("Name "):
         raise UnavailableError(f"xl list on {server} makes no sense", listing.strip()[:60], "try it there")
-    return tuple(_guest(line, server) for line in lines[1:] if line.strip())
+    guests = tuple(_guest(line, server) for line in lines[1:] if line.strip())
+    if all(guest.domid != 0 for guest in guests):
+        raise UnavailableError(f"xl list on {server} is not whole", "Domain-0 is missing", "try it there")
+    return guests
 
 
 def _guest(line: str, server: str) -> Guest:
