@@ -27,7 +27,6 @@ def group(context: click.Context, debug: bool, cib_path: Path | None) -> None:
     `snow ha VERB` and `snow-ha VERB` are the same program.
     """
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="[D] %(message)s")
-    logging.getLogger("sh").setLevel(logging.ERROR)
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
     elif cib_path and all(option.name != "cib_path" for option in group.commands[context.invoked_subcommand].params):

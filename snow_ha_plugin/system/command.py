@@ -21,6 +21,9 @@ from snow_ha_plugin.errors import TimedOutError, UnavailableError
 
 log = logging.getLogger(__name__)
 
+# Its own log has every byte that passes through it, and a key may be among them.
+logging.getLogger("sh").setLevel(logging.ERROR)
+
 # Administrators' tools live in sbin, which a cron job's or a plain user's PATH lacks. Messages are parsed in C.
 ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
