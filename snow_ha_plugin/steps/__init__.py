@@ -26,6 +26,7 @@ SERVER_STEPS = (
     images.STEP,
     floating_ip.ADDRESS,
     xen.STEP,
+    corosync.BY_HAND,
     fencing.STEP,
     autostart.STEP,
     xendomains.STEP,

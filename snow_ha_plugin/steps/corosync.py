@@ -35,15 +35,12 @@ mv "$new" "$1"
 def check(site: Site) -> list[Finding]:
     wanted = corosync.render(site.members)
     findings: list[Finding] = []
-    foreign: dict[str, str] = {}
     for server, text in _present(site).items():
         if text is None or corosync.is_debian_default(text):
             findings.append(_wrong(f"{server} has no cluster configuration of its own"))
-        elif not corosync.is_ours(text):
-            foreign[server] = text
-        elif text != wanted:
+        elif corosync.is_ours(text) and text != wanted:
             findings.append(_wrong(f"{PATH} on {server} is not that of {', '.join(site.servers.names)}"))
-    return findings + _of_foreign(site, foreign)
+    return findings
 
 
 def apply(site: Site) -> None:
@@ -52,7 +49,7 @@ def apply(site: Site) -> None:
 
     def write(server: str) -> None:
         text = present[server]
-        if text == wanted or (text and not corosync.is_ours(text) and not corosync.is_debian_default(text)):
+        if text == wanted or _is_foreign(text):
             return
         if text and corosync.is_debian_default(text):
             site.servers.must(server, ["sh", "-c", _PUT_DEFAULT_AWAY], timeout_s=120)
@@ -70,8 +67,13 @@ def _present(site: Site) -> dict[str, str | None]:
     return site.servers.each(read)
 
 
-def _of_foreign(site: Site, foreign: dict[str, str]) -> list[Finding]:
-    """What is to be said of configurations that somebody else wrote."""
+def _is_foreign(text: str | None) -> bool:
+    return text is not None and not corosync.is_ours(text) and not corosync.is_debian_default(text)
+
+
+def check_foreign(site: Site) -> list[Finding]:
+    """What is to be said of configurations that somebody else wrote: one that does not fit is nothing to go on with."""
+    foreign = {server: text for server, text in _present(site).items() if text is not None and _is_foreign(text)}
     if not foreign:
         return []
     text = next(iter(foreign.values()))
@@ -108,4 +110,5 @@ def _unusable(message: str) -> Finding:
     )
 
 
+BY_HAND = Step("corosync-by-hand", "corosync.conf by hand", check_foreign)
 STEP = Step("corosync", "corosync.conf", check, apply)

@@ -80,6 +80,21 @@ def with_mode(mode: int) -> Trouble:
     return trouble
 
 
+def with_corosync_conf(*servers: str) -> Trouble:
+    @contextmanager
+    def trouble(lab: Lab) -> Iterator[None]:
+        paths = [lab.disk(server) / "etc/corosync/corosync.conf" for server in servers]
+        for path in paths:
+            path.write_text("nodelist {\n node {\n  ring0_addr: 192.0.2.1\n  name: elsewhere\n }\n}\n")
+        try:
+            yield
+        finally:
+            for path in paths:
+                path.unlink()
+
+    return trouble
+
+
 @contextmanager
 def without_network(lab: Lab) -> Iterator[None]:
     lab.cut("snow02")
@@ -140,10 +155,11 @@ CASES = {
         edited(domain_file, lambda text: re.sub(r"(?m)^name\b.*$", "", text)), ENABLE, 65, "maui01.cfg"
     ),
     "a domain file of another name": Case(
-        edited(domain_file, lambda text: text.replace("name        = 'maui01'", "").replace("maui01'", "maui02'")),
-        ENABLE,
-        65,
-        "maui01.cfg",
+        edited(domain_file, lambda text: text.replace("= 'maui01'", "= 'maui02'")), ENABLE, 65, "maui02"
+    ),
+    "a corosync.conf by hand on one server only": Case(with_corosync_conf("snow01"), ENABLE, 78, "was written by hand"),
+    "a corosync.conf by hand for other servers": Case(
+        with_corosync_conf("snow01", "snow02"), ENABLE, 78, "for elsewhere, not for SNOW_NODES"
     ),
     "an image on LVM": Case(
         edited(domain_file, lambda text: re.sub(r"file:[^,]*disk.img", "phy:/dev/snow_vg/maui01-disk", text)),
