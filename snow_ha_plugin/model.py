@@ -168,3 +168,13 @@ class Action:
     task: str
     resource: str
     node: str
+
+
+@dataclass(frozen=True)
+class Move:
+    """A live migration."""
+
+    domain: str
+    source: str
+    target: str
+    memory_mib: int

@@ -47,9 +47,9 @@ def fire(manager: pluggy.PluginManager, hook: str, **arguments: object) -> Itera
 
 @hookimpl
 def snow_ha_commands(group: click.Group) -> None:
-    from snow_ha_plugin.cli import domains, enable, event, status
+    from snow_ha_plugin.cli import domains, enable, event, moves, status
 
-    for command in (*enable.COMMANDS, *domains.COMMANDS, *status.COMMANDS, *event.COMMANDS):
+    for command in (*enable.COMMANDS, *domains.COMMANDS, *moves.COMMANDS, *status.COMMANDS, *event.COMMANDS):
         group.add_command(command)
 
 

@@ -191,6 +191,25 @@ def since(tree: Tree, resource_id: str, node: str) -> int | None:
     return max((time for time in times if time), default=None)
 
 
+def operation_timeout_s(tree: Tree, resource_id: str, name: str, default_s: int) -> int:
+    """The timeout of a resource's operation, where it is written in seconds as we write it; else `default_s`."""
+    element = resource(tree, resource_id)
+    operation = None if element is None else element.find(f"operations/op[@name='{name}']")
+    text = "" if operation is None else operation.get("timeout", "").removesuffix("s")
+    return int(text) if text.isdecimal() else default_s
+
+
+def failed_migrations(tree: Tree, resource_id: str) -> frozenset[tuple[str, str]]:
+    """Which migrations of a resource have failed, as the history remembers them: node and number of the call."""
+    path = "status/node_state//lrm_resource[@id=$id]/lrm_rsc_op[starts-with(@operation, 'migrate_') and @rc-code!='0']"
+    return frozenset(
+        (operation.get("on_node", ""), operation.get("call-id", ""))
+        for operation in tree.xpath(path, id=resource_id)
+        # Of one that is under way there is no result yet.
+        if operation.get("op-status") != "-1"
+    )
+
+
 # --- changes
 
 
@@ -217,6 +236,22 @@ def put_pairs(parent: Tree, set_tag: str, set_id: str, values: Mapping[str, str]
             pair.set("value", value)
             changed = True
     return changed
+
+
+def put_standby(tree: Tree, node: str, *, on: bool) -> bool:
+    """Set or clear a node's standby, where crm and pcs keep it: in the node's own attributes."""
+    element = tree.xpath("configuration/nodes/node[@uname=$node]", node=node)[0]
+    present = element.findall("instance_attributes/nvpair[@name='standby']")
+    if not on:
+        present = [pair for pair in present if pair.get("value") != "off"]
+        for pair in present:
+            pair.getparent().remove(pair)
+        return bool(present)
+    if present:
+        changed = bool(present[0].get("value") != "on")
+        present[0].set("value", "on")
+        return changed
+    return put_pairs(element, "instance_attributes", f"nodes-{element.get('id')}", {"standby": "on"})
 
 
 def remove_ours(tree: Tree, keep: str) -> list[str]:

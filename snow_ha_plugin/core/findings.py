@@ -42,10 +42,12 @@ def of_state(state: ClusterState, known: set[str]) -> list[Finding]:
                 Finding(Severity.ERROR, "server-offline", f"{node.name} is not in the cluster", "on it: snow ha enable")
             )
         elif node.standby or node.maintenance:
-            how = "standby" if node.standby else "maintenance"
-            findings.append(
-                Finding(Severity.WARNING, f"server-{how}", f"{node.name} is in {how}", f"crm node ready {node.name}")
+            how, remedy = (
+                ("standby", f"snow ha undrain {node.name}")
+                if node.standby
+                else ("maintenance", f"crm node ready {node.name}")
             )
+            findings.append(Finding(Severity.WARNING, f"server-{how}", f"{node.name} is in {how}", remedy))
     for resource in state.resources:
         remedy = f"see crm_mon and the log, then crm resource cleanup {resource.id}"
         if len(resource.servers) > 1 and resource.role.lower() != "migrating":

@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import queue
 import shlex
 import shutil
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sh
@@ -111,6 +112,33 @@ def run(
     result = Result(tuple(argv), exit_code, out, err)
     log.debug("exit %d: %s", exit_code, "" if result.ok else result.reason)
     return result
+
+
+@contextlib.contextmanager
+def cleaning_up(argv: Sequence[str]) -> Iterator[None]:
+    """Have a command run if this process dies inside the block, whatever it dies of; a normal end runs nothing.
+
+    A process of another session waits for the word that all is well, or for the end of the pipe to us.
+    """
+    words: queue.Queue[str | None] = queue.Queue()
+    process = sh.Command("sh")(
+        "-c",
+        'read -r word || exec "$@" >/dev/null 2>&1',
+        "sh",
+        *argv,
+        _in=words,
+        _tty_in=False,
+        _tty_out=False,
+        _new_session=True,
+        _bg=True,
+        _bg_exc=False,
+    )
+    try:
+        yield
+    finally:
+        words.put("well\n")
+        words.put(None)
+        process.wait()
 
 
 def _path() -> str:

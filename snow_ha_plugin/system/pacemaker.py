@@ -11,7 +11,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -179,10 +179,14 @@ def keep(old: cib.Tree) -> None:
         outdated.unlink(missing_ok=True)
 
 
-def simulate(tree: cib.Tree) -> tuple[Action, ...]:
-    """What Pacemaker's scheduler would do with a CIB: start, stop, move, migrate, restart, recover ... of resources."""
+def simulate(tree: cib.Tree, arguments: Sequence[str] = ()) -> tuple[Action, ...]:
+    """What Pacemaker's scheduler would do with a CIB: start, stop, move, migrate, restart, recover ... of resources.
+
+    `arguments` change what it is asked about: `--node-fail NAME`, `--quorum 0` ... (crm_simulate(8)).
+    """
     with _scratch(tree) as (path,):
-        result = command.run(["crm_simulate", "--xml-file", str(path), "--run", "--output-as=xml"], timeout_s=120)
+        argv = ["crm_simulate", "--xml-file", str(path), "--run", "--output-as=xml", *arguments]
+        result = command.run(argv, timeout_s=120)
     if not result.ok:
         raise ConfigurationError(
             "Pacemaker's scheduler cannot read the configuration", result.reason, "nothing was changed"
