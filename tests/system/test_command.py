@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import logging
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from snow_ha_plugin.errors import TimedOutError, UnavailableError
+from snow_ha_plugin.system import command
+from snow_ha_plugin.system.command import Result
+
+
+def shell(script: str, *words: str, **options: object) -> Result:
+    return command.run(["sh", "-c", script, "sh", *words], **options)  # type: ignore[arg-type]
+
+
+def program(path: Path, text: str, mode: int = 0o755) -> str:
+    path.write_text(text)
+    path.chmod(mode)
+    return str(path)
+
+
+def ends_within(pid: int, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            # A zombie has ended; who its parent is, and when that one looks, is not our business.
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except FileNotFoundError:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+@pytest.mark.parametrize("status", [0, 1, 7, 102, 255])
+def test_every_exit_status_is_an_answer(status: int) -> None:
+    result = shell(f"exit {status}")
+    assert (result.exit_code, result.ok) == (status, status == 0)
+
+
+@pytest.mark.parametrize("signal", [9, 15])
+def test_an_end_by_a_signal_is_a_negative_status(signal: int) -> None:
+    result = shell(f"kill -{signal} $$")
+    assert (result.exit_code, result.ok) == (-signal, False)
+
+
+def test_output_and_errors_are_kept_apart_byte_by_byte() -> None:
+    result = shell(r"printf '\377\000a\r\n'; printf '\376b' >&2")
+    assert (result.stdout, result.stderr) == (b"\xff\x00a\r\n", b"\xfeb")
+
+
+def test_arguments_arrive_as_they_are() -> None:
+    words = ["a b", "", "'\"", "$(id)", ";", "*", "ä", "--", "-n", "\n"]
+    assert shell(r"printf '%s\0' " + '"$@"', *words).text.split("\0")[:-1] == words
+
+
+def test_a_program_without_input_sees_its_end() -> None:
+    assert command.run(["cat"], timeout_s=5).stdout == b""
+
+
+def test_no_program_gets_hold_of_the_terminal() -> None:
+    result = shell("test -t 0 || test -t 1 || test -t 2; echo $?; ( : </dev/tty ) 2>/dev/null; echo $?")
+    assert result.text.split() == ["1", "2"]
+
+
+def test_five_megabytes_pass_both_ways() -> None:
+    data = os.urandom(5_000_000)
+    assert command.run(["cat"], stdin=data).stdout == data
+
+
+def test_five_million_lines_pass_both_ways() -> None:
+    result = shell("cat >&2; echo whole", stdin=b"\n" * 5_000_000)
+    assert (len(result.stderr), result.stdout) == (5_000_000, b"whole\n")
+
+
+def test_input_that_nobody_reads_does_no_harm() -> None:
+    assert command.run(["true"], stdin=b"x" * 5_000_000, timeout_s=20).ok
+
+
+def test_messages_come_in_english_and_the_rest_of_the_environment_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LANG", "de_DE.UTF-8")
+    monkeypatch.setenv("SNOW_ROOT", "/there")
+    result = shell('echo "$LC_ALL $SNOW_ROOT $MORE"', env={"MORE": "more"})
+    assert result.text == "C /there more\n"
+
+
+def test_programs_in_sbin_are_found_with_a_users_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert command.run(["ldconfig", "--version"]).ok
+    assert command.is_installed("ldconfig")
+    assert not command.is_installed("no-such-program")
+
+
+def test_a_missing_program_is_told_by_its_name() -> None:
+    with pytest.raises(UnavailableError, match="no-such-program is not there"):
+        command.run(["no-such-program", "--version"])
+
+
+@pytest.mark.parametrize(
+    ("text", "mode"), [("echo no first line\n", 0o755), ("#!/no/such/interpreter\n", 0o755), ("#!/bin/sh\n", 0o644)]
+)
+def test_a_program_that_cannot_be_started_is_told(tmp_path: Path, text: str, mode: int) -> None:
+    path = program(tmp_path / "broken", text, mode)
+    with pytest.raises(UnavailableError, match="broken"):
+        command.run([path])
+
+
+def test_a_program_that_hangs_is_killed_with_all_that_it_started(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    script = f"trap '' TERM; sleep 60 & echo $! $$ >{pids}; sleep 60; sleep 60"
+    start = time.monotonic()
+    with pytest.raises(TimedOutError, match="sh did not end within"):
+        shell(script, timeout_s=0.5)
+    assert time.monotonic() - start < 5
+    for pid in pids.read_text().split():
+        assert ends_within(int(pid), 5)
+
+
+def test_a_program_that_leaves_a_daemon_behind_does_not_keep_us_waiting() -> None:
+    start = time.monotonic()
+    result = shell("setsid sleep 30 & echo $!", timeout_s=60)
+    assert time.monotonic() - start < 20
+    daemon = int(result.text)
+    assert not ends_within(daemon, 0)
+    os.kill(daemon, 9)
+
+
+def test_programs_run_side_by_side() -> None:
+    start = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(lambda number: shell(f"sleep 1; echo {number}; exit {number}"), range(8)))
+    assert [(result.text, result.exit_code) for result in results] == [(f"{n}\n", n) for n in range(8)]
+    assert time.monotonic() - start < 6
+
+
+def test_a_reason_is_one_line_of_what_was_said_last() -> None:
+    assert shell("printf 'a\\nb\\nc\\n' >&2; echo out; exit 1").reason == "b c"
+    assert shell("echo out; exit 1").reason == "out"
+    assert shell("exit 3").reason == "exit status 3"
+
+
+def test_neither_input_nor_output_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        command.run(["cat"], stdin=b"geheim")
+    assert "run: cat" in caplog.text
+    assert "geheim" not in caplog.text

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+from pytest_mock import MockerFixture
+
+from snow_ha_plugin.errors import UnavailableError
+from snow_ha_plugin.system import command
+from snow_ha_plugin.system.command import Result
+from snow_ha_plugin.system.servers import SSH, Servers
+
+ODD = ["a b", "", "'", '"', "$(touch /tmp/no)", "`id`", ";", "&&", "*", "\\", "ä", "-x", "\n"]
+
+
+@pytest.fixture
+def here() -> Servers:
+    """A site of this machine alone."""
+    servers = Servers([])
+    return Servers([servers.here])
+
+
+@pytest.fixture
+def there(mocker: MockerFixture) -> Servers:
+    """A site of two other servers, whose ssh is a shell that does what sshd would do with the words it gets."""
+    real = command.run
+
+    def ssh(argv: list[str], **options: object) -> Result:
+        assert argv[: len(SSH)] == list(SSH)
+        server, dashes, line = argv[len(SSH) :]
+        assert server in ("snow01", "snow02")
+        assert dashes == "--"
+        return real(["sh", "-c", line], **options)  # type: ignore[arg-type]
+
+    mocker.patch.object(command, "run", side_effect=ssh)
+    return Servers(["snow01", "snow02"])
+
+
+@pytest.mark.parametrize("site", ["here", "there"])
+def test_words_arrive_as_they_are_with_and_without_ssh(site: str, request: pytest.FixtureRequest) -> None:
+    servers: Servers = request.getfixturevalue(site)
+    result = servers.run(servers.names[0], ["printf", "%s\\0", *ODD])
+    assert result.text.split("\0")[:-1] == ODD
+
+
+def test_this_server_is_reached_without_ssh(here: Servers, mocker: MockerFixture) -> None:
+    run = mocker.spy(command, "run")
+    here.run(here.here, ["true"])
+    assert run.call_args.args[0] == ["true"]
+
+
+def test_ssh_never_asks_and_never_waits_for_ever() -> None:
+    assert {"BatchMode=yes", "ConnectTimeout=5", "ServerAliveInterval=5", "ServerAliveCountMax=3"} <= set(SSH)
+    # ssh itself knows these options.
+    subprocess.run(["ssh", "-G", *SSH[1:], "localhost"], check=True, capture_output=True)
+
+
+def test_a_server_that_ssh_cannot_reach_is_told_with_what_to_try(mocker: MockerFixture) -> None:
+    mocker.patch.object(command, "run", return_value=Result(("ssh",), 255, b"", b"ssh: connect: No route to host\n"))
+    with pytest.raises(UnavailableError) as caught:
+        Servers(["snow02"]).run("snow02", ["true"])
+    assert str(caught.value) == (
+        "snow02 cannot be reached; ssh: connect: No route to host;"
+        " make `ssh snow02 true` work for root without a question"
+    )
+
+
+def test_an_exit_status_of_the_other_side_is_an_answer(there: Servers) -> None:
+    assert there.run("snow01", ["sh", "-c", "exit 3"]).exit_code == 3
+    with pytest.raises(UnavailableError, match="sh failed on snow01; no"):
+        there.must("snow01", ["sh", "-c", "echo no >&2; exit 3"])
+
+
+@pytest.mark.parametrize("data", [b"", b"text\n", bytes(range(256)) * 1000], ids=["empty", "text", "binary"])
+def test_a_file_that_was_written_reads_back(there: Servers, tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / 'it\'s a "file" $(of) words'
+    there.write("snow01", str(path), data, mode="0400", owner=f"{os.getuid()}:{os.getgid()}")
+    assert there.read("snow02", str(path)) == path.read_bytes() == data
+    assert stat.S_IMODE(path.stat().st_mode) == 0o400
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_is_not_there_is_none_and_one_that_cannot_be_read_is_an_error(
+    there: Servers, tmp_path: Path
+) -> None:
+    assert there.read("snow01", str(tmp_path / "none")) is None
+    with pytest.raises(UnavailableError, match="cannot be read"):
+        there.read("snow01", str(tmp_path))
+
+
+def test_a_write_that_fails_leaves_the_old_file(there: Servers, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(UnavailableError):
+        there.write("snow01", str(path), b"new", owner="no-such-user")
+    assert path.read_text() == "old"
+
+
+def test_a_files_content_never_is_an_argument(there: Servers, tmp_path: Path) -> None:
+    there.write("snow01", str(tmp_path / "key"), b"geheim", owner=f"{os.getuid()}:{os.getgid()}")
+    assert "geheim" not in " ".join(command.run.call_args.args[0])  # type: ignore[attr-defined]
+
+
+def test_all_servers_are_asked_before_the_first_error_is_told(there: Servers) -> None:
+    asked = []
+
+    def work(name: str) -> str:
+        asked.append(name)
+        if name == "snow01":
+            raise UnavailableError("snow01 is away")
+        return shlex.quote(name)
+
+    with pytest.raises(UnavailableError, match="snow01 is away"):
+        there.each(work)
+    assert sorted(asked) == ["snow01", "snow02"]
+    assert there.each(work, ["snow02"]) == {"snow02": "snow02"}
+    assert str(there.outcomes(work)["snow01"]) == "snow01 is away"
+    assert there.each(work, []) == {}
