@@ -1,0 +1,62 @@
+"""The lab's guests: small Linux systems whose kernel and initramfs are on every server, and that count seconds.
+
+A guest has a number from 1 to 9, which makes its addresses (10.78.0.10N in the servers' network) and the sector of
+the shared disk in which it writes its ticks: so these can be read from this machine, whatever the servers do.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+SECTOR_BYTES = 512
+KERNEL_WORDS = "console=hvc0 quiet mitigations=off audit=0 apparmor=0 ipv6.disable=1"
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A domain and what its file says. kind: pv or pvh. Its memory: 64 MiB are too few for it to start."""
+
+    name: str
+    number: int
+    kind: str = "pv"
+    memory_mib: int = 96
+
+    @property
+    def file(self) -> str:
+        """Where the domain file is on every server."""
+        return f"/etc/xen/{self.name}.cfg"
+
+    @property
+    def configuration(self) -> str:
+        return (
+            f'name = "{self.name}"\n'
+            f'type = "{self.kind}"\n'
+            'kernel = "/guest/vmlinux"\n'
+            'ramdisk = "/guest/initrd"\n'
+            f'extra = "{KERNEL_WORDS} guest={self.number}"\n'
+            f"memory = {self.memory_mib}\n"
+            "vcpus = 1\n"
+            f'vif = [ "mac=00:16:3e:78:00:0{self.number},bridge=xenbr0" ]\n'
+            'disk = [ "format=raw,vdev=xvda,access=rw,target=/dev/vdb" ]\n'
+        )
+
+
+@dataclass(frozen=True)
+class Tick:
+    """What a guest wrote last. boot: the kernel's own name for this boot; seconds: since the guest counts.
+
+    Seconds in which the guest is frozen or the server is busy do not count.
+    """
+
+    boot: str
+    seconds: int
+
+
+def last_tick(disk: Path, guest: Guest) -> Tick | None:
+    """The last tick of a guest on the shared disk, as this machine sees it; None if it never wrote one."""
+    with disk.open("rb") as image:
+        image.seek(guest.number * SECTOR_BYTES)
+        words = image.read(SECTOR_BYTES).rstrip(b"\0").decode().split()
+    if not words:
+        return None
+    _, boot, seconds = words
+    return Tick(boot, int(seconds))
