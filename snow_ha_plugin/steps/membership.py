@@ -18,6 +18,14 @@ from snow_ha_plugin.system.servers import Servers
 STOPPED_WITHIN_S = 300
 POLL_S = 0.5
 
+# Each crm_resource --refresh keeps the controllers busy for a second (they look at the changed crm_config with the
+# fencer). pacemakerd asks its six daemons in turn, one a second, and kills one that was busy five times in a row:
+# so ended the DC's controller when 64 domains were removed at once (2.1.5). A rest lets it answer in between.
+FORGET_WITHOUT_REST_S = 15
+FORGET_REST_S = 8
+# crm_resource itself gives up after 60 s without a reply, and says why.
+FORGOTTEN_WITHIN_S = 90
+
 
 def register(
     store: Store,
@@ -66,13 +74,16 @@ def sync(
 
 def forget(names: Iterable[str]) -> None:
     """Clear the history of resources that are no longer configured: crm_mon would list them as orphans for ever."""
+    rest_at = time.monotonic() + FORGET_WITHOUT_REST_S
     for name in names:
-        result = command.run(["crm_resource", "--refresh", "--resource", name, "--force"])
+        if time.monotonic() > rest_at:
+            time.sleep(FORGET_REST_S)
+            rest_at = time.monotonic() + FORGET_WITHOUT_REST_S
+        argv = ["crm_resource", "--refresh", "--resource", name, "--force"]
+        result = command.run(argv, timeout_s=FORGOTTEN_WITHIN_S)
         # Nothing is remembered of a domain that goes before Pacemaker has looked at it.
         if result.exit_code not in (0, pacemaker.NO_SUCH_OBJECT):
-            raise ConfigurationError(
-                f"Pacemaker still remembers {name}", result.reason, f"crm_resource --refresh --resource {name} --force"
-            )
+            raise ConfigurationError(f"Pacemaker still remembers {name}", result.reason, " ".join(argv))
 
 
 def refuse_volumes(domains: Iterable[Domain]) -> None:
