@@ -22,7 +22,10 @@ def event(context: click.Context, name: str, domain: str, config_path: str | Non
     arguments = {"domain": domain} | ({"config_path": config_path} if config_path else {})
     refusal: UnsafeError | None = None
     for plugin_name, error in plugin.fire(context.find_root().obj, f"snow_domain_{name}", **arguments):
-        if isinstance(error, UnsafeError) and name in REFUSABLE:
+        if name in REFUSABLE and plugin_name == plugin.OURS and not isinstance(error, UnsafeError):
+            # Whatever it was: nobody knows that Pacemaker has let go of the domain.
+            error = UnsafeError(f"{domain} may still be in Pacemaker's hands", str(error), "see snow ha status")
+        if name in REFUSABLE and isinstance(error, UnsafeError):
             refusal = refusal or error
         else:
             output.warning(f"{plugin_name}: {error}; to repair: snow ha sync")
