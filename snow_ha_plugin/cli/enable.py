@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import sys
 from collections.abc import Callable
+from functools import partial
 
 import click
 
@@ -12,7 +13,7 @@ from snow_ha_plugin.cli import options, output
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.errors import SnowHaError, UnavailableError
 from snow_ha_plugin.model import Change, Finding, Network, Severity
-from snow_ha_plugin.steps import AFTERWARDS, CONFIGURATION_STEPS, SERVER_STEPS, agents, ending, site
+from snow_ha_plugin.steps import AFTERWARDS, CONFIGURATION_STEPS, SERVER_STEPS, agents, ending, site, start
 from snow_ha_plugin.steps.change import change, whereabouts
 from snow_ha_plugin.steps.site import Site
 from snow_ha_plugin.steps.step import Step
@@ -39,6 +40,7 @@ def enable(without_fencing: bool, floating_ip: str | None, replace_agents: bool,
     report: list[tuple[Step, list[Finding]]] = []
     with output.progress("Looking at the site", quiet=as_json):
         _refuse_blocked(here, report)
+        _rehearse(here)
     for step in SERVER_STEPS:
         _carry_out(here, step, report, dry_run=dry_run, quiet=as_json)
     changes = _configure(here, dry_run=dry_run, quiet=as_json)
@@ -60,6 +62,12 @@ def _refuse_blocked(here: Site, report: list[tuple[Step, list[Finding]]]) -> Non
             errors += _errors(findings)
     if errors:
         raise Blocked(errors)
+
+
+def _rehearse(here: Site) -> None:
+    """Where the whole cluster runs already, let what its CIB would refuse be refused before anything is changed."""
+    if not start.STEP.check(here):
+        change(here.store, partial(_edit, here), locate=whereabouts(here.servers), dry_run=True)
 
 
 class Blocked(SnowHaError):
@@ -89,10 +97,7 @@ def _carry_out(here: Site, step: Step, report: list[tuple[Step, list[Finding]]],
 
 def _configure(here: Site, *, dry_run: bool, quiet: bool) -> list[Change]:
     """All that belongs into the CIB, as one commit; then wait until Pacemaker has done it."""
-
-    def edit(tree: cib.Tree) -> list[Change]:
-        return [done for step in CONFIGURATION_STEPS for done in step.edit(here, tree)]
-
+    edit = partial(_edit, here)
     try:
         # What a dry run meets may be Debian's own cluster of one, which `enable` puts away.
         if dry_run and not {node.name for node in cib.nodes(here.store.read())} & set(here.servers.names):
@@ -102,12 +107,17 @@ def _configure(here: Site, *, dry_run: bool, quiet: bool) -> list[Change]:
         if not dry_run:
             raise
         return edit(cib.empty())
-    if changes and not dry_run:
-        with output.progress("Pacemaker takes over the domains", quiet=quiet):
+    if not dry_run:
+        # Also without changes: a run that was killed may have left Pacemaker at work.
+        with output.progress("Pacemaker takes over the domains", quiet=quiet or not changes):
             pacemaker.wait_idle(SETTLED_WITHIN_S)
         if not quiet:
             output.changes(changes, dry_run=False)
     return changes
+
+
+def _edit(here: Site, tree: cib.Tree) -> list[Change]:
+    return [done for step in CONFIGURATION_STEPS for done in step.edit(here, tree)]
 
 
 def _tell(report: list[tuple[Step, list[Finding]]], changes: list[Change], *, dry_run: bool, as_json: bool) -> None:

@@ -79,12 +79,18 @@ class Takeover:
 
 
 @pytest.fixture(scope="module")
-def taken(lab: Lab) -> Iterator[Takeover]:
+def by_hand(lab: Lab) -> Lab:
     state.make_hasty(lab, COROSYNC_CONF)
     for name, server in (BY_HAND | BESIDE).items():
         lab.run(server, ["xl", "create", f"{DOMAIN_FILES}/{name}.cfg"])
     wait_until(lambda: state.online(lab, "snow01") == lab.names, 60, "the cluster of the administrator is not online")
     lab.run("snow01", ["crm", "--wait", "configure"], input=f"{CRM_BATCH}\ncommit\n".encode())
+    return lab
+
+
+@pytest.fixture(scope="module")
+def taken(by_hand: Lab) -> Iterator[Takeover]:
+    lab = by_hand
     began = time.monotonic()
     # The agent of resource-agents has found the domains where they run, and so has not started one.
     assert {name: where for name, (where, _) in state.domids(lab).items()} == BY_HAND | BESIDE
@@ -106,6 +112,17 @@ def domain_states(lab: Lab) -> list[str]:
 
 def findings(lab: Lab) -> list[dict[str, Any]]:
     return list(state.status(lab)["findings"])
+
+
+class TestRefused:
+    def test_before_anything_is_changed_where_a_domain_could_not_be_registered(self, by_hand: Lab) -> None:
+        by_hand.run("snow01", ["crm", "--wait", "configure", "primitive", "maui01", "ocf:heartbeat:Dummy"])
+        before = state.snapshot(by_hand)
+        done = state.attempt(by_hand, ["snow-ha", "enable", "--without-fencing"])
+        assert done.returncode == 78
+        assert re.fullmatch(r"\[E\] maui01 cannot be registered[^\n]*\n", done.stderr)
+        assert before.difference(state.snapshot(by_hand)) == []
+        by_hand.run("snow01", ["crm", "--wait", "configure", "delete", "--force", "maui01"])
 
 
 class TestDomains:
