@@ -52,6 +52,13 @@ def parse(data: bytes, source: str = "the CIB") -> Tree:
     return tree
 
 
+def reconfigured(tree: Tree, configured: Tree) -> Tree:
+    """A CIB with the configuration of `configured`, and all else, versions and states, of `tree`."""
+    changed = clone(tree)
+    changed.replace(changed.find("configuration"), clone(configured.find("configuration")))
+    return changed
+
+
 def empty() -> Tree:
     """The CIB of a cluster that nobody has configured yet."""
     sections = "".join(f"<{name}/>" for name in ("crm_config", "nodes", "resources", "constraints"))

@@ -38,6 +38,9 @@ OLD = 103
 NO_SUCH_OBJECT = 105
 TIMED_OUT = 124
 
+# A tenth of a second each; then all is decided anew.
+PATCH_TRIES = 20
+
 HISTORY = Path("/var/lib/snow-ha/history")
 HISTORY_LENGTH = 20
 
@@ -73,18 +76,30 @@ class LiveCib:
                 "a change now could be lost or contradict the others",
                 "start the other servers",
             )
-        cib.raise_num_updates(new)
         with _scratch(old, new) as (old_path, new_path):
             verify(old_path, new_path)
+        keep(old)
+        for _ in range(PATCH_TRIES):
+            if self._patch(old, new):
+                return
+            now = self.read()
+            if cib.epoch(now) != cib.epoch(old):
+                break
+            # Only states have changed, as they do all the time while Pacemaker probes: what was decided holds.
+            old, new = now, cib.reconfigured(now, new)
+        raise TryAgainError("somebody else has changed the configuration", remedy="run the command again")
+
+    def _patch(self, old: cib.Tree, new: cib.Tree) -> bool:
+        """Commit the difference; False if the CIB is not `old` any more."""
+        cib.raise_num_updates(new)
+        with _scratch(old, new) as (old_path, new_path):
             patch = command.run(["crm_diff", "--original", str(old_path), "--new", str(new_path)])
-            if patch.exit_code not in (0, 1):
-                raise DataError("crm_diff cannot compare the configurations", patch.reason)
-            keep(old)
-            result = command.run(["cibadmin", "--patch", "--xml-pipe"], stdin=patch.stdout)
-        if result.exit_code == OLD:
-            raise TryAgainError("somebody else has changed the configuration", remedy="run the command again")
-        if not result.ok:
+        if patch.exit_code not in (0, 1):
+            raise DataError("crm_diff cannot compare the configurations", patch.reason)
+        result = command.run(["cibadmin", "--patch", "--xml-pipe"], stdin=patch.stdout)
+        if not result.ok and result.exit_code != OLD:
             raise ConfigurationError("Pacemaker refuses the change", result.reason, "nothing was changed")
+        return result.ok
 
 
 class CibFile:
