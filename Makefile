@@ -8,9 +8,10 @@ PACKAGES = \
 	python3 python3-click python3-lxml python3-pluggy python3-rich python3-sh \
 	python3-hypothesis python3-pytest python3-pytest-mock python3-venv \
 	gawk libxml2-utils openssh-client pacemaker-cli-utils resource-agents shellcheck
+XEN_PACKAGES = cpio e2fsprogs qemu-system-x86
 UNIT = tests/core tests/system tests/steps tests/cli tests/test_layers.py tests/test_plugin.py
 
-.PHONY: demo test unit lint contract lab-tests bench dependencies venv
+.PHONY: demo test unit lint contract lab-tests test-xen bench dependencies venv
 
 demo: dependencies
 	tests/lab/demo
@@ -33,6 +34,11 @@ contract: dependencies
 
 lab-tests: dependencies
 	$(PYTHON) -m pytest -q --durations=10 tests/cluster
+
+# Real Xen on two emulated servers: its files take about three minutes the first time.
+test-xen: PACKAGES += $(XEN_PACKAGES)
+test-xen: dependencies
+	$(PYTHON) -m pytest -q --durations=10 tests/xen
 
 # Small: only to see that the benchmarks work.
 bench: dependencies
