@@ -44,10 +44,10 @@ def run_on(pair: Pair, name: str, server: str) -> int:
 class TestHa:
     def test_words_terminal_and_status_pass_through(self, pair: Pair) -> None:
         shown = snow(pair, "ha", "status")
-        assert (shown.status, "boot01" in shown.text) == (0, True)
+        assert (shown.status, "boot01" in shown.terminal) == (0, True)
         refused = snow(pair, "ha", "add", "no such domain")
         assert refused.status == 64
-        assert "[E] 'no such domain' cannot be the name of a domain" in refused.text
+        assert "[E] 'no such domain' cannot be the name of a domain" in refused.terminal
 
     def test_it_is_recorded_with_the_hosts_actions(self, pair: Pair) -> None:
         snow(pair, "ha", "status", "--json")
@@ -69,7 +69,7 @@ class TestMaking:
         run_on(pair, "replaced", pair.there)
         image = pair.lab.shared / "domains/replaced/disk.img"
         image.write_text("data of the old domain")
-        said = snow(pair, "deploy", "replaced", "force").text
+        said = snow(pair, "deploy", "replaced", "force").terminal
         pair.settle()
         assert "[W] " in said, "the host warns of the loss of data"
         assert pair.world.where("replaced") == []
@@ -126,7 +126,7 @@ class TestWithoutPacemaker:
         pair.lab.run(pair.here, ["systemctl", "start", "pacemaker"], timeout=120)
 
     def test_deployment_goes_on_and_says_how_to_repair(self, alone: Pair) -> None:
-        said = snow(alone, "deploy", "offline").text
+        said = snow(alone, "deploy", "offline").terminal
         assert alone.files_of("offline") == ["disk.img", "offline.cfg", "swap.img"]
         assert "[W] " in said
         assert "snow ha sync" in said
@@ -135,7 +135,7 @@ class TestWithoutPacemaker:
     def test_destruction_is_refused(self, alone: Pair, words: list[str]) -> None:
         image = alone.lab.shared / "domains/refused/disk.img"
         image.write_text("precious")
-        said = snow(alone, *words, typed="y\n").text
+        said = snow(alone, *words, typed="y\n").terminal
         assert "[E] refused cannot be taken out of Pacemaker's hands" in said
         assert image.read_text() == "precious"
         assert alone.world.where("refused") == [alone.there]

@@ -4,17 +4,13 @@ The host has /sNow built in, so each command gets a private mount namespace with
 site stands there; nothing of it is seen from outside, or left behind. That takes root, as the host does.
 """
 
-import os
-import re
-import select
 import shutil
-import signal
 import subprocess
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
+from tests.lab import terminal
 from tests.lab.site import CONFIGURATION, DOMAIN_FILES, SiteDomain, build_site
+from tests.lab.terminal import Outcome
 
 # private-root NEW_ROOT SITE COMMAND...
 PRIVATE_ROOT = r"""
@@ -43,22 +39,19 @@ for key in "$name $1 $2" "$name"; do
     if [[ -e $here/../answers/$key ]]; then exit "$(<"$here/../answers/$key")"; fi
 done
 """
-SNOW_HA = r"""#!/bin/bash
+SNOW_HA = (
+    r"""#!/bin/bash
 for fd in 0 1 2; do
     if [[ -t $fd ]]; then echo "$fd" >>"${0%/*}/../terminal"; fi
 done
 echo "out: $*"
 echo "err: $*" >&2
-""" + RECORDER
+"""
+    + RECORDER
+)
 XEN_TOOLS = RECORDER + 'exec "/sNow/snow-tools/bin/$name" "$@"\n'
 
 DEADLINE_S = 60.0
-
-
-@dataclass(frozen=True)
-class Outcome:
-    status: int
-    terminal: str
 
 
 class SnowHost:
@@ -126,25 +119,7 @@ class SnowHost:
 
         What is to be `typed` is so when `after` has appeared.
         """
-        ours, theirs = os.openpty()
-        process = subprocess.Popen(
-            ["setsid", "--ctty", "--wait", *self._command(*words)],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            env=self._environment(),
-        )
-        os.close(theirs)
-        try:
-            output = _converse(ours, typed.encode(), after.encode())
-            status = process.wait(timeout=DEADLINE_S)
-        finally:
-            if process.poll() is None:
-                os.kill(process.pid, signal.SIGKILL)
-                process.wait()
-            os.close(ours)
-        plain = re.sub(r"\x1b\[[0-9;]*[mK]", "", output.decode()).replace("\r", "\n")
-        return Outcome(status, plain)
+        return terminal.run(self._command(*words), typed, after, self._environment(), DEADLINE_S)
 
     def calls(self) -> list[list[str]]:
         """What ran, in order: the words of each call of a recording program."""
@@ -189,20 +164,3 @@ def _shorten_waits(functions: Path) -> None:
         assert long in text
         text = text.replace(long, short)
     functions.write_text(text)
-
-
-def _converse(terminal: int, typed: bytes, after: bytes) -> bytes:
-    """All output until the other side has closed the terminal."""
-    output = b""
-    end = time.monotonic() + DEADLINE_S
-    while True:
-        readable, _, _ = select.select([terminal], [], [], max(0.0, end - time.monotonic()))
-        if not readable:
-            raise TimeoutError(f"snow still runs after {DEADLINE_S} s: {output!r}")
-        try:
-            output += os.read(terminal, 65536)
-        except OSError:  # EIO: nobody has the other side open any more
-            return output
-        if after in output:
-            os.write(terminal, typed)
-            typed = b""

@@ -15,7 +15,7 @@ class Outcome:
     """How a program ended, and what stood on the terminal, without colours."""
 
     status: int
-    text: str
+    terminal: str
 
 
 def run(
