@@ -3,8 +3,8 @@
 Times are seconds.
 """
 
-import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from tests.lab import host
 from tests.xenlab.cluster import XenLab
@@ -12,6 +12,20 @@ from tests.xenlab.guest import Guest, Tick
 
 # A guest that runs writes every second, on an emulated processor that others want as well.
 TICKS_WITHIN_S = 60
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A line of `xl list`; its flags are the six of xl(1): running, blocked, paused, shut down, crashed, dying."""
+
+    name: str
+    domid: int
+    flags: str
+
+    @property
+    def is_live(self) -> bool:
+        """Whether its guest executes, or would if it had anything to do."""
+        return not set(self.flags) & set("pscd")
 
 
 class Yard:
@@ -26,19 +40,30 @@ class Yard:
 
     def __exit__(self, *exception: object) -> None:
         for server in self.lab.names:
-            for domid in self.domains(server).values():
-                self.lab.run(server, ["xl", "destroy", str(domid)], check=False)
+            for copy in self.copies(server):
+                self.lab.run(server, ["xl", "destroy", str(copy.domid)], check=False)
 
-    def domains(self, server: str) -> dict[str, int]:
-        """The names and ids of the domains of a server, without dom0."""
+    def copies(self, server: str) -> list[Copy]:
+        """The domains of a server, without dom0."""
         lines = self.lab.run(server, ["xl", "list"]).stdout.splitlines()[1:]
-        found = {line.rsplit(None, 5)[0].strip(): int(line.rsplit(None, 5)[1]) for line in lines}
-        del found["Domain-0"]
-        return found
+        found = [Copy(words[0].strip(), int(words[1]), words[4]) for words in (line.rsplit(None, 5) for line in lines)]
+        return [copy for copy in found if copy.domid != 0]
+
+    def names(self, server: str) -> list[str]:
+        return [copy.name for copy in self.copies(server)]
 
     def where(self, guest: Guest) -> list[str]:
         """The servers that list a guest under its own name."""
-        return [server for server in self.lab.names if guest.name in self.domains(server)]
+        return [server for server in self.lab.names if guest.name in self.names(server)]
+
+    def live(self, guest: Guest) -> list[str]:
+        """The servers on which a copy of a guest runs, under whatever name, once for each copy."""
+        return [
+            server
+            for server in self.lab.names
+            for copy in self.copies(server)
+            if copy.name.split("--")[0] == guest.name and copy.is_live
+        ]
 
     def create(self, guest: Guest) -> Tick:
         """Start a guest here and wait for its first tick."""
@@ -77,11 +102,3 @@ class Yard:
         if "Cannot migrate superpage" in done.stderr:
             done = self.lab.run(source, command, timeout=300, check=False)
         assert done.returncode == 0, done.stderr
-
-
-def wait_while(condition: Callable[[], bool], timeout_s: float, otherwise: str) -> None:
-    """As wait_until, for conditions that cost a server's time: looked at every half second."""
-    deadline = time.monotonic() + timeout_s
-    while condition():
-        assert time.monotonic() < deadline, f"{otherwise} within {timeout_s:g} s"
-        time.sleep(0.5)

@@ -69,7 +69,7 @@ for file in $(modules $boot_modules $dom0_modules $other_modules); do
 done
 cp "$kernel/lib/modules/$version"/modules.builtin* "$kernel/lib/modules/$version/modules.order" "$root/lib/modules/$version/"
 in_root depmod "$version"
-printf '%s\n' $dom0_modules >"$root/etc/modules-load.d/lab.conf"
+echo "$dom0_modules" | tr ' ' '\n' >"$root/etc/modules-load.d/lab.conf"
 
 # An initramfs: TARGET_FILE INIT MODULE...
 initramfs() (

@@ -5,9 +5,7 @@ Times are seconds.
 
 import json
 import shlex
-import shutil
 import socket
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,0 +1,149 @@
+"""The agent on real Xen: its actions as Pacemaker calls them, a broken migration, and Pacemaker itself.
+
+Times are seconds. The emulated servers are some fifty times slower than real ones, so the operations get more time.
+"""
+
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab import host
+from tests.xen.guests import Yard
+from tests.xenlab.cluster import AGENT, XenLab
+from tests.xenlab.guest import Guest
+
+SUCCESS, GENERIC, NOT_RUNNING = 0, 1, 7
+OPERATION_S = 300
+CLUSTER_S = 180
+
+
+class Agent:
+    """The agent for one guest."""
+
+    def __init__(self, lab: XenLab, guest: Guest) -> None:
+        self.lab = lab
+        self.guest = guest
+
+    def command(self, server: str, action: str, target: str = "") -> list[str]:
+        """The command line for this machine of one action; `target` for migrations."""
+        environment = {
+            "OCF_ROOT": "/usr/lib/ocf",
+            "OCF_RESOURCE_INSTANCE": self.guest.name,
+            "OCF_RESKEY_xmfile": self.guest.file,
+            "OCF_RESKEY_CRM_meta_timeout": str(OPERATION_S * 1000),
+        }
+        if target:
+            environment["OCF_RESKEY_CRM_meta_migrate_target"] = target
+        return self.lab.command(server, [AGENT, action], environment, OPERATION_S)
+
+    def does(self, server: str, action: str, target: str = "") -> int:
+        """The exit status of an action; what the agent said is shown where a test fails."""
+        done = subprocess.run(self.command(server, action, target), capture_output=True, text=True, timeout=330)
+        print(f"{server}: {action} {target}: {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.returncode
+
+
+@pytest.fixture
+def guest(yard: Yard) -> Guest:
+    guest = Guest("kept", 3)
+    yard.lab.add(guest)
+    return guest
+
+
+@pytest.fixture
+def agent(yard: Yard, guest: Guest) -> Agent:
+    return Agent(yard.lab, guest)
+
+
+@pytest.fixture
+def cluster(xenlab: XenLab) -> Iterator[None]:
+    """Pacemaker on both servers, which calls both online."""
+    daemons = ["corosync", "pacemaker"]
+    for server in xenlab.names:
+        xenlab.run(server, ["systemctl", "start", "--no-block", *daemons])
+
+    def online() -> bool:
+        said = xenlab.run("snow01", ["crm_mon", "-1"], check=False).stdout
+        return "Online: [ snow01 snow02 ]" in said
+
+    host.wait_until(online, CLUSTER_S, "the servers are not online")
+    yield
+    xenlab.run("snow01", ["cibadmin", "--erase", "--force"])
+    for server in xenlab.names:
+        xenlab.run(server, ["systemctl", "stop", *reversed(daemons)])
+
+
+def test_the_life_of_a_domain(yard: Yard, guest: Guest, agent: Agent) -> None:
+    here = yard.here
+    assert agent.does(here, "monitor") == NOT_RUNNING
+    assert agent.does(here, "start") == SUCCESS
+    assert yard.where(guest) == [here]
+    assert agent.does(here, "monitor") == SUCCESS
+    assert agent.does(here, "start") == SUCCESS
+    assert agent.does(yard.there, "monitor") == NOT_RUNNING
+    assert agent.does(here, "stop") == SUCCESS
+    assert yard.names(here) == []
+    assert agent.does(here, "monitor") == NOT_RUNNING
+    assert agent.does(here, "stop") == SUCCESS
+
+
+def test_a_domain_migrates_there_and_back_and_keeps_running(yard: Yard, guest: Guest, agent: Agent) -> None:
+    started = yard.create(guest)
+    for source, target in ((yard.here, yard.there), (yard.there, yard.here)):
+        assert agent.does(source, "migrate_to", target) == SUCCESS
+        assert agent.does(target, "migrate_from") == SUCCESS
+        assert yard.live(guest) == [target]
+        assert agent.does(source, "stop") == SUCCESS
+        assert agent.does(source, "monitor") == NOT_RUNNING
+        assert agent.does(target, "monitor") == SUCCESS
+        yard.still_ticks(guest, started)
+
+
+def test_a_receiver_that_is_killed_while_copying_leaves_one_copy_and_a_free_way(
+    yard: Yard, guest: Guest, agent: Agent
+) -> None:
+    started = yard.create(guest)
+    migration = subprocess.Popen(agent.command(yard.here, "migrate_to", yard.there), stderr=subprocess.PIPE, text=True)
+    half = f"{guest.name}--incoming"
+    host.wait_until(lambda: half in yard.names(yard.there), 120, f"there is no {half}")
+    yard.lab.run(yard.there, ["pkill", "-KILL", "-f", "^xl migrate-receive"])
+    _, said = migration.communicate(timeout=OPERATION_S)
+    assert migration.returncode == GENERIC, said
+    assert "ocf-exit-reason:" in said
+    assert yard.live(guest) == [yard.here]
+    assert yard.names(yard.there) == []
+    yard.still_ticks(guest, started)
+
+    assert agent.does(yard.here, "migrate_to", yard.there) == SUCCESS
+    assert agent.does(yard.there, "migrate_from") == SUCCESS
+    assert yard.live(guest) == [yard.there]
+    yard.still_ticks(guest, started)
+
+
+def test_pacemaker_adopts_a_running_domain_and_moves_it(yard: Yard, guest: Guest, cluster: None) -> None:
+    started = yard.create(guest)
+    operations = "".join(
+        f'<op id="{guest.name}-{name}" name="{name}" timeout="{OPERATION_S}s" interval="{interval}"/>'
+        for name, interval in (("start", 0), ("stop", 0), ("monitor", "30s"), ("migrate_to", 0), ("migrate_from", 0))
+    )
+    resources = (
+        f'<resources><primitive id="{guest.name}" class="ocf" provider="snow" type="Xen">'
+        f'<meta_attributes id="m"><nvpair id="m-a" name="allow-migrate" value="true"/></meta_attributes>'
+        f'<instance_attributes id="i"><nvpair id="i-x" name="xmfile" value="{guest.file}"/></instance_attributes>'
+        f"<operations>{operations}</operations></primitive></resources>"
+    )
+    run = yard.lab.run
+    run(yard.here, ["crm_attribute", "--type", "crm_config", "--name", "stonith-enabled", "--update", "false"])
+    run(yard.here, ["cibadmin", "--replace", "--scope", "resources", "--xml-text", resources])
+
+    def active() -> str:
+        run(yard.here, ["crm_resource", "--wait", f"--timeout={OPERATION_S}s"], timeout=OPERATION_S + 20)
+        return run(yard.here, ["crm_resource", "--locate", "--resource", guest.name]).stdout
+
+    assert active() == f"resource {guest.name} is running on: {yard.here} \n"
+    yard.still_ticks(guest, started)
+    run(yard.here, ["crm_resource", "--move", "--resource", guest.name, "--node", yard.there])
+    assert active() == f"resource {guest.name} is running on: {yard.there} \n"
+    assert yard.live(guest) == [yard.there]
+    yard.still_ticks(guest, started)
