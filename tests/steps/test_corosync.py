@@ -33,7 +33,7 @@ def programs(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(corosync, "_PUT_DEFAULT_AWAY", "exec systemctl put-away")
     machines.stand_in("corosync", "")
     machines.stand_in("corosync-cfgtool", "")
-    machines.stand_in("systemctl", "[ $2 != is-active ]")
+    machines.stand_in("systemctl", '[ "$2" != is-active ]')
     for name in NAMES:
         machines.file(name, corosync.PATH)
         machines.file(name, "/var/lib/pacemaker/cib/cib.xml").write_text("a cluster of one")

@@ -27,9 +27,7 @@ class Cluster:
         self.store = Memory(guide_cluster())
         mocker.patch.object(membership, "LiveCib", return_value=self.store)
         mocker.patch.object(membership, "POLL_S", 0)
-        self.run = mocker.patch.object(
-            command, "run", side_effect=lambda argv, **rest: Result(tuple(argv), 0, b"", b"")
-        )
+        self.run = mocker.patch.object(command, "run", return_value=Result((), 0, b"", b""))
         self.state = mocker.patch.object(pacemaker, "state", side_effect=[seen("snow01"), seen("snow02"), seen()])
 
     @property
@@ -70,7 +68,7 @@ def test_where_pacemaker_does_not_answer_the_host_must_not_go_on(
 
 
 def test_a_domain_that_cannot_be_told_to_stop_stays_registered(cluster: Cluster) -> None:
-    cluster.run.side_effect = lambda argv, **rest: Result(tuple(argv), 1, b"", b"no such luck")
+    cluster.run.return_value = Result((), 1, b"", b"no such luck")
     with pytest.raises(UnsafeError, match="no such luck"):
         membership.end("nis01")
     assert cluster.registered
