@@ -121,7 +121,7 @@ def info(session: Session, arguments: list[str]) -> int:
         "xen_pagesize": 4096,
         "platform_params": "virt_start=0xffff800000000000",
         "xen_changeset": "",
-        "xen_commandline": "placeholder",
+        "xen_commandline": f"placeholder dom0_mem={DOM0_MEMORY_MIB}M,max:{DOM0_MEMORY_MIB}M",
         "xend_config_format": 4,
     }
     for key, value in lines.items():

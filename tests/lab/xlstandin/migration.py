@@ -31,7 +31,7 @@ from .lifecycle import claim, images
 from .session import FOREVER_S, Failure, Session
 from .store import add, drop, find, set_state, setting
 
-BANNER = b"xl stand-in migration receiver\n"
+BANNER = b"xl migration receiver ready, send binary domain data.\n"  # as in tools/xl/xl.h
 PAGE_S = 0.05
 
 
