@@ -4,7 +4,7 @@ Times are seconds. The emulated servers are some fifty times slower than real on
 """
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -12,6 +12,8 @@ from tests.lab import host
 from tests.xen.guests import Yard
 from tests.xenlab.cluster import AGENT, XenLab
 from tests.xenlab.guest import Guest
+
+Interruption = Callable[[XenLab], object]
 
 SUCCESS, GENERIC, NOT_RUNNING = 0, 1, 7
 OPERATION_S = 300
@@ -100,24 +102,42 @@ def test_a_domain_migrates_there_and_back_and_keeps_running(yard: Yard, guest: G
         yard.still_ticks(guest, started)
 
 
-def test_a_receiver_that_is_killed_while_copying_leaves_one_copy_and_a_free_way(
-    yard: Yard, guest: Guest, agent: Agent
+def kill(server: str, pattern: str) -> Interruption:
+    """Kill a program of a server by its command line."""
+    return lambda lab: lab.run(server, ["pkill", "-KILL", "-f", pattern])
+
+
+@pytest.mark.parametrize(
+    "interrupt",
+    [
+        pytest.param(kill("snow02", "^xl migrate-receive"), id="its receiver is killed"),
+        pytest.param(kill("snow01", "^xl migrate "), id="its sender is killed"),
+        pytest.param(kill("snow01", "^ssh .*xl migrate-receive"), id="its transport is killed"),
+        pytest.param(lambda lab: lab.cut("snow02"), id="the network is cut"),
+    ],
+)
+def test_a_domain_runs_on_where_it_was_and_can_go_again_if_while_copying(
+    yard: Yard, guest: Guest, agent: Agent, interrupt: Interruption
 ) -> None:
     started = yard.create(guest)
     migration = subprocess.Popen(agent.command(yard.here, "migrate_to", yard.there), stderr=subprocess.PIPE, text=True)
     half = f"{guest.name}--incoming"
     host.wait_until(lambda: half in yard.names(yard.there), 120, f"there is no {half}")
-    yard.lab.run(yard.there, ["pkill", "-KILL", "-f", "^xl migrate-receive"])
-    _, said = migration.communicate(timeout=OPERATION_S)
+    try:
+        interrupt(yard.lab)
+        _, said = migration.communicate(timeout=OPERATION_S)
+        yard.still_ticks(guest, started)
+    finally:
+        yard.lab.heal(yard.there)
     assert migration.returncode == GENERIC, said
     assert "ocf-exit-reason:" in said
     assert yard.live(guest) == [yard.here]
-    assert yard.names(yard.there) == []
-    yard.still_ticks(guest, started)
 
+    # Whatever is left on the target must not be in the way.
     assert agent.does(yard.here, "migrate_to", yard.there) == SUCCESS
     assert agent.does(yard.there, "migrate_from") == SUCCESS
     assert yard.live(guest) == [yard.there]
+    assert yard.names(yard.here) == []
     yard.still_ticks(guest, started)
 
 
