@@ -107,9 +107,10 @@ def _configure(here: Site, *, dry_run: bool, quiet: bool) -> list[Change]:
         if not dry_run:
             raise
         return edit(cib.empty())
-    if not dry_run:
-        # Also without changes: a run that was killed may have left Pacemaker at work.
-        with output.progress("Pacemaker takes over the domains", quiet=quiet or not changes):
+    # A run that was killed while Pacemaker was at work got no further than that; to ask an idle one takes 2 s.
+    unfinished = changes or any(step.check(here) for step in AFTERWARDS)
+    if unfinished and not dry_run:
+        with output.progress("Pacemaker takes over the domains", quiet=quiet):
             pacemaker.wait_idle(SETTLED_WITHIN_S)
         if not quiet:
             output.changes(changes, dry_run=False)
