@@ -1,0 +1,140 @@
+"""How loaded servers are: the balancer's problem as plain numbers, and the measure of a placement.
+
+Servers and domains are numbered here by their places in `Problem`, so that the search works on lists alone.
+Memory is in MiB. A relative load is the part of a server's memory, or of its CPUs, that its domains take; that of
+CPUs may pass 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+# What a server's domains may have of vcpus for each of its CPUs: sNow!'s service domains idle most of the time.
+OVERCOMMIT = 4
+
+
+class By(StrEnum):
+    MEMORY = "memory"
+    VCPUS = "vcpus"
+    BOTH = "both"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A server as a place for domains; one that does not take any may still hold some."""
+
+    name: str
+    memory_mib: int
+    vcpus: int
+    takes: bool = True
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A domain as the balancer sees it: `home` is where it runs, None if it runs nowhere yet.
+
+    `allowed` are the places that the administrator's rules leave it, None for all; a tenant that is not `free`
+    stays at home. Tenants of one `group` (a replicated role) belong on different places; one that is `barred` from
+    others must never share a place with them.
+    """
+
+    name: str
+    memory_mib: int
+    vcpus: int
+    home: int | None
+    allowed: frozenset[int] | None = None
+    free: bool = True
+    group: str = ""
+    barred: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Problem:
+    places: tuple[Place, ...]
+    tenants: tuple[Tenant, ...]
+    by: By = By.BOTH
+
+    @property
+    def homes(self) -> tuple[int | None, ...]:
+        return tuple(tenant.home for tenant in self.tenants)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Relative loads over the servers: the highest, and the standard deviation, of memory and of vcpus."""
+
+    peak_memory: float
+    peak_vcpus: float
+    deviation_memory: float
+    deviation_vcpus: float
+
+    def imbalance(self, by: By) -> float:
+        """What a plan lowers: the fullest server's load and the deviations; of both, memory's peak counts."""
+        if by == By.MEMORY:
+            return self.peak_memory + self.deviation_memory
+        if by == By.VCPUS:
+            return self.peak_vcpus + self.deviation_vcpus
+        return self.peak_memory + self.deviation_memory + self.deviation_vcpus
+
+
+def used(problem: Problem, at: Sequence[int | None]) -> list[tuple[int, int]]:
+    """The memory and vcpus that a placement takes of each place."""
+    memory, vcpus = [0] * len(problem.places), [0] * len(problem.places)
+    for tenant, place in zip(problem.tenants, at, strict=True):
+        if place is not None:
+            memory[place] += tenant.memory_mib
+            vcpus[place] += tenant.vcpus
+    return list(zip(memory, vcpus, strict=True))
+
+
+def spread(problem: Problem, at: Sequence[int | None]) -> Spread:
+    """The spread of a placement over the servers that take domains."""
+    loads = [
+        (memory / place.memory_mib, vcpus / (place.vcpus or 1))
+        for place, (memory, vcpus) in zip(problem.places, used(problem, at), strict=True)
+        if place.takes
+    ]
+    memory_loads, vcpu_loads = [load[0] for load in loads], [load[1] for load in loads]
+    return Spread(
+        peak_memory=max(memory_loads, default=0.0),
+        peak_vcpus=max(vcpu_loads, default=0.0),
+        deviation_memory=_deviation(memory_loads),
+        deviation_vcpus=_deviation(vcpu_loads),
+    )
+
+
+def _deviation(values: Sequence[float]) -> float:
+    if not values:
+        return 0.0
+    mean = math.fsum(values) / len(values)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))
+
+
+def lower_bound(problem: Problem) -> float:
+    """No placement has a lower imbalance: what all domains take of all servers, and the largest domain's best place.
+
+    A domain that cannot move adds to its own place.
+    """
+    takers = [number for number, place in enumerate(problem.places) if place.takes]
+    index, capacity = (1, [place.vcpus or 1 for place in problem.places]) if problem.by == By.VCPUS else (
+        0, [place.memory_mib or 1 for place in problem.places],
+    )  # fmt: skip
+    sizes = [(tenant.vcpus if index else tenant.memory_mib) for tenant in problem.tenants]
+    inside = [
+        number
+        for number, tenant in enumerate(problem.tenants)
+        if tenant.free or tenant.home in takers
+    ]
+    bound = sum(sizes[number] for number in inside) / (sum(capacity[place] for place in takers) or 1)
+    fixed = dict.fromkeys(takers, 0)
+    for number in inside:
+        tenant = problem.tenants[number]
+        if not tenant.free and tenant.home is not None:
+            fixed[tenant.home] += sizes[number]
+        else:
+            open_to = [place for place in takers if tenant.allowed is None or place in tenant.allowed]
+            bound = max(bound, min((sizes[number] / capacity[place] for place in open_to), default=0.0))
+    return max(bound, max((fixed[place] / capacity[place] for place in takers), default=0.0))
