@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from snow_ha_plugin.core import cib, registration
 from snow_ha_plugin.errors import ConfigurationError, SnowHaError, UnsafeError
 from snow_ha_plugin.model import Change, Domain
 from snow_ha_plugin.steps import images, site
-from snow_ha_plugin.steps.change import change, let_go, whereabouts
+from snow_ha_plugin.steps.change import Locate, change, let_go, whereabouts
 from snow_ha_plugin.system import command, pacemaker, snowtools
 from snow_ha_plugin.system.pacemaker import LiveCib, Store
 from snow_ha_plugin.system.servers import Servers
@@ -36,13 +36,30 @@ def register(
     stopped: bool = False,
     dry_run: bool = False,
 ) -> list[Change]:
-    """Register domains in one commit; `servers` is None for a CIB in a file, which no running domain depends on."""
+    """Register domains in one commit; `servers` is None for a CIB in a file, which no running domain depends on.
+
+    `stopped` keeps Pacemaker from starting those that do not run.
+    """
+    locate = whereabouts(servers) if servers else None
+    running: set[str] = set()
+    if stopped and locate:
+        places = locate(store.read(), {domain.name for domain in domains})
+        running = {name for name, server in places.items() if server}
+        locate = _as_found(places)
 
     def edit(tree: cib.Tree) -> list[Change]:
-        changes = [registration.register(tree, domain, migration_mib_s, stopped=stopped) for domain in domains]
+        changes = [
+            registration.register(tree, domain, migration_mib_s, stopped=stopped and domain.name not in running)
+            for domain in domains
+        ]
         return [change for change in changes if change]
 
-    return change(store, edit, locate=whereabouts(servers) if servers else None, dry_run=dry_run)
+    return change(store, edit, locate=locate, dry_run=dry_run)
+
+
+def _as_found(places: Mapping[str, str | None]) -> Locate:
+    """What was found already, for a decision that would look again."""
+    return lambda tree, names: {name: places[name] for name in names}
 
 
 def unregister(store: Store, names: Iterable[str], *, dry_run: bool = False) -> list[Change]:
@@ -101,8 +118,7 @@ def created(name: str) -> None:
     here = site.load()
     domain = snowtools.read_domain(here.layout.domains_dir, name)
     refuse_volumes([domain])
-    runs_on = whereabouts(here.servers)(here.store.read(), {name})[name]
-    register(here.store, [domain], here.conf.migration_mib_s, servers=here.servers, stopped=runs_on is None)
+    register(here.store, [domain], here.conf.migration_mib_s, servers=here.servers, stopped=True)
 
 
 def booting(name: str) -> None:

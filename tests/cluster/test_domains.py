@@ -75,6 +75,12 @@ class TestAdd:
         pair.lab.run(pair.here, ["crm", "resource", "start", "stopped"])
         pair.wait_for(lambda: len(pair.world.where("stopped")) == 1, "stopped cannot be started")
 
+    def test_stopped_is_no_order_to_stop(self, pair: Pair) -> None:
+        domid = pair.running("busy", pair.there)
+        pair.snow_ha("add", "--stopped", "busy")
+        pair.settle()
+        assert (pair.world.where("busy"), pair.world.domid("busy")) == ([pair.there], domid)
+
     def test_adding_twice_changes_nothing(self, pair: Pair) -> None:
         pair.running("again", pair.here)
         pair.snow_ha("add", "again")
@@ -116,10 +122,6 @@ class TestAddRefuses:
         for server in pair.lab.names:
             pair.world.place(server, "twice", memory_mib=256)
         refused(pair, "add", "twice", status=107, because=f"twice runs on {pair.here} and on {pair.there} at once")
-
-    def test_to_stop_a_domain_that_runs(self, pair: Pair) -> None:
-        pair.running("busy", pair.there)
-        refused(pair, "add", "--stopped", "busy", status=107, because="stop busy")
 
 
 class TestRemove:

@@ -1,0 +1,184 @@
+"""`move`, `drain`, `undrain`, `what-if`, and the change of agents: on a running cluster, and killed half-way."""
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.pair import Pair, enabled
+from tests.lab import ledger
+from tests.lab.site import SiteDomain
+
+pytestmark = pytest.mark.lab
+
+DOMAINS = ("a01", "b01", "c01")
+UNSAFE = 107
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[Pair]:
+    with enabled("moves", [SiteDomain(name, "proxy", memory_mib=512, vcpus=1) for name in DOMAINS]) as up:
+        yield up
+
+
+@pytest.fixture(autouse=True)
+def at_rest(pair: Pair) -> Iterator[None]:
+    """Each test begins and ends with all domains running, both servers in service, and no rule of a move."""
+    pair.world.mend()
+    pair.settle()
+    yield
+    pair.world.mend()
+    for server in pair.lab.names:
+        pair.snow_ha("undrain", server)
+    pair.settle()
+    assert rules(pair) == []
+    assert not pair.world.doubles()
+
+
+def rules(pair: Pair) -> list[str]:
+    return [rule.get("id", "") for rule in pair.cib().iterfind("configuration/constraints/*")]
+
+
+def place(pair: Pair, name: str) -> tuple[str, str]:
+    """The server that a domain runs on, and the other one."""
+    (server,) = pair.world.where(name)
+    return server, next(other for other in pair.lab.names if other != server)
+
+
+def interrupted(pair: Pair, began: float) -> list[str]:
+    runs = pair.world.intervals()
+    return [name for name in DOMAINS if ledger.interrupted(runs, name, began, time.monotonic())]
+
+
+def test_a_domain_moves_live_and_no_rule_stays(pair: Pair) -> None:
+    began = time.monotonic()
+    server, other = place(pair, "a01")
+    pair.snow_ha("move", "a01", other)
+    assert pair.world.where("a01") == [other]
+    assert rules(pair) == []
+    pair.settle()
+    assert pair.world.where("a01") == [other], "it went back when the rule went"
+    assert interrupted(pair, began) == []
+    assert "there already" in pair.snow_ha("move", "a01", other).stdout
+    assert json.loads(pair.snow_ha("move", "a01", server, "--dry-run", "--json").stdout)["moves"] == [
+        {"domain": "a01", "source": other, "target": server, "memory_mib": 512}
+    ]
+    assert pair.world.where("a01") == [other]
+
+
+def test_a_move_that_fails_says_so_and_leaves_no_rule(pair: Pair) -> None:
+    _, other = place(pair, "a01")
+    pair.world.fault("copy", "fail", domain="a01")
+    failed = pair.snow_ha("move", "a01", other, check=False)
+    assert failed.returncode == 69
+    assert failed.stderr.startswith("[E] a01 could not be migrated")
+    assert rules(pair) == []
+    pair.world.mend()
+    pair.lab.run(pair.here, ["crm_resource", "--cleanup", "--resource", "a01"])
+    pair.settle()
+    assert len(pair.world.where("a01")) == 1
+
+
+def test_a_move_that_is_killed_leaves_no_rule(pair: Pair) -> None:
+    _, other = place(pair, "b01")
+    pair.world.configure(domain="b01", copy_s=5)
+    process = subprocess.Popen(pair.lab.command(pair.here, ["snow-ha", "move", "b01", other]))
+    pair.wait_for(lambda: rules(pair) != [], "the move does not begin")
+    pid = pair.lab.run(pair.here, ["pgrep", "--full", "^/usr/bin/python3 /usr/bin/snow-ha move b01"]).stdout.split()[0]
+    pair.lab.run(pair.here, ["kill", "-9", pid])
+    process.wait(timeout=30)
+    assert process.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
+    pair.wait_for(lambda: rules(pair) == [], "the rule of a killed move stays")
+    pair.world.configure(domain="b01", copy_s=0.5)
+
+
+def test_a_move_that_a_rule_of_the_administrator_forbids_is_refused(pair: Pair) -> None:
+    _, other = place(pair, "c01")
+    rule = f'<rsc_location id="never" rsc="c01" node="{other}" score="-INFINITY"/>'
+    pair.change_cib("--create", "--scope", "constraints", "--xml-text", rule)
+    refused = pair.snow_ha("move", "c01", other, check=False)
+    assert refused.returncode == 107
+    assert "would not migrate c01" in refused.stderr
+    assert rules(pair) == ["never"]
+    pair.change_cib("--delete", "--xml-text", '<rsc_location id="never"/>')
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["move", "nobody"], 105),
+        (["move", "a01", "snow09"], 105),
+        (["drain", "snow09"], 105),
+        (["what-if", "snow09"], 105),
+    ],
+)
+def test_what_is_not_there_is_one_clear_line(pair: Pair, words: list[str], status: int) -> None:
+    refused = pair.snow_ha(*words, check=False)
+    assert refused.returncode == status
+    assert refused.stderr.startswith("[E] ") and refused.stderr.count("\n") == 1
+
+
+def test_a_drained_server_is_empty_until_it_is_given_back(pair: Pair) -> None:
+    began = time.monotonic()
+    epoch = pair.epoch()
+    foreseen = json.loads(pair.snow_ha("drain", pair.there, "--dry-run", "--json").stdout)["domains"]
+    assert pair.epoch() == epoch
+    pair.snow_ha("drain", pair.there)
+    for row in foreseen:
+        assert pair.world.where(row["domain"]) == [row["after"]] == [pair.here]
+    assert interrupted(pair, began) == []
+    pair.snow_ha("undrain", pair.there)
+    pair.settle()
+    assert all(pair.world.where(name) == [pair.here] for name in DOMAINS), "a domain moved back by itself"
+    assert "nothing to do" in pair.snow_ha("undrain", pair.there).stdout
+
+
+def test_draining_the_last_server_is_refused_unless_forced(pair: Pair) -> None:
+    pair.snow_ha("drain", pair.there)
+    assert pair.snow_ha("what-if", pair.there).returncode == 0
+    refused = pair.snow_ha("drain", pair.here, check=False)
+    assert refused.returncode == UNSAFE
+    assert all(name in refused.stderr for name in DOMAINS)
+    assert pair.snow_ha("what-if", pair.here, check=False).returncode == UNSAFE
+    assert all(pair.world.where(name) == [pair.here] for name in DOMAINS)
+
+
+def test_what_if_tells_what_then_happens(pair: Pair) -> None:
+    foreseen = json.loads(pair.snow_ha("what-if", pair.there, "--json").stdout)
+    assert foreseen["lost"] == []
+    pair.lab.power_off(pair.there)
+    for row in foreseen["domains"]:
+        pair.wait_for(
+            lambda row=row: pair.world.where(row["domain"]) == [row["after"]],
+            f"{row['domain']} is not on {row['after']} as what-if said",
+        )
+    pair.lab.power_on(pair.there)
+    pair.snow_ha("enable", "--without-fencing")
+
+
+def test_the_agent_of_domains_by_hand_is_replaced_while_they_run(pair: Pair) -> None:
+    by_hand = (
+        '<primitive id="d01" class="ocf" provider="heartbeat" type="Xen"><instance_attributes id="d01-ia">'
+        '<nvpair id="d01-x" name="xmfile" value="/sNow/snow-tools/etc/domains/d01.cfg"/></instance_attributes>'
+        '<meta_attributes id="d01-ma"><nvpair id="d01-m" name="allow-migrate" value="true"/></meta_attributes>'
+        "</primitive>"
+    )
+    pair.deploy("d01")
+    pair.change_cib("--create", "--scope", "resources", "--xml-text", by_hand)
+    pair.wait_for(lambda: pair.world.where("d01") != [], "the stock agent does not start it")
+    pair.settle()
+    began, domid = time.monotonic(), pair.world.domid("d01")
+
+    assert "nothing to do" in pair.snow_ha("sync").stdout
+    pair.snow_ha("sync", "--replace-agents")
+    element = pair.primitive("d01")
+    assert element is not None and element.get("provider") == "snow"
+    assert element.find("meta_attributes/nvpair[@name='maintenance']") is None
+    assert pair.world.domid("d01") == domid
+    pair.settle()
+    assert not ledger.interrupted(pair.world.intervals(), "d01", began, time.monotonic())
+    assert "nothing to do" in pair.snow_ha("sync", "--replace-agents").stdout
+    assert [d["state"] for d in pair.status()["domains"] if d["name"] == "d01"] == ["running"]
