@@ -3,6 +3,7 @@
 The lowest layer of the lab. Times are seconds.
 """
 
+import os
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -71,9 +72,9 @@ class Cgroup:
 
     def processes(self) -> list[int]:
         pids: list[int] = []
-        for members in self.path.rglob("cgroup.procs"):
+        for directory, _, _ in os.walk(self.path):  # which, unlike rglob, puts up with what is removed meanwhile
             try:
-                pids += [int(pid) for pid in members.read_text().split()]
+                pids += [int(pid) for pid in Path(directory, "cgroup.procs").read_text().split()]
             except OSError:  # removed since it was listed (ENODEV, ENOENT)
                 continue
         return pids

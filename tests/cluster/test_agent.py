@@ -1,0 +1,77 @@
+"""The agent under a real Pacemaker: what its answers make Pacemaker do."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.pair import Pair, enabled
+from tests.lab.site import SiteDomain
+
+pytestmark = pytest.mark.lab
+
+DOMAIN = "web01"
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[Pair]:
+    with enabled("agent", [SiteDomain(DOMAIN, "proxy", 256)]) as up:
+        yield up
+
+
+@pytest.fixture
+def home(pair: Pair) -> str:
+    """Where the domain runs when a test begins; nothing else of it is anywhere."""
+    pair.world.mend()
+    pair.settle()
+    (server,) = pair.world.where(DOMAIN)
+    assert [guest.name for guest in pair.world.guests()] == [DOMAIN]
+    return server
+
+
+def other(pair: Pair, server: str) -> str:
+    return pair.there if server == pair.here else pair.here
+
+
+def probe_again(pair: Pair) -> None:
+    pair.lab.run(pair.here, ["crm_resource", "--refresh", "--resource", DOMAIN])
+    pair.settle()
+
+
+def last_result(pair: Pair, server: str, operation: str) -> str | None:
+    path = f"status/node_state[@uname='{server}']//lrm_resource[@id='{DOMAIN}']/lrm_rsc_op[@operation='{operation}']"
+    found = pair.cib().findall(path)
+    return found[-1].get("rc-code") if found else None
+
+
+def test_a_half_left_on_the_other_server_restarts_nothing(pair: Pair, home: str) -> None:
+    domid = pair.world.domid(DOMAIN)
+    pair.world.place(other(pair, home), f"{DOMAIN}--incoming", "paused")
+    probe_again(pair)
+    assert last_result(pair, other(pair, home), "monitor") == "7"
+    assert (pair.world.where(DOMAIN), pair.world.domid(DOMAIN)) == ([home], domid)
+    pair.move(DOMAIN, other(pair, home))
+    assert [guest.name for guest in pair.world.guests()] == [DOMAIN]
+    assert not pair.world.doubles()
+
+
+def test_a_changed_shutdown_timeout_is_reloaded_without_a_restart(pair: Pair, home: str) -> None:
+    domid = pair.world.domid(DOMAIN)
+    words = ["crm_resource", "--resource", DOMAIN, "--set-parameter", "shutdown_timeout", "--parameter-value", "31"]
+    pair.lab.run(pair.here, words)
+    pair.settle()
+    assert pair.world.domid(DOMAIN) == domid
+    assert last_result(pair, home, "start") == "0" or last_result(pair, home, "monitor") == "0"
+
+
+def test_a_migration_that_fails_ends_with_one_copy_and_nothing_left(pair: Pair, home: str) -> None:
+    pair.world.fault("ready", "die", server=home)
+    words = ["crm_resource", "--move", "--resource", DOMAIN, "--node", other(pair, home)]
+    pair.lab.run(pair.here, words)
+    pair.wait_for(lambda: last_result(pair, home, "migrate_to") == "1", "the migration did not fail")
+    pair.world.mend()
+    pair.settle()
+    pair.lab.run(pair.here, ["crm_resource", "--clear", "--resource", DOMAIN])
+    assert len(pair.world.where(DOMAIN)) == 1
+    assert [guest.name for guest in pair.world.guests()] == [DOMAIN]
+    assert not pair.world.doubles()
+    pair.lab.run(pair.here, ["crm_resource", "--cleanup", "--resource", DOMAIN])
