@@ -8,9 +8,13 @@ from snow_ha_plugin.steps.step import Step
 
 SERVICES = ("corosync", "pacemaker")
 
+_LOOK = 'for service do echo "$service $(systemctl is-enabled "$service" 2>/dev/null)"; done'
+
 
 def check(site: Site) -> list[Finding]:
-    states = site.servers.each(lambda name: site.servers.run(name, ["systemctl", "is-enabled", *SERVICES]))
+    states = site.servers.each(
+        lambda name: site.servers.must(name, ["sh", "-c", _LOOK, "sh", *SERVICES]).text.split("\n")
+    )
     return [
         Finding(
             Severity.ERROR,
@@ -18,9 +22,9 @@ def check(site: Site) -> list[Finding]:
             f"{server} starts {service} at boot: a broken server would join again by itself",
             f"systemctl disable {service}",
         )
-        for server, result in states.items()
-        for service, state in zip(SERVICES, result.text.split(), strict=False)
-        if state == "enabled"
+        for server, lines in states.items()
+        for service in SERVICES
+        if f"{service} enabled" in lines
     ]
 
 

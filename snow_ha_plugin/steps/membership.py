@@ -147,8 +147,18 @@ def end(name: str) -> None:
         ) from error
 
 
+def _refuse_elsewhere(tree: cib.Tree, name: str) -> None:
+    """UnsafeError for a domain that nobody registered and that runs where the host's `xl destroy` does not reach."""
+    servers = site.load().servers
+    where = whereabouts(servers)(tree, {name})[name]
+    if where not in (None, servers.here):
+        raise UnsafeError(f"it runs on {where}, and this is {servers.here}", remedy=f"on {where}: xl destroy {name}")
+
+
 def _stop_and_unregister(store: LiveCib, name: str) -> None:
-    if name not in cib.domains(store.read()):
+    tree = store.read()
+    if name not in cib.domains(tree):
+        _refuse_elsewhere(tree, name)
         return
     stopped = command.run(
         ["crm_resource", "--resource", name, "--meta", "--set-parameter", "target-role", "--parameter-value", "Stopped"]

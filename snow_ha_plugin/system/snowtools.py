@@ -96,6 +96,10 @@ def _refuse_unsafe(path: Path) -> None:
         ) from None
     except OSError as error:
         raise PermissionDeniedError(f"{path} cannot be read", str(error.strerror), "run it as root") from None
+    if status.st_uid not in (0, os.geteuid()):
+        raise PermissionDeniedError(
+            f"{path} belongs to another user than root", "it runs as root", f"chown root: {path.resolve()}"
+        )
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise PermissionDeniedError(
             f"{path} can be written by others than its owner", "it runs as root", f"chmod 600 {path.resolve()}"

@@ -106,6 +106,13 @@ class TestRemoving:
         pair.settle()
         assert pair.mentions("removed") == []
 
+    def test_domain_that_nobody_registered_and_that_runs_elsewhere_is_left_alone(self, pair: Pair) -> None:
+        domid = pair.running("stray", pair.there)
+        said = snow(pair, "remove", "domain", "stray", typed="y\n").terminal
+        assert f"runs on {pair.there}" in said
+        assert (pair.world.where("stray"), pair.world.domid("stray")) == ([pair.there], domid)
+        assert pair.files_of("stray") == ["disk.img", "stray.cfg", "swap.img"]
+
     def test_no_is_no(self, pair: Pair) -> None:
         domid = run_on(pair, "kept", pair.there)
         epoch = pair.epoch()

@@ -148,6 +148,14 @@ def test_a_file_that_others_can_write_is_not_executed(tmp_path: Path, mode: int)
     assert not (tmp_path / "executed").exists()
 
 
+def test_a_file_of_another_user_is_not_executed(tmp_path: Path) -> None:
+    path = conf(tmp_path, f"touch {tmp_path}/executed\n")
+    os.chown(path, 65534, -1)
+    with pytest.raises(PermissionDeniedError, match="belongs to another user"):
+        snowtools.read_conf(path)
+    assert not (tmp_path / "executed").exists()
+
+
 def test_a_link_to_a_file_that_others_can_write_is_not_executed(tmp_path: Path) -> None:
     target = conf(tmp_path, NODES, 0o622)
     link = tmp_path / "link"
