@@ -132,6 +132,15 @@ class Search:
             self.at[tenant] = place
         self.measure()
 
+    def _put_back(self, tenant: int, place: int | None) -> None:
+        now = self.at[tenant]
+        if now is not None:
+            self._leave(tenant, now)
+        self.left += int(self.home[tenant] not in (None, now)) - int(self.home[tenant] not in (None, place))
+        if place is not None:
+            self._enter(tenant, place)
+        self.at[tenant] = place
+
     def cost(self, tenant: int, place: int) -> int:
         """How many more tenants are away from home if this one goes to a place: -1, 0 or 1."""
         home = self.home[tenant]
@@ -167,7 +176,7 @@ class Search:
             and self.welcome(tenant, place)
         )
 
-    def _swap_fits(self, one: int, source: int, other: int, target: int) -> bool:
+    def swap_fits(self, one: int, source: int, other: int, target: int) -> bool:
         lead, rest = (mine - yours for mine, yours in zip(self.size[one], self.size[other], strict=True))
         return (
             self.lead_used[target] + lead <= self.lead_room[target]
@@ -187,6 +196,16 @@ class Search:
         return list(kinds.values())
 
     # --- the best change
+
+    def outcome(self, change: Change) -> float:
+        """The sum of the deviations after a change, whatever it is; everything is as before then."""
+        before = tuple((tenant, self.at[tenant]) for tenant, _ in change)
+        self.put(change)
+        deviation = self.deviation
+        for tenant, place in before:
+            self._put_back(tenant, place)
+        self.measure()
+        return deviation
 
     def crowded(self) -> list[int]:
         """The places by how far they are above the middle, the farthest first."""
@@ -260,7 +279,7 @@ class Search:
                     if cost > self.left or (not by_peak and deviation - self.deviation + paid >= best[0]):
                         continue
                     gain = self._gain(source, target, lead_out, lead_in, rest_out, rest_in, deviation, guard, by_peak)
-                    if gain + paid < best[0] and self._swap_fits(one, source, other, target):
+                    if gain + paid < best[0] and self.swap_fits(one, source, other, target):
                         best = gain + paid, ((one, target), (other, source))
         return best
 
