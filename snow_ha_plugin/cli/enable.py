@@ -219,6 +219,7 @@ def disable(dry_run: bool, as_json: bool) -> None:
         output.changes([part.change for part in plan], dry_run=True)
     elif plan:
         output.info("high availability is disabled; the floating IP stays where it was until that server restarts")
+        output.info("Pacemaker, if somebody starts it by hand, is in maintenance until snow-ha enable")
     if not plan and not as_json:
         output.info("nothing to do: high availability is not enabled")
 
