@@ -27,13 +27,14 @@ class Agent:
         self.lab = lab
         self.guest = guest
 
-    def command(self, server: str, action: str, target: str = "") -> list[str]:
-        """The command line for this machine of one action; `target` for migrations."""
+    def command(self, server: str, action: str, target: str = "", **more: str) -> list[str]:
+        """The command line for this machine of one action; `target` for migrations; more of its environment."""
         environment = {
             "OCF_ROOT": "/usr/lib/ocf",
             "OCF_RESOURCE_INSTANCE": self.guest.name,
             "OCF_RESKEY_xmfile": self.guest.file,
             "OCF_RESKEY_CRM_meta_timeout": str(OPERATION_S * 1000),
+            **more,
         }
         if target:
             environment["OCF_RESKEY_CRM_meta_migrate_target"] = target
