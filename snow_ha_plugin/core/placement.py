@@ -7,19 +7,19 @@ balanced cluster moves nothing. The same problem always has the same plan, and a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from snow_ha_plugin.core.batches import Step, order
-from snow_ha_plugin.core.load import By, Problem, lower_bound, spread
-from snow_ha_plugin.core.search import NOTHING, Search
+from snow_ha_plugin.core.load import Problem, lower_bound, spread, used
+from snow_ha_plugin.core.search import NOTHING, Change, Search
 from snow_ha_plugin.core.survival import stranded
 
 # A fullest server this little above the lower bound is as good as one at it.
 CLOSE = 1.005
 
-# Mending N+1 tries every move each time, which only pays where these are not too many.
-MENDED_UP_TO = 2000
+# How many moves are looked at each time that N+1 is to be mended.
+TRIED = 12
 
 # A swap that does not fit is given up and planned around, and so are those that come in its place; in the end all are.
 ATTEMPTS = 8
@@ -100,22 +100,21 @@ def _best(problem: Problem, limits: Limits) -> tuple[int | None, ...]:
     count = sum(place.takes for place in problem.places) or 1
     search = Search(problem, limits.min_gain / count, limits.max_moves)
     _settle(search)
-    settled, worth = tuple(search.at), _worth(problem, search.at)
-    bound = lower_bound(problem)
-    search.balance(bound * CLOSE, peak_first=limits.max_moves is None)
-    _mend_survival(problem, search, _count_stranded(problem, settled))
-    at = _fewest_moves(problem, search.at)
-    return at if _worth(problem, at) < worth else settled
+    settled = tuple(search.at)
+    search.balance(lower_bound(problem) * CLOSE, peak_first=limits.max_moves is None)
+    balanced = _fewest_moves(problem, search.at)
+    if stranded(problem, balanced):
+        _mend_survival(problem, search)
+        mended = _fewest_moves(problem, search.at)
+        if not stranded(problem, mended):
+            balanced = mended
+    survives = not stranded(problem, balanced) and bool(stranded(problem, settled))
+    better = _imbalance(problem, balanced) < _imbalance(problem, settled) - NOTHING
+    return balanced if survives or better else settled
 
 
-def _worth(problem: Problem, at: Sequence[int | None]) -> tuple[int, float]:
-    """Less is better."""
-    imbalance = spread(problem, at).imbalance(problem.by)
-    return _count_stranded(problem, at), round(imbalance, 9)
-
-
-def _count_stranded(problem: Problem, at: Sequence[int | None]) -> int:
-    return sum(len(lost) for lost in stranded(problem, at).values())
+def _imbalance(problem: Problem, at: Sequence[int | None]) -> float:
+    return spread(problem, at).imbalance(problem.by)
 
 
 # --- before the balance: what must move
@@ -187,27 +186,44 @@ def _swap_best(search: Search, number: int) -> bool:
 # --- after it
 
 
-def _mend_survival(problem: Problem, search: Search, most: int) -> None:
-    """Where more would be stranded by a failure than need be, make the moves that leave the fewest so."""
-    if len(search.counted) * len(search.tenants) > MENDED_UP_TO:
-        return
-    lost = _count_stranded(problem, search.at)
+def _mend_survival(problem: Problem, search: Search) -> None:
+    """Make room for the largest domain that a failure would strand, where the least is missing, until none would be.
+
+    What makes room is one domain of there that moves on; of those the one that the deviations like best, among the
+    few best of which the one that leaves the fewest stranded.
+    """
+    lost = stranded(problem, search.at)
     while lost:
-        best: tuple[int, float, tuple[tuple[int, int], ...]] | None = None
-        for source in search.counted:
-            for number in search.movable(source):
-                for place in search.counted:
-                    if place == source or search.cost(number, place) > search.left or not search.fits(number, place):
-                        continue
-                    at = list(search.at)
-                    at[number] = place
-                    change = ((number, place),)
-                    found = (_count_stranded(problem, at), search.outcome(change), change)
-                    best = found if best is None or found < best else best
-        if best is None or best[0] >= lost:
+        failed, number = max(
+            ((place, number) for place, numbers in lost.items() for number in numbers),
+            key=lambda found: (problem.tenants[found[1]].memory_mib, found),
+        )
+        changes = sorted(_room_makers(problem, search, failed, number), key=lambda change: (search.outcome(change), change))
+        outcomes = []
+        for change in changes[:TRIED]:
+            at = list(search.at)
+            for tenant, place in change:
+                at[tenant] = place
+            left = stranded(problem, at)
+            outcomes.append((sum(map(len, left.values())), len(outcomes), change, left))
+        if not outcomes or min(outcomes)[0] >= sum(map(len, lost.values())):
             return
-        search.put(best[2])
-        lost = best[0]
+        _, _, change, lost = min(outcomes, key=lambda found: found[:2])
+        search.put(change)
+
+
+def _room_makers(problem: Problem, search: Search, failed: int, number: int) -> Iterator[Change]:
+    """The moves after which a place other than the failed one could hold this tenant."""
+    memory = [mib for mib, _ in used(problem, search.at)]
+    for place in search.counted:
+        missing = problem.tenants[number].memory_mib - (problem.places[place].memory_mib - memory[place])
+        if place == failed:
+            continue
+        for mover in search.movable(place):
+            if problem.tenants[mover].memory_mib >= missing:
+                for target in search.counted:
+                    if target != place and search.cost(mover, target) <= search.left and search.fits(mover, target):
+                        yield ((mover, target),)
 
 
 def _fewest_moves(problem: Problem, at: Sequence[int | None]) -> tuple[int | None, ...]:

@@ -166,6 +166,8 @@ class Search:
     def replicas(self, tenant: int, place: int, without: int = -1) -> int:
         """How many other tenants of its group are on a place."""
         group = self.tenants[tenant].group
+        if not group:
+            return 0
         return sum(self.tenants[other].group == group for other in self.on[place] if other not in (tenant, without))
 
     def fits(self, tenant: int, place: int) -> bool:
