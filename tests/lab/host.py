@@ -84,7 +84,9 @@ class Cgroup:
         if not self.path.exists():
             return
         (self.path / "cgroup.kill").write_text("1")
-        wait_until(lambda: not self.processes(), 10, f"the processes in {self.path} do not end")
+        # Not its list of processes: that leaves out one whose first thread has ended while others still end.
+        events = self.path / "cgroup.events"
+        wait_until(lambda: "populated 0" in events.read_text(), 30, f"the processes in {self.path} do not end")
         inner = [path for path in self.path.rglob("*") if path.is_dir()]
         for path in sorted([self.path, *inner], reverse=True):
             path.rmdir()
