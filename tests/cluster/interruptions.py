@@ -26,8 +26,8 @@ DOMAIN_FILE = f"/sNow/snow-tools/etc/domains/{DOMAIN}.cfg"
 AGENTS = {name: f"/usr/lib/ocf/resource.d/{name}/Xen" for name in ("snow", "heartbeat")}
 SERVERS = ("snow01", "snow02")
 
-# Of migrate_to; at 24 s the agent gives a migration half of it, and ssh notices a cut network (6 s) in time.
-TIMEOUT_S = 24.0
+# Of migrate_to. The agent gives a migration half of it, and keeps half for mending; ssh notices a cut network in 6 s.
+TIMEOUT_S = 40.0
 # Between the operation's timeout and its end by force, as Pacemaker does it; a loaded machine needs some.
 FORCE_S = 5.0
 
