@@ -47,10 +47,11 @@ def fire(manager: pluggy.PluginManager, hook: str, **arguments: object) -> Itera
 
 @hookimpl
 def snow_ha_commands(group: click.Group) -> None:
-    from snow_ha_plugin.cli import domains, enable, event, moves, status
+    from snow_ha_plugin.cli import balance, domains, enable, event, moves, status
 
-    for command in (*enable.COMMANDS, *domains.COMMANDS, *moves.COMMANDS, *status.COMMANDS, *event.COMMANDS):
-        group.add_command(command)
+    for module in (enable, domains, moves, balance, status, event):
+        for command in module.COMMANDS:
+            group.add_command(command)
 
 
 @hookimpl

@@ -32,7 +32,7 @@ ONLY_IN = {
     "subprocess": set(),
     "lxml": {"core/cib.py", "system/pacemaker.py"},
     "pluggy": {"plugin.py", "hookspecs.py"},
-    "rich": {"cli/output.py", "cli/status.py"},
+    "rich": {"cli/balance_view.py", "cli/output.py", "cli/status.py"},
 }
 CLICK = ("cli/", "plugin.py", "hookspecs.py")
 

@@ -64,12 +64,12 @@ def _detour(floor: _Floor, pending: dict[int, int], detoured: set[int]) -> tuple
         places = [
             place
             for place, found in enumerate(floor.problem.places)
-            if place not in (floor.at[number], pending[number])
-            and floor.has_room(number, place)
-            and found.memory_mib
+            if place not in (floor.at[number], pending[number]) and floor.has_room(number, place) and found.memory_mib
         ]
         if places and number not in detoured:
-            return number, max(places, key=lambda place: (floor.problem.places[place].memory_mib - floor.memory[place], -place))
+            return number, max(
+                places, key=lambda place: (floor.problem.places[place].memory_mib - floor.memory[place], -place)
+            )
     return None
 
 

@@ -123,11 +123,7 @@ def lower_bound(problem: Problem) -> float:
         0, [place.memory_mib or 1 for place in problem.places],
     )  # fmt: skip
     sizes = [(tenant.vcpus if index else tenant.memory_mib) for tenant in problem.tenants]
-    inside = [
-        number
-        for number, tenant in enumerate(problem.tenants)
-        if tenant.free or tenant.home in takers
-    ]
+    inside = [number for number, tenant in enumerate(problem.tenants) if tenant.free or tenant.home in takers]
     bound = sum(sizes[number] for number in inside) / (sum(capacity[place] for place in takers) or 1)
     fixed = dict.fromkeys(takers, 0)
     for number in inside:

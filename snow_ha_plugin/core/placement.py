@@ -27,7 +27,7 @@ ATTEMPTS = 8
 
 @dataclass(frozen=True)
 class Limits:
-    """`min_gain` is what a move must bring: the part of one server's load by which deviations fall, over all servers."""
+    """`min_gain` is what a move must bring: by which part of one server's load the deviations fall, in sum."""
 
     max_moves: int | None = None
     min_gain: float = 0.002
@@ -92,7 +92,9 @@ def _reachable(problem: Problem, limits: Limits) -> tuple[tuple[int | None, ...]
 
 def _fixed(problem: Problem, numbers: Sequence[int] | set[int]) -> Problem:
     """The problem with these tenants staying at home."""
-    tenants = [replace(found, free=False) if number in numbers else found for number, found in enumerate(problem.tenants)]
+    tenants = [
+        replace(found, free=False) if number in numbers else found for number, found in enumerate(problem.tenants)
+    ]
     return replace(problem, tenants=tuple(tenants))
 
 
@@ -121,7 +123,7 @@ def _imbalance(problem: Problem, at: Sequence[int | None]) -> float:
 
 
 def _settle(search: Search) -> None:
-    """Put those that run nowhere somewhere, and move those that may not stay, that crowd out or that share with replicas."""
+    """Put those that run nowhere somewhere; move those that may not stay, that are too many, or replicas that share."""
     largest_first = sorted(
         range(len(search.tenants)), key=lambda number: (-search.tenants[number].memory_mib, search.tenants[number].name)
     )
@@ -156,7 +158,12 @@ def _move_best(search: Search, number: int, *, apart: bool = False) -> bool:
         if place != home
         and search.fits(number, place)
         and search.cost(number, place) <= search.left
-        and not (apart and home is not None and search.replicas(number, place) > 0 and search.replicas(number, place) >= search.replicas(number, home))
+        and not (
+            apart
+            and home is not None
+            and search.replicas(number, place) > 0
+            and search.replicas(number, place) >= search.replicas(number, home)
+        )
     ]
     if not places:
         return False
@@ -198,8 +205,10 @@ def _mend_survival(problem: Problem, search: Search) -> None:
             ((place, number) for place, numbers in lost.items() for number in numbers),
             key=lambda found: (problem.tenants[found[1]].memory_mib, found),
         )
-        changes = sorted(_room_makers(problem, search, failed, number), key=lambda change: (search.outcome(change), change))
-        outcomes = []
+        changes = sorted(
+            _room_makers(problem, search, failed, number), key=lambda change: (search.outcome(change), change)
+        )
+        outcomes: list[tuple[int, int, Change, dict[int, tuple[int, ...]]]] = []
         for change in changes[:TRIED]:
             at = list(search.at)
             for tenant, place in change:

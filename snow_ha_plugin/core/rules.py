@@ -20,9 +20,10 @@ _WORDS = {"red": -INFINITY, "yellow": 0, "green": 0}
 
 @dataclass(frozen=True)
 class Rules:
-    """`scores` by domain and server, where there is one; `barred` pairs must not share a server, `tied` go with another.
+    """`scores` by domain and server, where there is one; `barred` pairs must not share a server.
 
-    `pull` is how strongly finite colocations pull at a domain; `unclear` are those of which a rule says more than this.
+    `tied` domains go with another resource, by that constraint; `pull` is how strongly finite colocations pull at a
+    domain; of `unclear` ones a constraint says more than all this.
     """
 
     scores: Mapping[str, Mapping[str, int]]
@@ -60,7 +61,10 @@ def read(tree: cib.Tree, servers: list[str]) -> Rules:
         for tag in tree.iterfind("configuration/tags/tag")
     }
     scores: dict[str, dict[str, int]] = {}
-    barred, tied, pull, unclear = set(), {}, dict.fromkeys(names, 0), {}  # type: ignore[var-annotated]
+    barred: set[frozenset[str]] = set()
+    tied: dict[str, str] = {}
+    unclear: dict[str, str] = {}
+    pull = dict.fromkeys(names, 0)
     for constraint in tree.find("configuration/constraints").iterchildren("rsc_location", "rsc_colocation"):
         name = constraint.get("id", "")
         _refuse_dangling(constraint, known | set(tags))
@@ -86,12 +90,20 @@ def read(tree: cib.Tree, servers: list[str]) -> Rules:
                 tied.update(dict.fromkeys(ours, name))
             else:
                 pull.update({domain: pull[domain] + abs(value) for domain in ours})
-    default = 0 if cib.options(tree).get("symmetric-cluster", "true").lower() not in ("false", "no", "off", "0", "n") else -INFINITY
+    default = (
+        0
+        if cib.options(tree).get("symmetric-cluster", "true").lower() not in ("false", "no", "off", "0", "n")
+        else -INFINITY
+    )
     return Rules(scores, default, frozenset(barred), tied, pull, unclear)
 
 
 def _refuse_dangling(constraint: cib.Tree, known: set[str]) -> None:
-    named = [constraint.get("rsc"), constraint.get("with-rsc"), *(found.get("id") for found in constraint.iter("resource_ref"))]
+    named = [
+        constraint.get("rsc"),
+        constraint.get("with-rsc"),
+        *(found.get("id") for found in constraint.iter("resource_ref")),
+    ]
     for resource in named:
         if resource is not None and resource not in known:
             raise DataError(
@@ -107,7 +119,9 @@ def _subjects(constraint: cib.Tree, names: set[str], tags: Mapping[str, list[str
         try:
             pattern = re.compile(constraint.get("rsc-pattern"))
         except re.error:
-            raise DataError(f"the pattern of {constraint.get('id')} is none", remedy="mend it: crm configure edit") from None
+            raise DataError(
+                f"the pattern of {constraint.get('id')} is none", remedy="mend it: crm configure edit"
+            ) from None
         yield from (name for name in sorted(names) if pattern.search(name))
     direct = [constraint.get("rsc"), *(found.get("id") for found in constraint.iter("resource_ref"))]
     for named in direct:

@@ -211,7 +211,7 @@ class Search:
 
     def crowded(self) -> list[int]:
         """The places by how far they are above the middle, the farthest first."""
-        return sorted(self.counted, key=lambda place: -max(self.lead[place], 0) ** 2 - max(self.rest[place], 0) ** 2)
+        return sorted(self.counted, key=lambda place: -(max(self.lead[place], 0) ** 2) - max(self.rest[place], 0) ** 2)
 
     def spacious(self) -> list[int]:
         return sorted(self.counted, key=lambda place: self.lead[place] + self.rest[place])
@@ -265,10 +265,24 @@ class Search:
                 lead_other, rest_other = self.size[other]
                 other_cost = self.cost(other, source)
                 for one, lead_one, rest_one in ones:
-                    lead_out, rest_out = (lead_one - lead_other) * per_lead[source], (rest_one - rest_other) * per_rest[source]
-                    lead_in, rest_in = (lead_one - lead_other) * per_lead[target], (rest_one - rest_other) * per_rest[target]
-                    lead_square = self.lead_squares + lead_out * (lead_out - 2 * lead[source]) + lead_in * (lead_in + 2 * lead[target])
-                    rest_square = self.rest_squares + rest_out * (rest_out - 2 * rest[source]) + rest_in * (rest_in + 2 * rest[target])
+                    lead_out, rest_out = (
+                        (lead_one - lead_other) * per_lead[source],
+                        (rest_one - rest_other) * per_rest[source],
+                    )
+                    lead_in, rest_in = (
+                        (lead_one - lead_other) * per_lead[target],
+                        (rest_one - rest_other) * per_rest[target],
+                    )
+                    lead_square = (
+                        self.lead_squares
+                        + lead_out * (lead_out - 2 * lead[source])
+                        + lead_in * (lead_in + 2 * lead[target])
+                    )
+                    rest_square = (
+                        self.rest_squares
+                        + rest_out * (rest_out - 2 * rest[source])
+                        + rest_in * (rest_in + 2 * rest[target])
+                    )
                     lead_square = lead_square * share - ((lead_in - lead_out) * share) ** 2
                     rest_square = rest_square * share - ((rest_in - rest_out) * share) ** 2
                     deviation = (sqrt(lead_square) if lead_square > 0 else 0.0) + (
@@ -352,9 +366,7 @@ class Search:
             while True:
                 guard = Guard(self.lead_peak, self.rest_peak)
                 spacious = self.spacious()
-                found = min(
-                    self.best_move((place,), spacious, guard), self.best_swap(place, spacious[:TARGETS], guard)
-                )
+                found = min(self.best_move((place,), spacious, guard), self.best_swap(place, spacious[:TARGETS], guard))
                 if not found[1]:
                     found = self.best_swap(place, spacious[TARGETS:], guard)
                 if not found[1]:
@@ -392,7 +404,8 @@ class Search:
                     self.put(((tenant, place),))
             self.lower_peak(Guard(), enough)
             if self.lead_peak + self.deviation > most or self._worth() >= worth - NOTHING:
-                self.put(tuple((tenant, place) for tenant, place in enumerate(kept) if place not in (None, self.at[tenant])))  # type: ignore[misc]
+                back = [(tenant, place) for tenant, place in enumerate(kept) if place is not None]
+                self.put(tuple((tenant, place) for tenant, place in back if place != self.at[tenant]))
 
     def _worth(self) -> float:
         away = sum(home not in (None, place) for home, place in zip(self.home, self.at, strict=True))

@@ -152,6 +152,11 @@ def domain_names(path: Path) -> tuple[str, ...]:
     return tuple(row[0] for row in _rows(path) if len(row) < 2 or row[1] != SERVER_ROLE)
 
 
+def roles(path: Path) -> dict[str, tuple[str, ...]]:
+    """The roles of each domain of domains.conf."""
+    return {row[0]: tuple(row[1].split(",")) for row in _rows(path) if len(row) > 1 and row[1] != SERVER_ROLE}
+
+
 def servers(names: Iterable[str], domains_conf: Path) -> tuple[Server, ...]:
     """The addresses of each server: those of its row in domains.conf (one or two), else what its name resolves to."""
     # hostname role nic0 ip0 bridge0 mac0 mask0 gw0 nic1 ip1 bridge1 mac1 mask1 gw1

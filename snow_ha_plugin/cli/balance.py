@@ -1,0 +1,165 @@
+"""`balance`: plan where domains should be, show it, and with consent carry it out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from snow_ha_plugin.cli import options, output
+from snow_ha_plugin.core import cib, timeouts
+from snow_ha_plugin.core.balancing import Decision, Wishes, decide
+from snow_ha_plugin.core.load import By, Problem, used
+from snow_ha_plugin.core.overview import state_of
+from snow_ha_plugin.core.placement import Limits
+from snow_ha_plugin.errors import UsageError
+from snow_ha_plugin.model import Domain, Move
+from snow_ha_plugin.steps import moves
+from snow_ha_plugin.steps.change import change
+from snow_ha_plugin.system import command, pacemaker, snowtools
+from snow_ha_plugin.system.pacemaker import Store
+
+
+def _spread(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> frozenset[str]:
+    for value in values:
+        if not value.endswith("=off") or value == "=off":
+            raise click.BadParameter(f"{value!r} is not ROLE=off")
+    return frozenset(value.removesuffix("=off") for value in values)
+
+
+@click.command()
+@click.option("--max-moves", type=click.IntRange(min=0), help="Move so many domains at most.")
+@click.option("--by", type=click.Choice([str(by) for by in By]), default=str(By.BOTH), help="What is to be even.")
+@click.option(
+    "--min-gain", type=click.FloatRange(min=0), default=Limits.min_gain * 100, show_default=True,
+    help="What a move must even out, in percent of a server.",
+)  # fmt: skip
+@click.option("--spread", "apart_off", multiple=True, callback=_spread, metavar="ROLE=off", help="Let a role share.")
+@click.option("--parallel", type=click.IntRange(min=1), default=Limits.parallel, show_default=True, help="At once.")
+@click.option("--failback", is_flag=True, help="Let domains return by themselves to where the plan has them.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@options.domain_files
+@options.dry_run
+@options.json_output
+def balance(
+    max_moves: int | None, by: str, min_gain: float, apart_off: frozenset[str], parallel: int, failback: bool,
+    yes: bool, cib_path: Path | None, domains_dir: Path | None, snow_conf: Path | None, dry_run: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Spread the domains evenly over the servers, with as few live migrations as that takes.
+
+    Keeps replicas of a role apart, keeps room for the failure of any one server, and respects every constraint
+    that somebody has written. Its own rules keep domains where the plan has them. With --cib FILE nothing
+    migrates: the rules are written so that Pacemaker would carry the moves out.
+    """
+    if as_json and not (dry_run or yes):
+        raise UsageError("with --json nothing can be asked", remedy="add --dry-run or --yes")
+    limits = Limits(max_moves=max_moves, min_gain=min_gain / 100, parallel=parallel)
+    wishes = Wishes(by=By(by), limits=limits, apart_off=apart_off, failback=failback)
+    # read
+    store = options.store(cib_path)
+    tree = store.read()
+    sizes, roles = _domain_files(store, tree, domains_dir)
+    # decide
+    state = pacemaker.state(tree) if store.live or command.is_installed("crm_mon") else state_of(tree)
+    decision = decide(tree, state, sizes, roles, wishes, rules_move=not store.live)
+    if as_json:
+        output.as_json(_json(decision))
+    else:
+        from snow_ha_plugin.cli import balance_view
+
+        speed = snowtools.read_conf(snow_conf).migration_mib_s if snow_conf else timeouts.DEFAULT_MIGRATION_MIB_S
+        balance_view.show(decision, speed)
+    changes = decision.edit(cib.clone(tree))
+    if not (changes or decision.batches):
+        _say("nothing to do: the domains are where they should be", as_json)
+    if dry_run:
+        return
+    # apply
+    if (changes or decision.batches) and not yes:
+        _ask(decision, store)
+    _apply(store, decision, as_json=as_json)
+
+
+def _domain_files(
+    store: Store, tree: cib.Tree, domains_dir: Path | None
+) -> tuple[dict[str, Domain], dict[str, tuple[str, ...]]]:
+    """The sizes that the CIB lacks, and the roles; a CIB in a file may come without either."""
+    layout = snowtools.layout()
+    directory = domains_dir or layout.domains_dir
+    lacking = [
+        name
+        for name, primitive in cib.domains(tree).items()
+        if not {"hv_memory", "cpu"} <= primitive.utilization.keys()
+    ]
+    files, _ = snowtools.read_domains(directory, lacking) if lacking and directory.is_dir() else ([], [])
+    table = directory.parent / "domains.conf" if domains_dir else layout.domains_conf
+    roles = snowtools.roles(table) if (store.live or domains_dir) and table.exists() else {}
+    return {domain.name: domain for domain in files}, roles
+
+
+def _ask(decision: Decision, store: Store) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError("there is nobody to ask", remedy="add --yes, or --dry-run")
+    count = sum(len(batch) for batch in decision.batches)
+    what = f"migrate {count} domains" if store.live and count else "write the rules"
+    click.confirm(f"[?] {what} now?", abort=True)
+
+
+def _apply(store: Store, decision: Decision, *, as_json: bool) -> None:
+    """Rules at rest first: one of an earlier plan would pull a domain back as soon as it has arrived."""
+    if store.live and decision.batches:
+        change(store, lambda tree: decision.edit(tree, at_rest=True))
+        moves.carry_out(store, decision.batches, on_progress=_teller(as_json))
+    changes = change(store, decision.edit)
+    if changes:
+        _say(f"{len(changes)} changes written", as_json)
+
+
+def _teller(quiet: bool) -> moves.Progress:
+    def tell(move: Move, state: str) -> None:
+        if not quiet:
+            output.info(f"{move.domain}: {move.source} -> {move.target} {state}")
+
+    return tell
+
+
+def _say(text: str, quiet: bool) -> None:
+    if not quiet:
+        output.info(text)
+
+
+def _json(decision: Decision) -> dict[str, Any]:
+    plan, problem = decision.placement, decision.roster.problem
+    return {
+        "imbalance_before": plan.imbalance_before,
+        "imbalance_after": plan.imbalance_after,
+        "lower_bound": plan.lower_bound,
+        "moves": [
+            {"domain": m.domain, "source": m.source, "target": m.target, "memory_mib": m.memory_mib, "batch": number}
+            for number, batch in enumerate(decision.batches, 1)
+            for m in batch
+        ],
+        "servers": _servers_json(problem, plan.at),
+        "constraints": [
+            {"id": rule.id, "rsc": rule.rsc, "node": rule.node, "score": rule.score} for rule in decision.rules
+        ],
+        "violations": output.findings_json(decision.violations),
+    }
+
+
+def _servers_json(problem: Problem, at: tuple[int | None, ...]) -> list[dict[str, Any]]:
+    rows = zip(problem.places, used(problem, problem.homes), used(problem, at), strict=True)
+    return [
+        {
+            "name": place.name,
+            "capacity": {"memory_mib": place.memory_mib, "vcpus": place.vcpus},
+            "before": {"memory_mib": before[0], "vcpus": before[1]},
+            "after": {"memory_mib": after[0], "vcpus": after[1]},
+        }
+        for place, before, after in rows
+    ]
+
+
+COMMANDS = (balance,)
