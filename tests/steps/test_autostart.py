@@ -6,7 +6,10 @@ from snow_ha_plugin.steps import autostart
 from snow_ha_plugin.steps.site import Site
 from tests.steps.conftest import Machines
 
-STATE = "[ $SERVER = snow02 ] && echo {0} {1} || echo disabled disabled"
+STATE = """
+[ $SERVER = snow02 ] || set -- "$1" other
+case $2 in corosync) echo {0} ;; pacemaker) echo {1} ;; other) echo disabled ;; esac
+"""
 
 
 @pytest.mark.parametrize(
@@ -17,6 +20,8 @@ STATE = "[ $SERVER = snow02 ] && echo {0} {1} || echo disabled disabled"
         (("enabled", "masked"), ["corosync"]),
         (("disabled", "disabled"), []),
         (("static", "masked"), []),
+        # Of a unit that is not installed systemctl only complains.
+        (("''", "enabled"), ["pacemaker"]),
     ],
 )
 def test_services_that_start_at_boot_are_found(
