@@ -13,7 +13,6 @@ from snow_ha_plugin.core.roster import Roster
 from snow_ha_plugin.core.survival import stranded
 from snow_ha_plugin.model import Change, ClusterState, Domain, Finding, Move, Severity
 
-
 NO_LIMITS = Limits()
 
 
