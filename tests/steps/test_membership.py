@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import MagicMock
+
 import pytest
 from pytest_mock import MockerFixture
 
@@ -50,10 +52,27 @@ def test_a_domain_is_stopped_wherever_it_runs_and_then_unregistered(cluster: Clu
     assert any("nis01" in argv for argv in rest), "Pacemaker would remember it"
 
 
-def test_a_domain_that_is_not_registered_is_none_of_our_business(cluster: Cluster) -> None:
+@pytest.fixture
+def unregistered(cluster: Cluster, mocker: MockerFixture) -> MagicMock:
+    """What looking for a domain that nobody has registered gives; this server is snow01."""
+    mocker.patch.object(membership.site, "load").return_value.servers.here = "snow01"
+    return mocker.patch.object(membership, "whereabouts").return_value
+
+
+@pytest.mark.parametrize("where", [None, "snow01"])
+def test_a_domain_that_is_not_registered_is_left_to_the_host_where_that_reaches_it(
+    cluster: Cluster, unregistered: MagicMock, where: str | None
+) -> None:
+    unregistered.return_value = {"nobody": where}
     membership.end("nobody")
     cluster.run.assert_not_called()
     assert cluster.store.commits == 0
+
+
+def test_a_domain_that_is_not_registered_and_runs_elsewhere_keeps_its_image(unregistered: MagicMock) -> None:
+    unregistered.return_value = {"nobody": "snow02"}
+    with pytest.raises(UnsafeError, match="runs on snow02"):
+        membership.end("nobody")
 
 
 @pytest.mark.parametrize(
