@@ -111,6 +111,7 @@ def test_a_second_lab_stands_beside_the_first_and_leaves_nothing(xenlab: XenLab,
     assert pings(spare, "snow01", "snow02")
     command = [XENLAB, "run", "--name", spare_name, "snow02", "sh", "-c", "exit 9"]
     assert subprocess.run(command, check=False).returncode == 9
+    assert remains(spare_name)
     subprocess.run([XENLAB, "down", "--name", spare_name], check=True)
     assert remains(spare_name) == []
     assert xenlab.run("snow02", ["true"]).returncode == 0
@@ -119,12 +120,13 @@ def test_a_second_lab_stands_beside_the_first_and_leaves_nothing(xenlab: XenLab,
 @pytest.mark.parametrize("ending", ["a signal", "an emulator's end"])
 def test_an_up_that_does_not_succeed_leaves_nothing(spare_name: str, ending: str) -> None:
     command = subprocess.Popen([XENLAB, "up", "--name", spare_name], stderr=subprocess.PIPE, text=True)
-    second = Cgroup(f"snow-ha-xenlab.{spare_name}/snow02")
-    host.wait_until(lambda: bool(second.processes()), 60, "snow02 does not start")
+    console = STATE / spare_name / "snow02.console"
+    host.wait_until(lambda: console.exists() and console.stat().st_size > 0, 60, "snow02 does not start")
+    assert remains(spare_name)
     if ending == "a signal":
         command.send_signal(signal.SIGTERM)
     else:
-        for pid in second.processes():
+        for pid in Cgroup(f"snow-ha-xenlab.{spare_name}/snow02").processes():
             os.kill(pid, signal.SIGKILL)
     _, errors = command.communicate(timeout=500)
     assert command.returncode == 1

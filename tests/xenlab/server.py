@@ -106,7 +106,8 @@ class Server:
     def _connect(self) -> bool:
         """Open the ssh connection that all commands share: a new one takes the emulated processor a second."""
         if not self.is_on:
-            raise LabError(f"{self.name} went off while it started: {self.console.read_text(errors='replace')[-500:]}")
+            said = [line for line in self.console.read_text(errors="replace").splitlines() if line.strip()]
+            raise LabError(f"{self.name} went off while it started; the last that it printed: {said[-1:]}")
         try:
             host.run([*self.cgroup.entered(), *self._ssh(), "-MNf", self.name], 20)
         except LabError:
