@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from snow_ha_plugin.cli import options, output
-from snow_ha_plugin.core import cib, timeouts
+from snow_ha_plugin.core import cib, roster, timeouts
 from snow_ha_plugin.core.balancing import Decision, Wishes, decide
 from snow_ha_plugin.core.load import By, Problem, used
 from snow_ha_plugin.core.overview import state_of
@@ -60,6 +60,7 @@ def balance(
     # read
     store = options.store(cib_path)
     tree = store.read()
+    roster.check(tree)
     sizes, roles = _domain_files(store, tree, domains_dir)
     # decide
     state = pacemaker.state(tree) if store.live or command.is_installed("crm_mon") else state_of(tree)

@@ -36,14 +36,22 @@ class Roster:
     findings: tuple[Finding, ...]
 
 
+def check(tree: cib.Tree) -> None:
+    """DataError for what Pacemaker's tools would call invalid in many lines, or take without a word."""
+    _refuse_unknown(tree)
+    nodes = cib.nodes(tree)
+    if not nodes:
+        raise DataError("the CIB has no servers", remedy="give the CIB of a cluster that has run: cibadmin --query")
+    for primitive in cib.domains(tree).values():
+        _size(primitive, None)
+    rules.read(tree, [node.name for node in nodes])
+
+
 def build(
     tree: cib.Tree, state: ClusterState, files: Mapping[str, Domain], groups: Mapping[str, str], by: By
 ) -> Roster:
-    """DataError where the CIB does not make sense; `files` give the sizes that it lacks, `groups` the replicas."""
-    _refuse_unknown(tree)
+    """The problem that a CIB poses which passes `check`; `files` give the sizes that it lacks, `groups` the replicas."""
     nodes = sorted(cib.nodes(tree), key=lambda node: node.name)
-    if not nodes:
-        raise DataError("the CIB has no servers", remedy="give the CIB of a cluster that has run: cibadmin --query")
     findings: list[Finding] = []
     places = _places(tree, nodes, state, findings)
     number_of = {place.name: number for number, place in enumerate(places)}
@@ -176,7 +184,8 @@ def _allowed(
     best = max(open_to.values(), default=0)
     liked = {number for number, value in open_to.items() if value == best}
     if home in open_to and rules.add_scores(open_to[home], stickiness) >= best:
-        liked.add(home)
+        # What is infinite cannot be outweighed: of two such servers Pacemaker keeps the one that it has.
+        liked = {home} if best == INFINITY else liked | {home}
     takers = {number for number, place in enumerate(places) if place.takes}
     return None if liked == takers else frozenset(liked)
 
