@@ -21,7 +21,7 @@ NOTHING = 1e-9
 
 # Up to so many servers times domains, local optima are left by chance: `TRIES` divided by that product is how often.
 SMALL = 300
-TRIES = 20_000
+TRIES = 6_000
 
 # Two servers are not worth looking at for swaps where the deviations could not fall by this.
 LITTLE = 1e-5
