@@ -590,6 +590,19 @@ def test_a_sender_that_dies_before_permission_leaves_one_copy_and_the_truth(pair
     assert_the_truth(pair, outcome.status, outcome.output, "snow02" if outcome.status == SUCCESS else "snow01")
 
 
+def test_stop_ends_a_migration_whose_agent_was_killed(pair):
+    pair.world.place("snow01", "web01")
+    pair.world.fault("copy", "hang", server="snow01")
+    process = pair.begin("migrate_to", timeout_s=20)
+    wait_until(lambda: REACHED["copy"](pair))
+    process.kill()
+    process.wait(timeout=10)
+    assert pair.agent("stop").status == SUCCESS
+    pair.world.mend()
+    wait_until(lambda: pair.world.guests() == [])
+    assert [run.server for run in pair.world.intervals()] == ["snow01"]
+
+
 def test_a_target_that_cannot_be_reached_costs_nothing(pair):
     pair.world.place("snow01", "web01")
     pair.unreachable("snow02")

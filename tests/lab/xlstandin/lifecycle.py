@@ -101,9 +101,7 @@ def read_config(file: str, extra: list[str]) -> dict:
             config[statement.targets[0].id] = ast.literal_eval(statement.value)
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", 1)
-        raise Failure(
-            f"{file}:{line}: config parsing error\nFailed to parse config: Invalid argument", 1
-        ) from None
+        raise Failure(f"{file}:{line}: config parsing error\nFailed to parse config: Invalid argument", 1) from None
     return config
 
 
@@ -139,13 +137,9 @@ def _ask(session: Session, name: str, what: str, wait: bool) -> int:
         domain = session.domain(tree, name)
         if domain["state"] not in ("running", "paused"):
             raise Failure(f"libxl: error: libxl_domain.c: Domain {domain['domid']}: control {what} failed", 1)
-        deaf = (
-            setting(tree, "ignore_shutdown", session.server, domain["label"]) or domain["state"] == "paused"
-        )
+        deaf = setting(tree, "ignore_shutdown", session.server, domain["label"]) or domain["state"] == "paused"
         if not deaf and domain["until"] is None:
-            later(
-                domain, time.monotonic() + setting(tree, "shutdown_s", session.server, domain["label"]), what
-            )
+            later(domain, time.monotonic() + setting(tree, "shutdown_s", session.server, domain["label"]), what)
     verb = "Shutting down" if what == "poweroff" else "Rebooting"
     print(f"{verb} domain {domain['domid']}")
     while wait and find(session.look(), session.server, domain["domid"]):
@@ -186,9 +180,7 @@ def rename(session: Session, arguments: list[str]) -> int:
     with session.change() as tree:
         domain = session.domain(tree, old)
         if find(tree, session.server, new) is not None:
-            raise Failure(
-                f'libxl: error: libxl.c: Domain with name "{new}" already exists.\nCan\'t rename domain', 1
-            )
+            raise Failure(f'libxl: error: libxl.c: Domain with name "{new}" already exists.\nCan\'t rename domain', 1)
         domain["name"] = new
     return 0
 

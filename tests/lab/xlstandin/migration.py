@@ -125,7 +125,10 @@ class Sender:
         except (Broken, Failure) as error:
             return self.resume(str(error))
         say("migration sender: Target has acknowledged transfer.")
-        self.rename(self.name, self.name + "--migratedaway")
+        try:
+            self.rename(self.name, self.name + "--migratedaway")
+        except Failure as error:
+            return self.resume(str(error))
         say("migration sender: Giving target permission to start.")
         try:
             self.point("permission")
@@ -133,9 +136,7 @@ class Sender:
             self.point("report")
             report = self.pipe.read()
             if report != b"report 0\n":
-                say(
-                    f"migration sender: Target reports startup failure (status code {report.split()[-1].decode()})."
-                )
+                say(f"migration sender: Target reports startup failure (status code {report.split()[-1].decode()}).")
                 self.pipe.read(b"go\n")
                 return self.take_back()
         except (Broken, Failure) as error:
@@ -160,12 +161,8 @@ class Sender:
 
     def copy(self) -> None:
         tree = self.session.look()
-        if self.domain["config"].get("type", "pv") == "pv" and not setting(
-            tree, "shadow", self.session.server
-        ):
-            say(
-                "xc: error: Failed to enable logdirty: 95,22,0 (95 = Operation not supported): Internal error"
-            )
+        if self.domain["config"].get("type", "pv") == "pv" and not setting(tree, "shadow", self.session.server):
+            say("xc: error: Failed to enable logdirty: 95,22,0 (95 = Operation not supported): Internal error")
             raise Failure("libxl_domain_suspend failed (rc=-3)")
         seconds = setting(tree, "copy_s", self.session.server, self.domain["label"])
         pages = max(2, round(seconds / PAGE_S))
@@ -193,7 +190,9 @@ class Sender:
     def rename(self, old: str, new: str) -> None:
         with self.session.change() as tree:
             domain = find(tree, self.session.server, self.number)
-            if domain and domain["name"] == old:
+            if domain is None:
+                raise Failure("libxl: error: libxl.c: cannot rename a domain that is gone")
+            if domain["name"] == old:
                 domain["name"] = new
 
     def resume(self, error: str) -> int:

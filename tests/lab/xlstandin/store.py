@@ -93,8 +93,7 @@ class _Change:
 
         shift = time.time() - time.monotonic()
         text = "".join(
-            json.dumps(event | {"wall": round(event["mono"] + shift, 4)}) + "\n"
-            for event in self.tree.pop("events")
+            json.dumps(event | {"wall": round(event["mono"] + shift, 4)}) + "\n" for event in self.tree.pop("events")
         )
         written = self.tree["written"]
         self.tree["written"] = {"at": written["at"] + len(written["text"]), "text": text}
@@ -235,10 +234,6 @@ def setting(tree: dict, key: str, server: str, domain: str | None = None):
 def fault(tree: dict, point: str, server: str, domain: str | None = None) -> dict | None:
     """What was arranged to go wrong at this point."""
     for entry in reversed(tree["faults"]):
-        if (
-            entry["point"] == point
-            and entry["server"] in (None, server)
-            and entry["domain"] in (None, domain)
-        ):
+        if entry["point"] == point and entry["server"] in (None, server) and entry["domain"] in (None, domain):
             return entry
     return None
