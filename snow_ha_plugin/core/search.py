@@ -231,6 +231,8 @@ class Search:
                 lead_left = self.lead_squares + lead_out * (lead_out - 2 * lead[source])
                 rest_left = self.rest_squares + rest_out * (rest_out - 2 * rest[source])
                 home = self.home[tenant]
+                if home == source and self.left <= 0:
+                    continue
                 away = price if home == source else 0.0
                 for target in targets:
                     lead_in, rest_in = lead_size * per_lead[target], rest_size * per_rest[target]
@@ -261,10 +263,14 @@ class Search:
         for target in targets:
             if target == source or not (by_peak or self._promising(source, target)):
                 continue
+            priced = [(*one, self.cost(one[0], target)) for one in ones]
             for other in self.movable(target):
                 lead_other, rest_other = self.size[other]
                 other_cost = self.cost(other, source)
-                for one, lead_one, rest_one in ones:
+                affordable = self.left - other_cost
+                for one, lead_one, rest_one, one_cost in priced:
+                    if one_cost > affordable:
+                        continue
                     lead_out, rest_out = (
                         (lead_one - lead_other) * per_lead[source],
                         (rest_one - rest_other) * per_rest[source],
@@ -290,9 +296,8 @@ class Search:
                     )
                     if deviation > limit:
                         continue
-                    cost = other_cost + self.cost(one, target)
-                    paid = cost * self.price
-                    if cost > self.left or (not by_peak and deviation - self.deviation + paid >= best[0]):
+                    paid = (other_cost + one_cost) * self.price
+                    if not by_peak and deviation - self.deviation + paid >= best[0]:
                         continue
                     gain = self._gain(source, target, lead_out, lead_in, rest_out, rest_in, deviation, guard, by_peak)
                     if gain + paid < best[0] and self.swap_fits(one, source, other, target):

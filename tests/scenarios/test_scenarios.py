@@ -1,14 +1,14 @@
 """Each scenario's plan is the expected one, and Pacemaker's own scheduler puts every domain where it says.
 
-    expect nothing                      no move
-    expect moves N | moves at-most N    how many
-    expect move DOMAIN SOURCE TARGET    this one is among them
-    expect stays DOMAIN                 this one is not
-    expect at SERVER DOMAIN ...         they are there in the end, perhaps among others
-    expect apart DOMAIN DOMAIN ...      no two of them are on one server in the end
-    expect violation ID                 and `expect well`: no warning at all
-    expect peak PERCENT                 no server's memory is fuller in the end
-    expect error STATUS WORD ...        the verb ends so, in one line with these words
+expect nothing                      no move
+expect moves N | moves at-most N    how many
+expect move DOMAIN SOURCE TARGET    this one is among them
+expect stays DOMAIN                 this one is not
+expect at SERVER DOMAIN ...         they are there in the end, perhaps among others
+expect apart DOMAIN DOMAIN ...      no two of them are on one server in the end
+expect violation ID                 and `expect well`: no warning at all
+expect peak PERCENT                 no server's memory is fuller in the end
+expect error STATUS WORD ...        the verb ends so, in one line with these words
 """
 
 from __future__ import annotations
