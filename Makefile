@@ -7,9 +7,9 @@ PACKAGES = \
 	ca-certificates debian-archive-keyring debootstrap git iproute2 procps util-linux \
 	python3 python3-click python3-lxml python3-pluggy python3-rich python3-sh \
 	python3-hypothesis python3-pytest python3-pytest-mock python3-pytest-xdist python3-venv \
-	gawk libxml2-utils openssh-client pacemaker-cli-utils resource-agents shellcheck
+	ganeti-htools gawk libxml2-utils openssh-client pacemaker-cli-utils resource-agents shellcheck
 XEN_PACKAGES = cpio e2fsprogs qemu-system-x86
-UNIT = tests/core tests/system tests/steps tests/cli tests/test_layers.py tests/test_plugin.py
+UNIT = tests/core tests/system tests/steps tests/cli tests/scenarios tests/test_layers.py tests/test_plugin.py
 
 .PHONY: demo test unit lint contract lab-tests test-xen bench dependencies venv
 
@@ -45,6 +45,7 @@ test-xen: dependencies
 bench: dependencies
 	tests/bench/registration --domains 4
 	tests/bench/agent --rounds 10
+	tests/bench/balance --small --without-optimum
 
 dependencies:
 	@dpkg-query --show --showformat='$${db:Status-Status}\n' $(PACKAGES) 2>&1 | grep -qvx installed || exit 0; \

@@ -50,7 +50,7 @@ def check(tree: cib.Tree) -> None:
 def build(
     tree: cib.Tree, state: ClusterState, files: Mapping[str, Domain], groups: Mapping[str, str], by: By
 ) -> Roster:
-    """The problem that a CIB poses which passes `check`; `files` give the sizes that it lacks, `groups` the replicas."""
+    """The problem of a CIB that passes `check`; `files` give the sizes that it lacks, `groups` the replicas."""
     nodes = sorted(cib.nodes(tree), key=lambda node: node.name)
     findings: list[Finding] = []
     places = _places(tree, nodes, state, findings)
