@@ -107,6 +107,7 @@ def _best(problem: Problem, limits: Limits) -> tuple[int | None, ...]:
     balanced = _fewest_moves(problem, search.at)
     if stranded(problem, balanced):
         _mend_survival(problem, search)
+        _even_safely(problem, search)
         mended = _fewest_moves(problem, search.at)
         if not stranded(problem, mended):
             balanced = mended
@@ -219,6 +220,41 @@ def _mend_survival(problem: Problem, search: Search) -> None:
             return
         _, _, change, lost = min(outcomes, key=lambda found: found[:2])
         search.put(change)
+
+
+def _even_safely(problem: Problem, search: Search) -> None:
+    """Lower the fullest server again as far as N+1, just mended, allows it."""
+    while not stranded(problem, search.at):
+        changes = [(search.outcome(change), change) for change in _reliefs(search)]
+        better = [(peak, off, change) for (off, peak), change in changes if peak < search.lead_peak - search.price]
+        for _, _, change in sorted(better)[:TRIED]:
+            at = list(search.at)
+            for tenant, place in change:
+                at[tenant] = place
+            if not stranded(problem, at):
+                search.put(change)
+                break
+        else:
+            return
+
+
+def _reliefs(search: Search) -> Iterator[Change]:
+    """The moves and swaps that take something off the fullest server."""
+    fullest = search.fullest[0]
+    for one in search.movable(fullest):
+        for place in search.counted:
+            cost = search.cost(one, place)
+            if place == fullest:
+                continue
+            if cost <= search.left and search.fits(one, place):
+                yield ((one, place),)
+            for other in search.movable(place):
+                if (
+                    search.size[other][0] < search.size[one][0]
+                    and cost + search.cost(other, fullest) <= search.left
+                    and search.swap_fits(one, fullest, other, place)
+                ):
+                    yield ((one, place), (other, fullest))
 
 
 def _room_makers(problem: Problem, search: Search, failed: int, number: int) -> Iterator[Change]:

@@ -199,15 +199,15 @@ class Search:
 
     # --- the best change
 
-    def outcome(self, change: Change) -> float:
-        """The sum of the deviations after a change, whatever it is; everything is as before then."""
+    def outcome(self, change: Change) -> tuple[float, float]:
+        """The sum of the deviations, and the leading peak, after a change, whatever it is; all is as before then."""
         before = tuple((tenant, self.at[tenant]) for tenant, _ in change)
         self.put(change)
-        deviation = self.deviation
+        found = self.deviation, self.lead_peak
         for tenant, place in before:
             self._put_back(tenant, place)
         self.measure()
-        return deviation
+        return found
 
     def crowded(self) -> list[int]:
         """The places by how far they are above the middle, the farthest first."""
