@@ -23,7 +23,7 @@ NOTHING = 1e-9
 SMALL = 300
 TRIES = 6_000
 
-# Two servers are not worth looking at for swaps where the deviations could not fall by this.
+# Two servers are not worth looking at for swaps where the deviations could not fall by this, or by two moves' price.
 LITTLE = 1e-5
 
 # While a peak is lowered, the deviations decide between changes that lower it alike.
@@ -309,7 +309,7 @@ class Search:
         lead = self.lead_squares - (self.lead[source] - self.lead[target]) ** 2 / 2
         rest = self.rest_squares - (self.rest[source] - self.rest[target]) ** 2 / 2
         least = math.sqrt(max(lead, 0) * self.share) + math.sqrt(max(rest, 0) * self.share)
-        return self.deviation - least > max(self.price, LITTLE)
+        return self.deviation - least > max(2 * self.price, LITTLE)
 
     def _gain(
         self, source: int, target: int, lead_out: float, lead_in: float, rest_out: float, rest_in: float,
