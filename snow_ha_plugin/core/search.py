@@ -26,6 +26,10 @@ TRIES = 6_000
 # Two servers are not worth looking at for swaps where the deviations could not fall by this, or by two moves' price.
 LITTLE = 1e-5
 
+# How much of the deviation that single moves reach a lower peak may cost again: the shortlists of these may have
+# missed a little.
+SPENT = 0.99
+
 # While a peak is lowered, the deviations decide between changes that lower it alike.
 BESIDE_PEAK = 0.02
 
@@ -340,7 +344,7 @@ class Search:
         """
         before = self.lead_peak + self.deviation
         self.moves()
-        reached = Guard(self.lead_peak, self.rest_peak, self.deviation)
+        reached = Guard(self.lead_peak, self.rest_peak, self.deviation * SPENT)
         while self.even() or self.lower_peak(reached, target_peak):
             pass
         if peak_first and self.lead_peak > target_peak:
