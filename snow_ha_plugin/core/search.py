@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from snow_ha_plugin.core.load import OVERCOMMIT, By, Problem
 
 # How many crowded servers, and how many with room, are looked at for the next move; all, when none of these helps.
-SOURCES, TARGETS = 4, 8
+SOURCES, TARGETS = 8, 12
 
 # Less than this is rounding.
 NOTHING = 1e-9
