@@ -205,9 +205,7 @@ def test_an_added_domain_is_deployed_and_created(host: SnowHost) -> None:
 
 
 def test_adding_a_domain_takes_as_long_as_its_deployment(host: SnowHost) -> None:
-    host.program(
-        "xen-create-image", '#!/bin/bash\nsleep 1\nexec /sNow/snow-tools/bin/xen-create-image "$@"\n'
-    )
+    host.program("xen-create-image", '#!/bin/bash\nsleep 1\nexec /sNow/snow-tools/bin/xen-create-image "$@"\n')
     host.snow_without_terminal("add", "domain", "new01")
     assert host.steps() == [NEW_CREATED]
 
@@ -314,12 +312,8 @@ def test_the_host_goes_on_with_a_warning_when_snow_ha_fails(
 
 
 @pytest.mark.parametrize("host_name", HOSTS)
-@pytest.mark.parametrize(
-    "line", ["deploy nis01 force", "remove domain nis01", "boot nis01", "add domain new01"]
-)
-def test_without_snow_ha_the_host_does_what_it_does_without_the_hook(
-    tmp_path: Path, host_name: str, line: str
-) -> None:
+@pytest.mark.parametrize("line", ["deploy nis01 force", "remove domain nis01", "boot nis01", "add domain new01"])
+def test_without_snow_ha_the_host_does_what_it_does_without_the_hook(tmp_path: Path, host_name: str, line: str) -> None:
     seen = []
     for name in ("with-hook", "without-hook"):
         (tmp_path / name).mkdir()

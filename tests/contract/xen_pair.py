@@ -18,7 +18,7 @@ from tests.lab.world import World, environment
 CHECKOUT = Path(__file__).parents[2]
 AGENT = CHECKOUT / "ocf" / "Xen"
 SERVERS = ("snow01", "snow02")
-BUSY_S = 3
+BUSY_S = 5
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class XenPair:
         return found[0] if found else None
 
 
-def wait_until(condition, seconds: float = 10, what: str = "") -> None:
+def wait_until(condition, seconds: float = 30, what: str = "") -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what or condition}"
