@@ -52,9 +52,7 @@ class Lab:
         }
 
     @classmethod
-    def up(
-        cls, name: str = "lab", servers: int = 2, debian: str = base.RELEASES[0], site: Site | None = None
-    ) -> "Lab":
+    def up(cls, name: str = "lab", servers: int = 2, debian: str = base.RELEASES[0], site: Site | None = None) -> "Lab":
         """Make a lab and wait until its servers are up; on any failure nothing of it remains.
 
         `site(shared, addresses)` fills /sNow before the servers start. LabError: also for a name in use.

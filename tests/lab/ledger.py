@@ -109,8 +109,7 @@ def interrupted(intervals: Iterable[Interval], domain: str, start: float, end: f
     runs = [run for run in intervals if run.domain == domain]
     booted = any(start < run.start <= end and run.started_by in FRESH_BOOTS for run in runs)
     there = all(
-        any(run.start <= moment and (run.end is None or run.end > moment) for run in runs)
-        for moment in (start, end)
+        any(run.start <= moment and (run.end is None or run.end > moment) for run in runs) for moment in (start, end)
     )
     return booted or not there
 

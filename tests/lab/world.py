@@ -38,9 +38,7 @@ class World:
     def power_on(self, server: str, memory_mib: int = 16384) -> None:
         """Gives the server power, with no domains; one that has power keeps what it has."""
         with self._store.change() as tree:
-            there = tree["servers"].setdefault(
-                server, {"on": False, "boot": 0, "domains": [], "next_domid": 1}
-            )
+            there = tree["servers"].setdefault(server, {"on": False, "boot": 0, "domains": [], "next_domid": 1})
             there["memory_mib"] = memory_mib
             if not there["on"]:
                 there |= {"on": True, "boot": there["boot"] + 1, "next_domid": 1}
@@ -55,9 +53,7 @@ class World:
 
     # what takes how long, and what goes wrong
 
-    def configure(
-        self, server: str | None = None, domain: str | None = None, **settings: float | bool
-    ) -> None:
+    def configure(self, server: str | None = None, domain: str | None = None, **settings: float | bool) -> None:
         """Sets values of store.DEFAULTS (seconds and switches) for a server, a domain, or everywhere."""
         if unknown := settings.keys() - store.DEFAULTS.keys():
             raise ValueError(f"no such setting: {', '.join(sorted(unknown))}")
@@ -102,9 +98,7 @@ class World:
         with self._store.change() as tree:
             tree["faults"].clear()
 
-    def place(
-        self, server: str, name: str, state: str = "running", memory_mib: int = 512, **config: object
-    ) -> int:
+    def place(self, server: str, name: str, state: str = "running", memory_mib: int = 512, **config: object) -> int:
         """Puts a domain there in any state, as if it had always been there. Returns its domid."""
         label = _base(name)
         with self._store.change() as tree:
@@ -139,9 +133,7 @@ class World:
     def guests(self, server: str | None = None) -> list[Guest]:
         """All domains, by server and domid; halves and leftovers too."""
         return [
-            Guest(
-                there, domain["name"], domain["domid"], domain["uuid"], domain["state"], domain["memory_mib"]
-            )
+            Guest(there, domain["name"], domain["domid"], domain["uuid"], domain["state"], domain["memory_mib"])
             for there, host in sorted(self._store.look()["servers"].items())
             if server in (None, there)
             for domain in host["domains"]
@@ -149,11 +141,7 @@ class World:
 
     def where(self, domain: str) -> list[str]:
         """The servers on which a guest of that name executes (its received copy as well)."""
-        return [
-            guest.server
-            for guest in self.guests()
-            if guest.state == "running" and _base(guest.name) == domain
-        ]
+        return [guest.server for guest in self.guests() if guest.state == "running" and _base(guest.name) == domain]
 
     def domid(self, domain: str) -> int | None:
         """The domid of the one domain that runs under that name."""
