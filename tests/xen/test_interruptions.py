@@ -81,7 +81,7 @@ def test_a_guest_frozen_before_permission_goes_on_where_it_was(yard: Yard, guest
     started = yard.create(guest)
     handshake = Handshake(yard, agent, READY, hangs=True)
     handshake.wait_until_reached()
-    yard.lab.run(yard.here, ["pkill", "-KILL", "-f", "xl migrate -s"])
+    yard.lab.run(yard.here, ["pkill", "-KILL", "-f", "bin/xl migrate -[s]"])
     status, said = handshake.end()
     assert (status, "still runs here" in said) == (GENERIC, True), said
     assert yard.live(guest) == [yard.here]
@@ -120,7 +120,7 @@ def test_a_copy_that_vanished_from_the_target_goes_on_at_the_source_under_its_na
     handshake.wait_until_reached()
     assert yard.names(yard.here) == [f"{guest.name}--migratedaway"]
     yard.lab.run(yard.there, ["xl", "destroy", f"{guest.name}--incoming"])
-    yard.lab.run(yard.here, ["pkill", "-TERM", "-f", "xl migrate -s"])
+    yard.lab.run(yard.here, ["pkill", "-TERM", "-f", "bin/xl migrate -[s]"])
     status, said = handshake.end()
     assert (status, "still runs here" in said) == (GENERIC, True), said
     assert yard.where(guest) == yard.live(guest) == [yard.here]
