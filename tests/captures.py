@@ -39,7 +39,9 @@ def schema_errors(tree: cib.Tree, schema: str = "") -> str:
         ["/usr/sbin/crm_verify", "--xml-pipe", "--verbose"], input=cib.serialize(judged), capture_output=True
     )
     said = result.stderr.decode()
-    return said if "validity error" in said or "schema validation" in said or "Cannot" in said else ""
+    # Pacemaker 3 names the schema with every error of the scheduler, too.
+    other = [line for line in said.splitlines() if "error: " in line and "schema validation" not in line]
+    return said if ("schema validation" in said and not other) or "Cannot" in said else ""
 
 
 def schemas() -> list[str]:

@@ -41,6 +41,10 @@ TIMED_OUT = 124
 # A tenth of a second each; then all is decided anew.
 PATCH_TRIES = 20
 
+# How crm_verify says that the schema is the matter; only 3.0 has the second.
+_SCHEMA = "CIB did not pass schema validation"
+_NO_SCHEMA = "Cannot validate CIB"
+
 HISTORY = Path("/var/lib/snow-ha/history")
 HISTORY_LENGTH = 20
 
@@ -166,22 +170,35 @@ def verify(old_path: Path, new_path: Path) -> None:
 
     DataError if the old one is against its schema: no Pacemaker would load it. Other errors it may have had before.
     """
-    result = command.run(["crm_verify", "--xml-file", str(new_path), "--verbose"])
-    if result.ok:
+    new = command.run(["crm_verify", "--xml-file", str(new_path), "--verbose"])
+    if new.ok:
         return
-    before = _complaints(command.run(["crm_verify", "--xml-file", str(old_path), "--verbose"]))
-    if any("schema validation" in line for line in before):
-        raise DataError("the CIB is invalid already", before[0], "mend it first: crm_verify --verbose tells where")
-    added = [line for line in _complaints(result) if line not in before]
-    if added:
-        raise ConfigurationError("Pacemaker would call the change invalid", added[0], "nothing was changed")
+    old = command.run(["crm_verify", "--xml-file", str(old_path), "--verbose"])
+    if broken := _schema_error(old):
+        raise DataError("the CIB is invalid already", broken, "mend it first: crm_verify --verbose tells where")
+    before = _errors(old)
+    added = [_schema_error(new), *(line for line in _errors(new) if line not in before)]
+    for complaint in filter(None, added):
+        raise ConfigurationError("Pacemaker would call the change invalid", complaint, "nothing was changed")
 
 
-def _complaints(result: command.Result) -> list[str]:
-    """crm_verify's errors, without the line numbers and file names that differ from run to run."""
+def _schema_error(result: command.Result) -> str:
+    """What crm_verify has against a CIB's schema; it then says nothing of what a scheduler would.
+
+    Pacemaker 3 names the schema with every error, and 2.1 only where it is the reason.
+    """
+    said = result.stderr.decode(errors="replace")
+    if _SCHEMA not in said or _errors(result):
+        return ""
+    first = next(line for line in said.splitlines() if line.strip())
+    return re.sub(r"^.*validity error : ", "", first)
+
+
+def _errors(result: command.Result) -> list[str]:
+    """The errors that the scheduler has found, without the function's name that 2.1 puts before them."""
     lines = result.stderr.decode(errors="replace").splitlines()
-    errors = [line for line in lines if "error:" in line or "validity error" in line]
-    return [re.sub(r"^\S+:\d+: |^\(\w+\)\s*", "", line).strip() for line in errors]
+    found = [line for line in lines if "error: " in line and _SCHEMA not in line and _NO_SCHEMA not in line]
+    return [re.sub(r"^\(\w+\)\s*", "", line).strip() for line in found]
 
 
 def keep(old: cib.Tree) -> None:

@@ -37,7 +37,9 @@ def there(mocker: MockerFixture) -> Servers:
         return real(["sh", "-c", line], **options)  # type: ignore[arg-type]
 
     mocker.patch.object(command, "run", side_effect=ssh)
-    return Servers(["snow01", "snow02"])
+    servers = Servers(["snow01", "snow02"])
+    servers.here = "a machine that is none of them"
+    return servers
 
 
 @pytest.mark.parametrize("site", ["here", "there"])
