@@ -29,8 +29,9 @@ lint: dependencies venv
 	$(VENV)/bin/mypy
 	shellcheck hooks/*.sh tests/lab/*.sh tests/xenlab/*.sh
 
+# Most of their time is waiting for deadlines to pass.
 contract: dependencies
-	$(PYTHON) -m pytest -q tests/contract
+	$(PYTHON) -m pytest -q --numprocesses=4 tests/contract
 
 # Labs mostly wait, so two at a time; one file's tests share theirs.
 lab-tests: dependencies
