@@ -7,7 +7,7 @@ names in the nodelist are what Pacemaker calls its nodes.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from snow_ha_plugin.errors import DataError
@@ -36,10 +36,33 @@ class Section:
         return values[-1] if values else default
 
 
-def render(servers: Sequence[Server]) -> str:
-    """The configuration of a cluster of `servers`; every server has the same number of links, one or two."""
+@dataclass(frozen=True)
+class Ring:
+    """What a running corosync goes by: the nodes of its configuration, as `members` gives them, and who is there."""
+
+    nodes: tuple[dict[str, str], ...]
+    joined: frozenset[str]
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(node.get("name", "") for node in self.nodes)
+
+    def has_read(self, text: str) -> bool:
+        """Whether its nodes are those of a configuration; corosync lists them in another order."""
+
+        def in_order(nodes: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+            return sorted(nodes, key=lambda node: node.get("nodeid", ""))
+
+        return in_order(self.nodes) == in_order(members(text))
+
+
+def render(servers: Sequence[Server], ids: Mapping[str, int]) -> str:
+    """The configuration of a cluster of `servers`; every server has the same number of links, one or two.
+
+    `ids` is each server's nodeid: see `node_ids`.
+    """
     links = min(len(server.addresses) for server in servers)
-    nodes = "".join(_node(number, server, links) for number, server in enumerate(servers, start=1))
+    nodes = "".join(_node(ids[server.name], server, links) for server in servers)
     # two_node keeps quorum with one of two servers; wait_for_all keeps a server that starts alone from
     # believing that the other one is gone (votequorum(5)).
     two_node = "\n    two_node: 1\n    wait_for_all: 1" if len(servers) == 2 else ""
@@ -72,6 +95,37 @@ logging {{
 def _node(number: int, server: Server, links: int) -> str:
     addresses = "".join(f"        ring{link}_addr: {server.addresses[link]}\n" for link in range(links))
     return f"    node {{\n        nodeid: {number}\n        name: {server.name}\n{addresses}    }}\n"
+
+
+def node_ids(configurations: Iterable[str], names: Sequence[str]) -> dict[str, int]:
+    """The nodeid of each server: the one that it has in a configuration of ours, and a new one for a new server.
+
+    A running corosync refuses a configuration in which a node has another id (corosync-cfgtool -R, 3.1.7). Of
+    several configurations the one that knows most of the servers counts.
+    """
+    known: dict[str, int] = {}
+    for text in filter(is_ours, configurations):
+        nodes = members(text)
+        found = {node["name"]: int(node["nodeid"]) for node in nodes if node.get("name") in names}
+        known = found if len(found) > len(known) else known
+    ids = dict(known)
+    for name in names:
+        ids.setdefault(name, max(ids.values(), default=0) + 1)
+    return ids
+
+
+def parse_ring(text: str) -> Ring | None:
+    """The answer of `corosync-cmapctl -b nodelist.node runtime.members`; None where no corosync has answered."""
+    values = dict(re.findall(r"^(\S+) \(\w+\) = (.*)$", text, re.MULTILINE))
+    nodes: dict[str, dict[str, str]] = {}
+    for key, value in values.items():
+        if found := re.fullmatch(r"nodelist\.node\.(\d+)\.(\w+)", key):
+            nodes.setdefault(found[1], {})[found[2]] = value
+    if not nodes:
+        return None
+    present = {key.split(".")[2] for key, value in values.items() if key.endswith(".status") and value == "joined"}
+    joined = frozenset(node.get("name", "") for node in nodes.values() if node.get("nodeid") in present)
+    return Ring(tuple(nodes.values()), joined)
 
 
 def parse(text: str, source: str = "corosync.conf") -> Section:

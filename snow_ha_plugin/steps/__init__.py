@@ -27,6 +27,7 @@ SERVER_STEPS = (
     floating_ip.ADDRESS,
     xen.STEP,
     corosync.BY_HAND,
+    corosync.MEMBERS,
     fencing.STEP,
     autostart.STEP,
     xendomains.STEP,

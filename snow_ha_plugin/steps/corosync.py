@@ -6,12 +6,23 @@ need the whole cluster to stop. Debian's own package starts a cluster of one nod
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from snow_ha_plugin.core import corosync
+from snow_ha_plugin.core.corosync import Ring
+from snow_ha_plugin.errors import UnsafeError
 from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.steps.site import Site
 from snow_ha_plugin.steps.step import Step
 
 PATH = "/etc/corosync/corosync.conf"
+
+_LOOK = """
+[ ! -e "$1" ] || cat "$1" || exit
+printf '\\0'
+! systemctl --quiet is-active corosync || corosync-cmapctl -b nodelist.node runtime.members
+"""
 
 # The CIB of Debian's cluster of one would win over an empty one, and bring its node along.
 _PUT_DEFAULT_AWAY = """
@@ -28,52 +39,97 @@ cat >"$new"
 corosync -t -c "$new" >&2
 [ ! -e "$1" ] || cp --preserve=all "$1" "$1.before-snow-ha"
 mv "$new" "$1"
-! systemctl --quiet is-active corosync || corosync-cfgtool -R >/dev/null
 """
 
 
+@dataclass(frozen=True)
+class _Look:
+    """A server's corosync.conf, empty where it has none, and its running corosync."""
+
+    text: str
+    ring: Ring | None
+
+    @property
+    def is_default(self) -> bool:
+        return bool(self.text) and corosync.is_debian_default(self.text)
+
+    @property
+    def is_foreign(self) -> bool:
+        return bool(self.text) and not corosync.is_ours(self.text) and not self.is_default
+
+
+def _look(site: Site) -> dict[str, _Look]:
+    def look(server: str) -> _Look:
+        text, _, answer = site.servers.must(server, ["sh", "-c", _LOOK, "sh", PATH]).text.partition("\0")
+        return _Look(text, corosync.parse_ring(answer))
+
+    return site.servers.each(look)
+
+
+def _wanted(site: Site, looks: Mapping[str, _Look]) -> str:
+    texts = [look.text for look in looks.values()]
+    return corosync.render(site.members, corosync.node_ids(texts, site.servers.names))
+
+
 def check(site: Site) -> list[Finding]:
-    wanted = corosync.render(site.members)
+    looks = _look(site)
+    wanted = _wanted(site, looks)
     findings: list[Finding] = []
-    for server, text in _present(site).items():
-        if text is None or corosync.is_debian_default(text):
+    for server, look in looks.items():
+        if not look.text or look.is_default:
             findings.append(_wrong(f"{server} has no cluster configuration of its own"))
-        elif corosync.is_ours(text) and text != wanted:
+        elif corosync.is_ours(look.text) and look.text != wanted:
             findings.append(_wrong(f"{PATH} on {server} is not that of {', '.join(site.servers.names)}"))
+        elif look.text == wanted and look.ring and not look.ring.has_read(wanted):
+            findings.append(_wrong(f"corosync on {server} has not read its {PATH}"))
     return findings
 
 
 def apply(site: Site) -> None:
     """Write our configuration on the servers that have none, Debian's, or an older one of ours."""
-    wanted = corosync.render(site.members)
+    looks = _look(site)
+    wanted = _wanted(site, looks)
+    to_write = [server for server, look in looks.items() if look.text != wanted and not look.is_foreign]
+    rings = {server: look.ring for server, look in looks.items() if look.ring and not look.is_default}
 
     def write(server: str) -> None:
-        text = present[server]
-        if text == wanted or _is_foreign(text):
-            return
-        if text and corosync.is_debian_default(text):
+        if looks[server].is_default:
             site.servers.must(server, ["sh", "-c", _PUT_DEFAULT_AWAY], timeout_s=120)
         site.servers.must(server, ["sh", "-c", _PUT_IN_PLACE, "sh", PATH], stdin=wanted.encode())
 
-    present = _present(site)
-    site.servers.each(write)
+    site.servers.each(write, to_write)
+    # It makes all members of the ring read their files, so all must be there.
+    if rings and (to_write or not all(ring.has_read(wanted) for ring in rings.values())):
+        site.servers.must(next(iter(rings)), ["corosync-cfgtool", "-R"])
 
 
-def _present(site: Site) -> dict[str, str | None]:
-    def read(server: str) -> str | None:
-        data = site.servers.read(server, PATH)
-        return None if data is None else data.decode(errors="replace")
+def check_members(site: Site) -> list[Finding]:
+    """Whether servers may come to or leave a cluster that runs: more than half of the members must stay online.
 
-    return site.servers.each(read)
+    A server that is left out while it runs would go on with its domains, which the others then start as well.
+    """
+    rings = [look.ring for look in _look(site).values() if look.ring and not look.is_default and not look.is_foreign]
+    if not rings:
+        return []
+    names = set(site.servers.names)
+    joined = frozenset.union(*(ring.joined for ring in rings))
+    if left_out := sorted(joined - names):
+        server = left_out[0]
+        remedy = f"snow ha drain {server}, then on {server}: systemctl stop pacemaker corosync"
+        return [_members(f"{', '.join(left_out)} is in the cluster, and not in SNOW_NODES", remedy)]
+    if any(ring.names != names for ring in rings) and 2 * len(joined) <= len(names):
+        message = f"only {', '.join(sorted(joined))} of the new SNOW_NODES runs now: without quorum domains would stop"
+        return [_members(message, "start the others, or add servers one by one")]
+    return []
 
 
-def _is_foreign(text: str | None) -> bool:
-    return text is not None and not corosync.is_ours(text) and not corosync.is_debian_default(text)
+def _members(message: str, remedy: str) -> Finding:
+    return Finding(Severity.ERROR, "corosync-members", message, remedy, UnsafeError.exit_code)
 
 
 def check_foreign(site: Site) -> list[Finding]:
     """What is to be said of configurations that somebody else wrote: one that does not fit is nothing to go on with."""
-    foreign = {server: text for server, text in _present(site).items() if text is not None and _is_foreign(text)}
+    foreign = {server: look.text for server, look in _look(site).items() if look.is_foreign}
     if not foreign:
         return []
     text = next(iter(foreign.values()))
@@ -111,4 +167,5 @@ def _unusable(message: str) -> Finding:
 
 
 BY_HAND = Step("corosync-by-hand", "corosync.conf by hand", check_foreign)
+MEMBERS = Step("corosync-members", "Members of the cluster", check_members)
 STEP = Step("corosync", "corosync.conf", check, apply)

@@ -18,10 +18,10 @@ SETTLED_WITHIN_S = 60
 
 
 class Pair:
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, here: str = "snow01", there: str = "snow02") -> None:
         self.lab = lab
         self.world = World(lab.world_dir)
-        self.here, self.there = lab.names
+        self.here, self.there = here, there
 
     def snow_ha(self, *words: str, server: str = "", check: bool = True) -> "CompletedProcess[str]":
         return self.lab.run(server or self.here, ["snow-ha", *words], timeout=120, check=check)

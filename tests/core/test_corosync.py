@@ -52,6 +52,13 @@ nodelist {
 }
 """
 
+CMAP = capture("corosync-cmapctl-3.1.7-third-server-down.txt").decode()
+
+
+def render(servers: list[Server]) -> str:
+    return corosync.render(servers, corosync.node_ids([], [server.name for server in servers]))
+
+
 names = st.from_regex(r"[a-z][a-z0-9-]{0,20}", fullmatch=True)
 addresses = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).map(str)
 servers = st.lists(
@@ -68,7 +75,7 @@ def with_totem(*lines: str) -> str:
 
 @given(servers)
 def test_what_is_rendered_reads_back_as_the_same_servers(given_servers: list[Server]) -> None:
-    text = corosync.render(given_servers)
+    text = render(given_servers)
     nodes = corosync.members(text)
     assert [node["name"] for node in nodes] == [server.name for server in given_servers]
     assert [node["ring0_addr"] for node in nodes] == [server.addresses[0] for server in given_servers]
@@ -81,19 +88,47 @@ def test_what_is_rendered_reads_back_as_the_same_servers(given_servers: list[Ser
 @given(servers)
 def test_every_server_has_the_same_number_of_links(given_servers: list[Server]) -> None:
     expected = all(len(server.addresses) == 2 for server in given_servers)
-    for node in corosync.members(corosync.render(given_servers)):
+    for node in corosync.members(render(given_servers)):
         assert ("ring1_addr" in node) == expected
+
+
+@given(servers, st.data())
+def test_a_server_keeps_its_id_wherever_another_comes_in(given_servers: list[Server], data: st.DataObject) -> None:
+    before = data.draw(st.permutations(given_servers))[: data.draw(st.integers(0, len(given_servers)))]
+    old = {server.name: number for number, server in enumerate(before, start=1)}
+    ids = corosync.node_ids([corosync.render(before, old)] if before else [], [server.name for server in given_servers])
+    assert {name: ids[name] for name in old} == old
+    assert sorted(set(ids.values())) == sorted(ids.values())
+    assert set(ids) == {server.name for server in given_servers}
+
+
+def test_ids_come_from_the_configuration_that_knows_most_servers_and_only_from_ours() -> None:
+    one = render([Server("c", ("10.0.0.3",)), Server("x", ("10.0.0.9",))])
+    pair = render([Server("b", ("10.0.0.2",)), Server("a", ("10.0.0.1",))])
+    foreign = render([Server("a", ("10.0.0.1",)), Server("b", ("10.0.0.2",)), Server("c", ("10.0.0.3",))])[1:]
+    assert corosync.node_ids([one, foreign, pair], ["a", "b", "c"]) == {"b": 1, "a": 2, "c": 3}
+
+
+def test_the_ring_of_a_running_corosync() -> None:
+    ring = corosync.parse_ring(CMAP)
+    assert ring is not None
+    assert ring.names == {"snow01", "snow02", "snow03"}
+    assert ring.joined == {"snow01", "snow03"}
+    servers = [Server(f"snow0{n}", (f"10.77.0.{n}",)) for n in (1, 2, 3)]
+    assert ring.has_read(corosync.render(servers, {"snow01": 1, "snow03": 2, "snow02": 3}))
+    assert not ring.has_read(corosync.render(servers, {"snow01": 1, "snow02": 2, "snow03": 3}))
+    assert corosync.parse_ring("") is None
 
 
 @pytest.mark.parametrize(("count", "value"), [(2, "1"), (3, ""), (4, "")])
 def test_only_a_pair_is_a_two_node_cluster(count: int, value: str) -> None:
-    conf = corosync.parse(corosync.render([Server(f"snow{n:02}", (f"10.1.0.{n}",)) for n in range(1, count + 1)]))
+    conf = corosync.parse(render([Server(f"snow{n:02}", (f"10.1.0.{n}",)) for n in range(1, count + 1)]))
     assert conf.value("quorum", "two_node") == value
     assert conf.value("quorum", "wait_for_all") == value
 
 
 def test_todays_transport_is_authenticated_and_signed() -> None:
-    conf = corosync.parse(corosync.render([Server("a", ("10.0.0.1",)), Server("b", ("10.0.0.2",))]))
+    conf = corosync.parse(render([Server("a", ("10.0.0.1",)), Server("b", ("10.0.0.2",))]))
     totem = {key: conf.value("totem", key) for key in ("transport", "crypto_cipher", "crypto_hash", "version")}
     assert totem == {"transport": "knet", "crypto_cipher": "aes256", "crypto_hash": "sha256", "version": "2"}
 
@@ -119,7 +154,7 @@ def test_members_by_hand_are_read_in_their_order() -> None:
 
 
 def test_taking_out_the_mark_makes_it_ones_own() -> None:
-    text = corosync.render([Server("a", ("::1",)), Server("b", ("::2",))])
+    text = render([Server("a", ("::1",)), Server("b", ("::2",))])
     assert not corosync.is_ours(text.partition("\n")[2])
 
 
@@ -164,7 +199,4 @@ def test_any_order_of_lines_is_read_or_refused(lines: list[str]) -> None:
 
 def test_addresses_of_version_six_are_written_whole() -> None:
     address = str(ipaddress.ip_address("fd00::1"))
-    assert (
-        corosync.members(corosync.render([Server("a", (address,)), Server("b", ("fd00::2",))]))[0]["ring0_addr"]
-        == address
-    )
+    assert corosync.members(render([Server("a", (address,)), Server("b", ("fd00::2",))]))[0]["ring0_addr"] == address

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from snow_ha_plugin.core.corosync import MARK, render
+from snow_ha_plugin.core import corosync as configuration
+from snow_ha_plugin.core.corosync import MARK
 from snow_ha_plugin.errors import UnavailableError
-from snow_ha_plugin.model import Severity
+from snow_ha_plugin.model import Server, Severity
 from snow_ha_plugin.steps import corosync
 from snow_ha_plugin.steps.site import Site
 from tests.captures import capture
@@ -37,6 +40,21 @@ def programs(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in NAMES:
         machines.file(name, corosync.PATH)
         machines.file(name, "/var/lib/pacemaker/cib/cib.xml").write_text("a cluster of one")
+
+
+def render(members: Sequence[Server]) -> str:
+    return configuration.render(members, configuration.node_ids([], [member.name for member in members]))
+
+
+def running(machines: Machines, members: Sequence[Server], joined: Sequence[str]) -> None:
+    """A corosync on all servers that goes by the configuration of `members`, of whom `joined` are there."""
+    lines = []
+    for number, node in enumerate(configuration.members(render(members))):
+        lines += [f"nodelist.node.{number}.{key} (str) = {value}" for key, value in node.items()]
+        status = "joined" if node["name"] in joined else "left"
+        lines.append(f"runtime.members.{node['nodeid']}.status (str) = {status}")
+    machines.stand_in("systemctl", "exit 0")
+    machines.stand_in("corosync-cmapctl", "cat <<'EOF'\n" + "\n".join(lines) + "\nEOF")
 
 
 def put(machines: Machines, *texts: str | None) -> None:
@@ -86,10 +104,57 @@ def test_a_configuration_that_corosync_does_not_take_is_not_put_in_place(site: S
     assert present(machines) == [old, old]
 
 
-def test_a_running_corosync_is_told_of_its_new_configuration(site: Site, machines: Machines) -> None:
-    machines.stand_in("systemctl", "exit 0")
+def test_a_running_corosync_is_told_once_of_its_new_configuration(site: Site, machines: Machines) -> None:
+    put(machines, render(site.members[:1]), render(site.members[:1]))
+    running(machines, site.members[:1], joined=NAMES)
+    corosync.apply(site)
+    assert [line for line in machines.log() if "cfgtool" in line] == ["snow01 corosync-cfgtool -R"]
+
+
+def test_a_running_corosync_that_has_not_read_its_configuration_is_told(site: Site, machines: Machines) -> None:
+    put(machines, *[render(site.members)] * 2)
+    running(machines, site.members[:1], joined=NAMES)
+    assert ids(site) == ["corosync-conf", "corosync-conf"]
     corosync.apply(site)
     assert "snow01 corosync-cfgtool -R" in machines.log()
+    running(machines, site.members, joined=NAMES)
+    assert ids(site) == []
+
+
+def test_servers_keep_their_ids_when_their_order_changes(site: Site, machines: Machines) -> None:
+    text = render(site.members[::-1])
+    put(machines, text, None)
+    corosync.apply(site)
+    nodes = configuration.members(present(machines)[1])
+    assert {node["name"]: node["nodeid"] for node in nodes} == {"snow02": "1", "snow01": "2"}
+
+
+STRANGER = Server("snow03", ("10.1.0.3",))
+
+
+@pytest.mark.parametrize(
+    ("members", "joined", "expected"),
+    [
+        (slice(0, 2), NAMES, []),
+        (slice(0, 2), NAMES[:1], []),
+        (slice(0, 1), NAMES[:1], ["corosync-members"]),
+        (slice(0, 3), NAMES, []),
+        (slice(0, 3), (*NAMES, "snow03"), ["corosync-members"]),
+    ],
+    ids=["as-before", "one-down", "no-quorum", "left-out-stopped", "left-out-running"],
+)
+def test_members_come_and_go_only_while_the_others_keep_quorum(
+    site: Site, machines: Machines, members: slice, joined: Sequence[str], expected: list[str]
+) -> None:
+    ring = [*site.members, STRANGER][members]
+    put(machines, *[render(ring)] * 2)
+    running(machines, ring, joined)
+    assert [finding.id for finding in corosync.check_members(site)] == expected
+
+
+def test_a_cluster_that_does_not_run_may_get_any_members(site: Site, machines: Machines) -> None:
+    put(machines, *[render([*site.members, STRANGER])] * 2)
+    assert corosync.check_members(site) == []
 
 
 def test_a_configuration_by_hand_stays_and_is_told(site: Site, machines: Machines) -> None:
