@@ -13,6 +13,7 @@ import queue
 import shlex
 import shutil
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -72,6 +73,7 @@ def run(
     """
     environment = ENVIRONMENT | {"PATH": _path()} | dict(env or {})
     log.debug("run: %s", shlex.join(argv))
+    began = time.monotonic()
     try:
         command = sh.Command(argv[0], search_paths=environment["PATH"].split(":"))
     except sh.CommandNotFound:
@@ -110,7 +112,9 @@ def run(
             f"{argv[0]} did not end within {timeout_s:g} s", shlex.join(argv), "see why it hangs and try again"
         )
     result = Result(tuple(argv), exit_code, out, err)
-    log.debug("exit %d: %s", exit_code, "" if result.ok else result.reason)
+    seconds = time.monotonic() - began
+    said = "" if result.ok else f": {result.reason}"
+    log.debug("%s ended with %d after %.3f s%s", " ".join(argv[:2]), exit_code, seconds, said)
     return result
 
 
