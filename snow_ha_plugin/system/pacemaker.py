@@ -214,6 +214,7 @@ def keep(old: cib.Tree) -> None:
 def simulate(tree: cib.Tree, arguments: Sequence[str] = ()) -> tuple[Action, ...]:
     """What Pacemaker's scheduler would do with a CIB: start, stop, move, migrate, restart, recover ... of resources.
 
+    Actions that it calls blocked are left out: it would want them, but without quorum, say, does not do them.
     `arguments` change what it is asked about: `--node-fail NAME`, `--quorum 0` ... (crm_simulate(8)).
     """
     with _scratch(tree) as (path,):
@@ -230,6 +231,7 @@ def simulate(tree: cib.Tree, arguments: Sequence[str] = ()) -> tuple[Action, ...
             node=action.get("node") or action.get("dest") or action.get("source") or "",
         )
         for action in etree.fromstring(result.stdout).iter("rsc_action")
+        if action.get("blocked") != "true"
     )
 
 
