@@ -11,11 +11,14 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from snow_ha_plugin.model import Change, Finding, Severity
+
+if TYPE_CHECKING:
+    from snow_ha_plugin.core.standing import Standing
 
 LETTER = {Severity.ERROR: "E", Severity.WARNING: "W", Severity.INFO: "I"}
 COLOUR = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
@@ -53,6 +56,17 @@ def changes(done: Iterable[Change], *, dry_run: bool) -> None:
 
 def findings_json(found: Iterable[Finding]) -> list[dict[str, str]]:
     return [{key: str(getattr(item, key)) for key in ("severity", "id", "message", "remedy")} for item in found]
+
+
+def standing_json(standing: Standing) -> dict[str, Any]:
+    """`n_plus_1` is null where sizes are unknown."""
+    return {
+        "imbalance": standing.imbalance,
+        "lower_bound": standing.lower_bound,
+        **asdict(standing.spread),
+        "n_plus_1": standing.n_plus_1,
+        "stranded": [{"server": server, "domains": list(names)} for server, names in standing.stranded.items()],
+    }
 
 
 def changes_json(done: Iterable[Change]) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""`status`: servers, domains, floating IP, fencing, and what to worry about."""
+"""`status`: servers, domains, floating IP, fencing, balance, and what to worry about."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import click
 from snow_ha_plugin.cli import options, output
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.overview import DomainView, Overview, ServerView, overview, state_of
+from snow_ha_plugin.core.standing import Standing
 from snow_ha_plugin.system import command, pacemaker, snowtools
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 # Without a terminal a line is as long as it needs to be: it may be grepped.
@@ -26,7 +28,10 @@ STATE_COLOURS = {"running": "green", "stopped": "yellow", "failed": "red", "bloc
 @options.domain_files
 @options.json_output
 def status(cib_path: Path | None, domains_dir: Path | None, snow_conf: Path | None, as_json: bool) -> None:
-    """Show servers, domains, the floating IP, fencing, and what to worry about."""
+    """Show servers, domains, the floating IP, fencing, the balance, and what to worry about.
+
+    N+1 holds where any one server may fail, since the others have room for its domains.
+    """
     store = options.store(cib_path)
     tree = store.read()
     if store.live or command.is_installed("crm_mon"):
@@ -70,6 +75,7 @@ def _json(view: Overview) -> dict[str, Any]:
         ],
         "floating_ips": [{"address": ip.address, "server": ip.server} for ip in view.floating_ips],
         "fencing": {"enabled": view.fencing.enabled, "devices": list(view.fencing.devices)},
+        "balance": output.standing_json(view.standing) if view.standing else None,
         "findings": output.findings_json(view.findings),
     }
 
@@ -88,8 +94,23 @@ def _show(view: Overview) -> None:
         console.print(f"Fencing      [green]on[/] ({', '.join(view.fencing.devices)})")
     else:
         console.print("Fencing      [bold red]NONE: a cut network can make a domain run twice[/]")
+    _balance(console, view.standing)
     for finding in view.findings:
         output.finding(finding)
+
+
+def _balance(console: Console, standing: Standing | None) -> None:
+    if standing is None:
+        console.print("Balance      [yellow]unknown[/]")
+        return
+    above = standing.imbalance / standing.lower_bound - 1 if standing.lower_bound else 0.0
+    console.print(f"Balance      imbalance {standing.imbalance:.3f}, {above:.0%} above the best possible")
+    words = {
+        True: "[green]holds[/]: any one server may fail",
+        False: "[bold red]does not hold[/]",
+        None: "[yellow]unknown[/]",
+    }
+    console.print(f"N+1          {words[standing.n_plus_1]}")
 
 
 def _table(*columns: str) -> Table:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from snow_ha_plugin.core import cib, locationrules, placement, roles, roster
+from snow_ha_plugin.core import cib, locationrules, placement, roles, roster, standing
 from snow_ha_plugin.core.load import By, Problem, used
 from snow_ha_plugin.core.locationrules import Rule
 from snow_ha_plugin.core.placement import Limits, Placement
 from snow_ha_plugin.core.roster import Roster
 from snow_ha_plugin.core.survival import stranded
+from snow_ha_plugin.core.wording import in_words
 from snow_ha_plugin.model import Change, ClusterState, Domain, Finding, Move, Severity
 
 NO_LIMITS = Limits()
@@ -47,7 +48,7 @@ class Decision:
         changes = locationrules.put(tree, self.resting if at_rest else self.rules)
         changes += locationrules.put_apart(tree, self.groups)
         changes += locationrules.put_meta(tree, self.priorities)
-        if self.roster.sized and not _overfull(self.roster.problem, self.placement):
+        if not self.roster.unsized and not _overfull(self.roster.problem, self.placement):
             changes += locationrules.put_sizes_in_force(tree)
         return changes
 
@@ -158,11 +159,9 @@ def _violations(problem: Problem, planned: Placement) -> list[Finding]:
             shared.setdefault((tenant.group, at), []).append(tenant.name)
     for (_, at), names in sorted(shared.items()):
         if len(names) > 1:
-            message = f"{' and '.join(names)} share {places[at].name}, which takes them down together"
+            message = f"{in_words(names)} share {places[at].name}, which takes them down together"
             found.append(Finding(Severity.WARNING, "replicas-together", message))
     for place, lost in stranded(problem, planned.at).items():
-        message = (
-            f"if {places[place].name} fails, the others have no room for {', '.join(tenants[one].name for one in lost)}"
-        )
-        found.append(Finding(Severity.WARNING, "no-n+1", message, "add memory, or stop a domain"))
+        alone = not any(other.takes for number, other in enumerate(places) if number != place)
+        found.append(standing.no_room(places[place].name, [tenants[one].name for one in lost], alone=alone))
     return found

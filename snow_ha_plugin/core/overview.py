@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from snow_ha_plugin.core import cib, clusteroptions, findings
+from snow_ha_plugin.core import cib, clusteroptions, findings, standing
+from snow_ha_plugin.core.standing import Standing
 from snow_ha_plugin.model import ClusterState, Domain, Finding, NodeState, Primitive, ResourceState
 
 
@@ -46,10 +47,13 @@ class FencingView:
 
 @dataclass(frozen=True)
 class Overview:
+    """`standing` is None where the CIB is too odd for the balancer."""
+
     servers: tuple[ServerView, ...]
     domains: tuple[DomainView, ...]
     floating_ips: tuple[FloatingIpView, ...]
     fencing: FencingView
+    standing: Standing | None
     findings: tuple[Finding, ...]
 
 
@@ -90,6 +94,7 @@ def overview(tree: cib.Tree, state: ClusterState, files: Mapping[str, Domain]) -
             )
         )
     known = {primitive.id for primitive in cib.primitives(tree)}
+    stands, balance_findings = standing.of_any(tree, state, files)
     return Overview(
         servers=tuple(servers),
         domains=domains,
@@ -98,7 +103,8 @@ def overview(tree: cib.Tree, state: ClusterState, files: Mapping[str, Domain]) -
             for primitive in clusteroptions.floating_ips(tree)
         ),
         fencing=FencingView(clusteroptions.has_fencing(tree), clusteroptions.fencing_devices(tree)),
-        findings=(*findings.of_state(state, known), *findings.of_configuration(tree)),
+        standing=stands,
+        findings=(*findings.of_state(state, known), *findings.of_configuration(tree), *balance_findings),
     )
 
 

@@ -25,14 +25,14 @@ TOO_MUCH = 2**31
 class Roster:
     """A problem, with what it does not say: `stopped` domains, and the `stickiness` and `pull` of each domain.
 
-    `sized` is whether everything has a size: only then may Pacemaker be told to go by sizes.
+    `unsized` are the servers and domains that have no size: only without any may Pacemaker be told to go by sizes.
     """
 
     problem: Problem
     stopped: tuple[str, ...]
     stickiness: Mapping[str, int]
     rules: Rules
-    sized: bool
+    unsized: tuple[str, ...]
     findings: tuple[Finding, ...]
 
 
@@ -77,7 +77,7 @@ def build(
         name: rules.score(primitive.meta.get("resource-stickiness", defaults.get("resource-stickiness")), name)
         for name, primitive in primitives.items()
     }
-    tenants, sized = [], all(node.memory_mib and node.cpus for node in nodes)
+    tenants, unsized = [], [node.name for node in nodes if not (node.memory_mib and node.cpus)]
     for name in running:
         primitive, resource = primitives[name], states.get(name)
         home = number_of.get(resource.servers[0]) if resource and resource.servers else None
@@ -95,7 +95,8 @@ def build(
             why = why or "no server may have it"
         if why and home is not None:
             findings.append(Finding(Severity.INFO, "domain-stays", f"{name} stays where it is: {why}"))
-        sized = sized and size is not None
+        if size is None:
+            unsized.append(name)
         tenants.append(
             Tenant(
                 name, *(size or (0, 0)), home, allowed, not why and home is not None, groups.get(name, ""),
@@ -110,7 +111,7 @@ def build(
         )
         by = By.MEMORY
     stopped = tuple(name for name in primitives if name not in order)
-    return Roster(Problem(places, tuple(tenants), by), stopped, stickiness, found, sized, tuple(findings))
+    return Roster(Problem(places, tuple(tenants), by), stopped, stickiness, found, tuple(unsized), tuple(findings))
 
 
 def _refuse_unknown(tree: cib.Tree) -> None:

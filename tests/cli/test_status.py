@@ -26,11 +26,15 @@ def status(files: Files, *words: str) -> Ended:
 def test_json_has_the_shape_that_others_rely_on(files: Files) -> None:
     ended = status(files, "--json")
     assert (ended.status, ended.err) == (0, "")
-    assert set(ended.json) == {"servers", "domains", "floating_ips", "fencing", "findings"}
+    assert set(ended.json) == {"servers", "domains", "floating_ips", "fencing", "findings", "balance"}
     for part, keys in KEYS.items():
         assert ended.json[part]
         assert all(set(item) == keys for item in ended.json[part])
     assert set(ended.json["fencing"]) == {"enabled", "devices"}
+    assert set(ended.json["balance"]) == {
+        "imbalance", "lower_bound", "peak_memory", "peak_vcpus", "deviation_memory", "deviation_vcpus",
+        "n_plus_1", "stranded",
+    }  # fmt: skip
     assert [set(server["memory_mib"]) for server in ended.json["servers"]] == [{"capacity", "used"}] * 2
 
 
@@ -58,6 +62,51 @@ def test_a_domain_by_hand_is_shown_with_the_size_of_its_file(files: Files) -> No
     files.cib.write_text(files.cib.read_text().replace("</resources>", other))
     (shown,) = [found for found in status(files, "--json").json["domains"] if found["name"] == "web01"]
     assert (shown["memory_mib"], shown["vcpus"]) == (512, 2)
+
+
+def test_the_balance_is_the_one_that_balance_begins_with(files: Files) -> None:
+    shown = status(files, "--json").json["balance"]
+    plan = files.run("balance", "--cib", str(files.cib), "--dry-run", "--json").json
+    assert (shown["imbalance"], shown["lower_bound"]) == (plan["imbalance_before"], plan["lower_bound"])
+    assert (shown["n_plus_1"], shown["stranded"]) == (True, [])
+    ended = status(files)
+    assert f"imbalance {shown['imbalance']:.3f}" in ended.out
+    assert "N+1          holds" in ended.out
+
+
+def test_where_a_server_may_not_fail_its_domains_are_named(files: Files) -> None:
+    files.cib.write_text(
+        files.cib.read_text().replace('name="hv_memory" value="4096"', 'name="hv_memory" value="9999"')
+    )
+    ended = status(files, "--json")
+    assert ended.status == 0
+    assert ended.json["balance"]["n_plus_1"] is False
+    stranded = ended.json["balance"]["stranded"]
+    assert any("monitor01" in one["domains"] for one in stranded)
+    told = [finding["message"] for finding in ended.json["findings"] if finding["id"] == "no-n+1"]
+    assert [one["server"] in message for one, message in zip(stranded, told, strict=True)] == [True] * len(stranded)
+    assert "N+1          does not hold" in status(files).out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "id"),
+    [
+        ('name="hv_memory" value="512"', 'name="hv_memory" value="-512"', "balance-unknown"),
+        ('name="resource-stickiness" value="100"', 'name="resource-stickiness" value="much"', "balance-unknown"),
+        ('name="hv_memory" value="512"', 'name="other" value="1"', "n+1-unknown"),
+    ],
+    ids=["negative-size", "no-score", "size-unknown"],
+)
+def test_a_cib_that_the_balancer_does_not_take_has_a_status_all_the_same(
+    files: Files, old: str, new: str, id: str
+) -> None:
+    files.cib.write_text(files.cib.read_text().replace(old, new))
+    ended = status(files, "--json")
+    assert (ended.status, ended.err) == (0, "")
+    assert len(ended.json["domains"]) == 8
+    assert id in [finding["id"] for finding in ended.json["findings"]]
+    assert (ended.json["balance"] or {}).get("n_plus_1") is None
+    assert status(files).status == 0
 
 
 def test_status_changes_nothing(files: Files) -> None:

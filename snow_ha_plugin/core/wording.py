@@ -1,0 +1,13 @@
+"""Values in a reader's words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+
+def in_words(names: Collection[str], most: int | None = None) -> str:
+    """`a`, `a and b`, `a, b and c`; beyond `most` names `a, b, ... and 4 more`."""
+    listed = list(names)
+    if most is not None and len(listed) > most + 1:
+        listed = [*listed[:most], f"{len(listed) - most} more"]
+    return " and ".join(filter(None, (", ".join(listed[:-1]), *listed[-1:])))
