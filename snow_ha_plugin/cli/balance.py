@@ -15,18 +15,11 @@ from snow_ha_plugin.core.load import By, Problem, used
 from snow_ha_plugin.core.overview import state_of
 from snow_ha_plugin.core.placement import Limits
 from snow_ha_plugin.errors import UsageError
-from snow_ha_plugin.model import Domain, Move
+from snow_ha_plugin.model import Move
 from snow_ha_plugin.steps import moves
 from snow_ha_plugin.steps.change import change
 from snow_ha_plugin.system import command, pacemaker, snowtools
 from snow_ha_plugin.system.pacemaker import Store
-
-
-def _spread(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> frozenset[str]:
-    for value in values:
-        if not value.endswith("=off") or value == "=off":
-            raise click.BadParameter(f"{value!r} is not ROLE=off")
-    return frozenset(value.removesuffix("=off") for value in values)
 
 
 @click.command()
@@ -36,7 +29,7 @@ def _spread(context: click.Context, parameter: click.Parameter, values: tuple[st
     "--min-gain", type=click.FloatRange(min=0), default=Limits.min_gain * 100, show_default=True,
     help="What a move must even out, in percent of a server.",
 )  # fmt: skip
-@click.option("--spread", "apart_off", multiple=True, callback=_spread, metavar="ROLE=off", help="Let a role share.")
+@options.spread
 @click.option("--parallel", type=click.IntRange(min=1), default=Limits.parallel, show_default=True, help="At once.")
 @click.option("--failback", is_flag=True, help="Let domains return by themselves to where the plan has them.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -61,7 +54,7 @@ def balance(
     store = options.store(cib_path)
     tree = store.read()
     roster.check(tree)
-    sizes, roles = _domain_files(store, tree, domains_dir)
+    sizes, roles = options.sizes_and_roles(store, tree, domains_dir)
     # decide
     state = pacemaker.state(tree) if store.live or command.is_installed("crm_mon") else state_of(tree)
     decision = decide(tree, state, sizes, roles, wishes, rules_move=not store.live)
@@ -81,23 +74,6 @@ def balance(
     if (changes or decision.batches) and not yes:
         _ask(decision, store)
     _apply(store, decision, as_json=as_json)
-
-
-def _domain_files(
-    store: Store, tree: cib.Tree, domains_dir: Path | None
-) -> tuple[dict[str, Domain], dict[str, tuple[str, ...]]]:
-    """The sizes that the CIB lacks, and the roles; a CIB in a file may come without either."""
-    layout = snowtools.layout()
-    directory = domains_dir or layout.domains_dir
-    lacking = [
-        name
-        for name, primitive in cib.domains(tree).items()
-        if not {"hv_memory", "cpu"} <= primitive.utilization.keys()
-    ]
-    files, _ = snowtools.read_domains(directory, lacking) if lacking and directory.is_dir() else ([], [])
-    table = directory.parent / "domains.conf" if domains_dir else layout.domains_conf
-    roles = snowtools.roles(table) if (store.live or domains_dir) and table.exists() else {}
-    return {domain.name: domain for domain in files}, roles
 
 
 def _ask(decision: Decision, store: Store) -> None:

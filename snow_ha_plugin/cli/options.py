@@ -29,6 +29,24 @@ replace_agents = click.option(
 )
 
 
+def _roles_off(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> frozenset[str]:
+    for value in values:
+        if not value.endswith("=off") or value == "=off":
+            raise click.BadParameter(f"{value!r} is not ROLE=off")
+    return frozenset(value.removesuffix("=off") for value in values)
+
+
+spread = click.option(
+    "--spread", "apart_off", multiple=True, callback=_roles_off, metavar="ROLE=off",
+    help="Let the domains of a replicated role share a server.",
+)  # fmt: skip
+
+domains_dir = click.option(
+    "--domains-dir", type=click.Path(path_type=Path), metavar="DIR",
+    help="With --cib: where the domain files are; domains.conf is beside it.",
+)  # fmt: skip
+
+
 def cib_file(function: F) -> F:
     return click.option(
         "--cib", "cib_path", type=click.Path(path_type=Path), metavar="FILE",
@@ -38,18 +56,11 @@ def cib_file(function: F) -> F:
 
 def domain_files(function: F) -> F:
     """--cib with what goes with it where domain files are read."""
-    for option in (
-        click.option(
-            "--snow-conf", type=click.Path(path_type=Path), metavar="FILE",
-            help="With --cib: take settings from this snow.conf.",
-        ),
-        click.option(
-            "--domains-dir", type=click.Path(path_type=Path), metavar="DIR",
-            help="With --cib: where the domain files are.",
-        ),
-    ):  # fmt: skip
-        function = option(function)
-    return cib_file(function)
+    snow_conf = click.option(
+        "--snow-conf", type=click.Path(path_type=Path), metavar="FILE",
+        help="With --cib: take settings from this snow.conf.",
+    )  # fmt: skip
+    return cib_file(domains_dir(snow_conf(function)))
 
 
 def store(cib_path: Path | None) -> Store:
@@ -59,6 +70,23 @@ def store(cib_path: Path | None) -> Store:
         return CibFile(chosen)
     require_root()
     return LiveCib()
+
+
+def sizes_and_roles(
+    store: Store, tree: cib.Tree, domains_dir: Path | None
+) -> tuple[dict[str, Domain], dict[str, tuple[str, ...]]]:
+    """The sizes that the CIB lacks, and the roles; a CIB in a file may come without either."""
+    layout = snowtools.layout()
+    directory = domains_dir or layout.domains_dir
+    lacking = [
+        name
+        for name, primitive in cib.domains(tree).items()
+        if not {"hv_memory", "cpu"} <= primitive.utilization.keys()
+    ]
+    files, _ = snowtools.read_domains(directory, lacking) if lacking and directory.is_dir() else ([], [])
+    table = directory.parent / "domains.conf" if domains_dir else layout.domains_conf
+    roles = snowtools.roles(table) if (store.live or domains_dir) and table.exists() else {}
+    return {domain.name: domain for domain in files}, roles
 
 
 def require_root() -> None:

@@ -1,12 +1,18 @@
-"""What Pacemaker would do: its own scheduler, asked about servers that fail. The answer is a place for each domain."""
+"""What Pacemaker would do: its own scheduler, asked about servers that fail or are drained.
+
+The answer is a place for each domain, and from it what harm that does and whether N+1 holds then.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from snow_ha_plugin.core import cib, clusteroptions
+from snow_ha_plugin.core import cib, clusteroptions, harm, standing
+from snow_ha_plugin.core.harm import Sharing
+from snow_ha_plugin.core.wording import in_words
 from snow_ha_plugin.errors import NoSuchObjectError
+from snow_ha_plugin.model import Domain, Finding
 from snow_ha_plugin.system import pacemaker
 
 
@@ -16,11 +22,47 @@ class Outcome:
 
     before: dict[str, str | None]
     after: dict[str, str | None]
+    has_quorum: bool = True
 
     @property
     def lost(self) -> tuple[str, ...]:
-        """The domains that run now and would not run any more."""
-        return tuple(name for name, server in self.before.items() if server and not self.after[name])
+        return harm.lost(self.before, self.after)
+
+
+@dataclass(frozen=True)
+class Consequences:
+    """What an outcome means; `n_plus_1` is None where it cannot be told, for the reason in `findings`."""
+
+    lost: tuple[str, ...]
+    sharing: tuple[Sharing, ...]
+    n_plus_1: bool | None
+    stranded: Mapping[str, tuple[str, ...]]
+    findings: tuple[Finding, ...]
+
+    @property
+    def harm(self) -> str:
+        """Why this should not happen, in one line; nothing where no harm is done."""
+        told = [found.text for found in self.sharing if found.is_harm]
+        return ", and ".join([f"{in_words(self.lost)} would not run", *told] if self.lost else told)
+
+
+def consequences(
+    tree: cib.Tree,
+    outcome: Outcome,
+    without: Sequence[str],
+    groups: Mapping[str, str],
+    files: Mapping[str, Domain],
+) -> Consequences:
+    """What an outcome means that leaves these servers out of service; `groups` are the replicas."""
+    stands, findings = standing.of_any(tree, pacemaker.state(tree), files, at=outcome.after, without=without)
+    serving = stands.serving if stands else [node.name for node in cib.nodes(tree) if node.name not in without]
+    return Consequences(
+        lost=outcome.lost,
+        sharing=harm.sharing(outcome.before, outcome.after, groups, serving),
+        n_plus_1=False if outcome.lost else stands.n_plus_1 if stands else None,
+        stranded=stands.stranded if stands else {},
+        findings=findings,
+    )
 
 
 def failure_of(tree: cib.Tree, servers: Sequence[str]) -> Outcome:
@@ -35,8 +77,9 @@ def failure_of(tree: cib.Tree, servers: Sequence[str]) -> Outcome:
     how = "--node-fail" if clusteroptions.has_fencing(tree) else "--node-down"
     left = sum(cib.is_online(tree, name) for name in known if name not in servers)
     arguments = [word for server in servers for word in (how, server)]
-    arguments += ["--quorum", "1" if _has_quorum(left, len(known)) else "0"]
-    return outcome(tree, tree, arguments, gone=servers)
+    has_quorum = _has_quorum(left, len(known))
+    arguments += ["--quorum", "1" if has_quorum else "0"]
+    return replace(outcome(tree, tree, arguments, gone=servers), has_quorum=has_quorum)
 
 
 def outcome(now: cib.Tree, then: cib.Tree, arguments: Sequence[str] = (), gone: Sequence[str] = ()) -> Outcome:

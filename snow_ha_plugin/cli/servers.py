@@ -1,0 +1,142 @@
+"""`what-if`, `drain`, `undrain`: what would be without a server, and a server out of service and back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from snow_ha_plugin.cli import options, output
+from snow_ha_plugin.core import cib, roles
+from snow_ha_plugin.errors import TimedOutError, UnsafeError
+from snow_ha_plugin.steps import foresight, moves, standby
+from snow_ha_plugin.steps.foresight import Consequences, Outcome
+from snow_ha_plugin.system.pacemaker import Store
+
+
+@click.command("what-if")
+@click.argument("servers", nargs=-1, required=True, metavar="SERVER...")
+@options.spread
+@options.cib_file
+@options.domains_dir
+@options.json_output
+def what_if(
+    servers: tuple[str, ...], apart_off: frozenset[str], cib_path: Path | None, domains_dir: Path | None, as_json: bool
+) -> None:
+    """Ask Pacemaker's scheduler what would happen if these servers failed.
+
+    Names every domain that would not run, or would share a server with a replica of its role, and tells whether
+    yet another server could fail then (N+1). Exit status 107 if it would do harm: a domain that runs now would not
+    run any more, or replicas would come together although another server could keep them apart.
+    """
+    store = options.store(cib_path)
+    tree = store.read()
+    outcome = foresight.failure_of(tree, servers)
+    meant = _consequences(store, tree, outcome, servers, apart_off, domains_dir)
+    if as_json:
+        output.as_json({"servers": list(servers), **_json(outcome, meant)})
+    else:
+        _show(outcome, meant, f"if {' and '.join(servers)} failed")
+    if meant.harm:
+        why = "" if outcome.has_quorum else "the servers that are left have no quorum"
+        raise UnsafeError(meant.harm, why, "see snow ha balance, and the memory of the other servers")
+
+
+def _consequences(
+    store: Store, tree: cib.Tree, outcome: Outcome, without: tuple[str, ...], apart_off: frozenset[str],
+    domains_dir: Path | None,
+) -> Consequences:  # fmt: skip
+    sizes, roles_of = options.sizes_and_roles(store, tree, domains_dir)
+    groups = roles.groups(outcome.before, roles_of, apart_off)
+    return foresight.consequences(tree, outcome, without, groups, sizes)
+
+
+def _json(outcome: Outcome, meant: Consequences) -> dict[str, Any]:
+    return {
+        "domains": [{"domain": d, "before": s, "after": outcome.after[d]} for d, s in outcome.before.items()],
+        "lost": list(meant.lost),
+        "sharing": [{"server": s.server, "domains": list(s.domains), "harm": s.is_harm} for s in meant.sharing],
+        "n_plus_1": meant.n_plus_1,
+        "stranded": [{"server": server, "domains": list(names)} for server, names in meant.stranded.items()],
+    }
+
+
+def _show(outcome: Outcome, meant: Consequences, when: str) -> None:
+    output.info(f"{when}:")
+    for domain, before in outcome.before.items():
+        after = outcome.after[domain]
+        if before != after:
+            click.echo(f"  {domain}: {before or 'stopped'} -> {after or click.style('NOWHERE', fg='red')}")
+    unchanged = sum(before == outcome.after[domain] for domain, before in outcome.before.items())
+    click.echo(f"  {unchanged} domain(s) stay as they are")
+    for found in meant.sharing:
+        if not found.is_harm:
+            output.info(f"{found.text}, which then takes them down together")
+    words = {True: "would hold: any one server could fail then", False: "would not hold", None: "is unknown"}
+    output.info(f"N+1 {words[meant.n_plus_1]}")
+    for finding in meant.findings:
+        output.finding(finding)
+
+
+@click.command()
+@click.argument("server")
+@click.option("--force", is_flag=True, help="Also where that does harm.")
+@options.spread
+@options.dry_run
+@options.json_output
+def drain(server: str, force: bool, apart_off: frozenset[str], dry_run: bool, as_json: bool) -> None:
+    """Empty a server for maintenance: its domains migrate away, and none comes until `undrain`.
+
+    Refuses, unless forced, what `what-if` calls harmful: a domain would not run, or replicas of a role would come
+    together although another server could keep them apart.
+    """
+    store = options.store(None)
+    tree = store.read()
+    outcome = standby.drained(tree, server)
+    meant = _consequences(store, tree, outcome, (server,), apart_off, None)
+    refused = meant.harm and not force
+    if not as_json and (dry_run or not refused):
+        _show(outcome, meant, f"with {server} drained")
+    if refused:
+        raise UnsafeError(
+            f"without {server} {meant.harm}", "nothing was changed", "make room, move replicas, or use --force"
+        )
+    if meant.harm:
+        output.warning(meant.harm)
+    if not dry_run:
+        changes = standby.put(store, server, on=True)
+        with output.progress(f"{server} is emptied", quiet=as_json):
+            _wait_until(lambda: standby.is_empty(store.read(), server), f"{server} is not empty yet")
+        if changes and not as_json:
+            output.info(f"{server} takes no domains until snow ha undrain {server}")
+    if as_json:
+        output.as_json({"dry_run": dry_run, "server": server, **_json(outcome, meant)})
+
+
+@click.command()
+@click.argument("server")
+@options.dry_run
+@options.json_output
+def undrain(server: str, dry_run: bool, as_json: bool) -> None:
+    """Give a server back after `drain`; no domain moves by it."""
+    changes = standby.put(options.store(None), server, on=False, dry_run=dry_run)
+    if as_json:
+        output.as_json({"dry_run": dry_run, "changes": output.changes_json(changes)})
+    elif changes:
+        output.changes(changes, dry_run=dry_run)
+    else:
+        output.info(f"nothing to do: {server} is not drained")
+
+
+def _wait_until(done: Callable[[], bool], otherwise: str) -> None:
+    deadline = time.monotonic() + standby.EMPTY_WITHIN_S
+    while not done():
+        if time.monotonic() > deadline:
+            raise TimedOutError(otherwise, f"after {standby.EMPTY_WITHIN_S} s", "see crm_mon")
+        time.sleep(moves.POLL_S)
+
+
+COMMANDS = (what_if, drain, undrain)

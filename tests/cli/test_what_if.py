@@ -1,0 +1,92 @@
+"""`snow-ha what-if` on a CIB in a file; `drain` refuses what it calls harm (tests/cluster/test_moves.py)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from snow_ha_plugin.cli.servers import what_if
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.errors import NoSuchObjectError, UnsafeError
+from tests.scenarios import cluster
+
+SERVERS = "server snow01 16384 8\nserver snow02 16384 8\nserver snow03 16384 8\n"
+REPLICAS = """
+domain slurm-master 2048 1 on snow01
+domain slurm-slave 2048 1 on snow03
+domain web 2048 1 on snow02
+"""
+DRAWN = '<rsc_location id="x" rsc="slurm-slave" node="snow01" score="50"/>'
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Any:
+    def run(text: str, *words: str) -> tuple[Result, Any]:
+        path = tmp_path / "cib.xml"
+        path.write_bytes(cib.serialize(cluster.read(text).tree))
+        result = CliRunner().invoke(what_if, ["--cib", str(path), "--json", *words])
+        return result, json.loads(result.stdout) if result.stdout else None
+
+    return run
+
+
+def test_a_failure_that_does_no_harm(ask: Any) -> None:
+    result, told = ask(SERVERS + REPLICAS, "snow03")
+    assert result.exit_code == 0
+    assert list(told) == ["servers", "domains", "lost", "sharing", "n_plus_1", "stranded"]
+    assert (told["lost"], told["sharing"], told["n_plus_1"], told["stranded"]) == ([], [], True, [])
+
+
+def test_domains_without_room_are_named(ask: Any) -> None:
+    large = "".join(f"domain d{number} 12288 1 on snow0{number}\n" for number in (1, 2, 3))
+    result, told = ask(SERVERS + "option placement-strategy=balanced\n" + large, "snow03")
+    assert isinstance(result.exception, UnsafeError)
+    assert str(result.exception).startswith("d3 would not run; ")
+    assert (told["lost"], told["n_plus_1"]) == (["d3"], False)
+
+
+def test_replicas_that_another_server_would_keep_apart_are_harm(ask: Any) -> None:
+    result, told = ask(SERVERS + REPLICAS + f"xml constraints {DRAWN}\n", "snow03")
+    assert isinstance(result.exception, UnsafeError)
+    assert str(result.exception).startswith("slurm-master and slurm-slave would share snow01; ")
+    assert told["sharing"] == [{"server": "snow01", "domains": ["slurm-master", "slurm-slave"], "harm": True}]
+    assert ask(SERVERS + REPLICAS + f"xml constraints {DRAWN}\n", "snow03", "--spread", "slurm=off")[0].exit_code == 0
+
+
+def test_replicas_on_the_one_server_that_is_left_are_told_and_no_harm(ask: Any) -> None:
+    two = SERVERS.replace("server snow02 16384 8\n", "") + REPLICAS.replace("snow02", "snow01")
+    result, told = ask(two, "snow03")
+    assert result.exit_code == 0
+    assert [sharing["harm"] for sharing in told["sharing"]] == [False]
+    assert told["n_plus_1"] is False
+
+
+def test_without_quorum_nothing_runs(ask: Any) -> None:
+    result, told = ask(SERVERS + REPLICAS, "snow02", "snow03")
+    assert "no quorum" in str(result.exception)
+    assert told["lost"] == ["slurm-master", "slurm-slave", "web"]
+
+
+def test_roles_come_from_the_file_beside_the_domain_files(ask: Any, tmp_path: Path) -> None:
+    (tmp_path / "domains").mkdir()
+    (tmp_path / "domains.conf").write_text("one ldap-master eth0\nother ldap-mirror eth0\n")
+    text = SERVERS + REPLICAS.replace("slurm-master", "one").replace("slurm-slave", "other")
+    text += f"xml constraints {DRAWN.replace('slurm-slave', 'other')}\n"
+    _, told = ask(text, "snow03", "--domains-dir", str(tmp_path / "domains"))
+    assert [sharing["domains"] for sharing in told["sharing"]] == [["one", "other"]]
+    assert ask(text, "snow03")[1]["sharing"] == []
+
+
+def test_a_cib_that_the_balancer_does_not_take_has_an_answer_all_the_same(ask: Any) -> None:
+    result, told = ask(SERVERS + REPLICAS.replace("web 2048", "web -5"), "snow02")
+    assert result.exit_code == 0
+    assert told["n_plus_1"] is None
+
+
+def test_a_server_that_is_not_there(ask: Any) -> None:
+    result, _ = ask(SERVERS + REPLICAS, "snow09")
+    assert isinstance(result.exception, NoSuchObjectError)
