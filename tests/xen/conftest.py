@@ -14,7 +14,7 @@ from tests.xenlab.cluster import XenLab
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "/xen/" in str(item.path):
-            item.add_marker("xen")
+            item.add_marker("lab" if "stand-in" in item.nodeid else "xen")
 
 
 @pytest.fixture(scope="session")

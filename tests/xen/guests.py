@@ -7,12 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.lab import host
+from tests.xen.standin import StandInLab
 from tests.xenlab.cluster import XenLab
 from tests.xenlab.guest import Guest, Tick
 
 # A guest that runs writes every second, on an emulated processor that others want as well.
 TICKS_WITHIN_S = 240
 MIGRATION_S = 500
+
+Servers = XenLab | StandInLab
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Copy:
 class Yard:
     """A lab whose guests are gone at the end of the block."""
 
-    def __init__(self, lab: XenLab) -> None:
+    def __init__(self, lab: Servers) -> None:
         self.lab = lab
         self.here, self.there = lab.names
 
@@ -40,12 +43,18 @@ class Yard:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """End every guest of the servers that have power."""
         for server in self.lab.names:
             for copy in self.copies(server):
                 self.lab.run(server, ["xl", "destroy", str(copy.domid)], check=False)
 
     def copies(self, server: str) -> list[Copy]:
-        """The domains of a server, without dom0."""
+        """The domains of a server, without dom0; none while it is off."""
+        if not self.lab.is_on(server):
+            return []
         lines = self.lab.run(server, ["xl", "list"]).stdout.splitlines()[1:]
         found = [Copy(words[0].strip(), int(words[1]), words[4]) for words in (line.rsplit(None, 5) for line in lines)]
         return [copy for copy in found if copy.domid != 0]

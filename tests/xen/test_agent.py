@@ -1,52 +1,18 @@
-"""The agent on real Xen: its actions as Pacemaker calls them, a broken migration, and Pacemaker itself.
+"""The agent on real Xen: its actions as Pacemaker calls them, and Pacemaker itself. Times are seconds."""
 
-Times are seconds. The emulated servers are some fifty times slower than real ones, so the operations get more time.
-"""
-
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from tests.lab import host
+from tests.xen.agent import NOT_RUNNING, SUCCESS, Agent
 from tests.xen.guests import Yard
-from tests.xenlab.cluster import AGENT, XenLab
+from tests.xenlab.cluster import XenLab
 from tests.xenlab.guest import Guest
 
-Interruption = Callable[[XenLab], object]
-
-SUCCESS, GENERIC, NOT_RUNNING = 0, 1, 7
-OPERATION_S = 300
 CLUSTER_S = 180
 # With Pacemaker and corosync on the same emulated processor a migration takes minutes.
 MOVE_S = 900
-
-
-class Agent:
-    """The agent for one guest."""
-
-    def __init__(self, lab: XenLab, guest: Guest) -> None:
-        self.lab = lab
-        self.guest = guest
-
-    def command(self, server: str, action: str, target: str = "", **more: str) -> list[str]:
-        """The command line for this machine of one action; `target` for migrations; more of its environment."""
-        environment = {
-            "OCF_ROOT": "/usr/lib/ocf",
-            "OCF_RESOURCE_INSTANCE": self.guest.name,
-            "OCF_RESKEY_xmfile": self.guest.file,
-            "OCF_RESKEY_CRM_meta_timeout": str(OPERATION_S * 1000),
-            **more,
-        }
-        if target:
-            environment["OCF_RESKEY_CRM_meta_migrate_target"] = target
-        return self.lab.command(server, [AGENT, action], environment, OPERATION_S)
-
-    def does(self, server: str, action: str, target: str = "") -> int:
-        """The exit status of an action; what the agent said is shown where a test fails."""
-        done = subprocess.run(self.command(server, action, target), capture_output=True, text=True, timeout=330)
-        print(f"{server}: {action} {target}: {done.returncode}\n{done.stdout}{done.stderr}")
-        return done.returncode
 
 
 @pytest.fixture
@@ -103,45 +69,6 @@ def test_a_domain_migrates_there_and_back_and_keeps_running(yard: Yard, guest: G
         assert agent.does(source, "monitor") == NOT_RUNNING
         assert agent.does(target, "monitor") == SUCCESS
         yard.still_ticks(guest, started)
-
-
-def kill(server: str, pattern: str) -> Interruption:
-    """Kill a program of a server by its command line."""
-    return lambda lab: lab.run(server, ["pkill", "-KILL", "-f", pattern])
-
-
-@pytest.mark.parametrize(
-    "interrupt",
-    [
-        pytest.param(kill("snow02", "^([^ ]*/)?xl migrate-receive"), id="its receiver is killed"),
-        pytest.param(kill("snow01", "^([^ ]*/)?xl migrate "), id="its sender is killed"),
-        pytest.param(kill("snow01", "^ssh .*xl migrate-receive"), id="its transport is killed"),
-        pytest.param(lambda lab: lab.cut("snow02"), id="the network is cut"),
-    ],
-)
-def test_a_domain_runs_on_where_it_was_and_can_go_again_if_while_copying(
-    yard: Yard, guest: Guest, agent: Agent, interrupt: Interruption
-) -> None:
-    started = yard.create(guest)
-    migration = subprocess.Popen(agent.command(yard.here, "migrate_to", yard.there), stderr=subprocess.PIPE, text=True)
-    half = f"{guest.name}--incoming"
-    host.wait_until(lambda: half in yard.names(yard.there), 120, f"there is no {half}")
-    try:
-        interrupt(yard.lab)
-        _, said = migration.communicate(timeout=OPERATION_S)
-        yard.still_ticks(guest, started)
-    finally:
-        yard.lab.heal(yard.there)
-    assert migration.returncode == GENERIC, said
-    assert "ocf-exit-reason:" in said
-    assert yard.live(guest) == [yard.here]
-
-    # Whatever is left on the target must not be in the way.
-    assert agent.does(yard.here, "migrate_to", yard.there) == SUCCESS
-    assert agent.does(yard.there, "migrate_from") == SUCCESS
-    assert yard.live(guest) == [yard.there]
-    assert yard.names(yard.here) == []
-    yard.still_ticks(guest, started)
 
 
 def test_pacemaker_adopts_a_running_domain_and_moves_it(yard: Yard, guest: Guest, cluster: None) -> None:

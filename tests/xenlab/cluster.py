@@ -157,6 +157,9 @@ class XenLab:
         """What a guest wrote last, wherever it runs or ran; None if it never wrote anything."""
         return last_tick(self._shared_disk, guest)
 
+    def is_on(self, server: str) -> bool:
+        return self._server(server).is_on
+
     def power_off(self, server: str) -> None:
         """Pull a server's plug: everything that runs in it, its domains included, is gone."""
         self._server(server).stop()

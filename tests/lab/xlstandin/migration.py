@@ -9,12 +9,12 @@ cutting the network does what it does with Xen. Order of steps, names and messag
     suspends the guest, "end"
                                           "ready": the copy is complete
     renames its own NAME--migratedaway
-    "go"                                  renames to NAME, unpauses
-                                          "report 0"
+    permission                            renames to NAME, unpauses
+                                          report
     destroys its own
 
 Named points for World.fault, on either side: copy, ready, permission, report. On the sender `ready` is before the
-receiver's message is read, `permission` before "go" is sent, `report` before the report is read; on the
+receiver's message is read, `permission` before that is sent, `report` before the report is read; on the
 receiver `ready` and `report` are before these are sent, and `permission` is before the guest is started.
 """
 
@@ -31,7 +31,11 @@ from .lifecycle import claim, images
 from .session import FOREVER_S, Failure, Session
 from .store import add, drop, find, set_state, setting
 
-BANNER = b"xl migration receiver ready, send binary domain data.\n"  # as in tools/xl/xl.h
+# The words of tools/xl/xl.h, so that a transport can tell the stages of this one and of real Xen alike.
+BANNER = b"xl migration receiver ready, send binary domain data.\n"
+READY = b"domain received, ready to unpause\n"
+PERMISSION = b"domain is yours, you are cleared to unpause\n"
+REPORT = b"my copy unpause results are as follows %d\n"
 PAGE_S = 0.05
 
 
@@ -121,7 +125,7 @@ class Sender:
             self.suspend()
             self.pipe.send(b"end\n")
             self.point("ready")
-            self.pipe.read(b"ready\n")
+            self.pipe.read(READY)
         except (Broken, Failure) as error:
             return self.resume(str(error))
         say("migration sender: Target has acknowledged transfer.")
@@ -132,12 +136,12 @@ class Sender:
         say("migration sender: Giving target permission to start.")
         try:
             self.point("permission")
-            self.pipe.send(b"go\n")
+            self.pipe.send(PERMISSION)
             self.point("report")
             report = self.pipe.read()
-            if report != b"report 0\n":
+            if report != REPORT % 0:
                 say(f"migration sender: Target reports startup failure (status code {report.split()[-1].decode()}).")
-                self.pipe.read(b"go\n")
+                self.pipe.read(PERMISSION)
                 return self.take_back()
         except (Broken, Failure) as error:
             return self.undefined(str(error))
@@ -250,9 +254,9 @@ def migrate_receive(session: Session, arguments: list[str]) -> int:
     say("migration target: Transfer complete, requesting permission to start domain.")
     session.pass_point("ready", label)
     try:
-        pipe.send(b"ready\n")
+        pipe.send(READY)
         try:
-            pipe.read(b"go\n")
+            pipe.read(PERMISSION)
             session.pass_point("permission", label)
             _start(session, number, label)
             session.pass_point("report", label)
@@ -260,12 +264,12 @@ def migrate_receive(session: Session, arguments: list[str]) -> int:
         except (Broken, Failure) as error:
             say(f"migration target: {error}")
             status = 1
-        pipe.send(b"report %d\n" % status)
+        pipe.send(REPORT % status)
         if status:
             say("migration target: Failure, destroying our copy.")
             _destroy(session, number)
             say("migration target: Cleanup OK, granting sender permission to resume.")
-            pipe.send(b"go\n")
+            pipe.send(PERMISSION)
         else:
             say("migration target: Domain started successsfully.")
         return status
