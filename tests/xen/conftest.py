@@ -1,6 +1,10 @@
-"""The Xen labs of these tests: emulated servers start in about a minute, so one pair serves as many as it can."""
+"""The Xen labs of these tests: emulated servers start in about a minute, so one pair serves as many as it can.
+
+SNOW_HA_XEN_S is how many seconds there are for all of them: no test begins when less than one needs are left.
+"""
 
 import os
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +13,22 @@ from tests.lab.host import LabError
 from tests.xen.guests import Yard
 from tests.xenlab import cluster
 from tests.xenlab.cluster import XenLab
+
+ENDS = time.monotonic() + float(os.environ.get("SNOW_HA_XEN_S", "inf"))
+# A test, and the end of the labs, beside whatever else the machine does.
+TEST_S = 240
+NO_TIME = "no time is left"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("xen") and time.monotonic() > ENDS - TEST_S:
+        pytest.skip(NO_TIME)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = terminalreporter.getreports("skipped")
+    if left := [report for report in reports if NO_TIME in str(report.longrepr)]:
+        terminalreporter.write_line(f"{len(left)} tests on real Xen were not run: {NO_TIME}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
