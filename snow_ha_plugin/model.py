@@ -143,6 +143,16 @@ class ResourceState:
 
 
 @dataclass(frozen=True)
+class MigrationProgress:
+    """How far a live migration is. A guest that changes its memory meanwhile has more sent than it has."""
+
+    target: str
+    sent_mib: int
+    memory_mib: int
+    mib_per_s: int
+
+
+@dataclass(frozen=True)
 class NodeState:
     name: str
     online: bool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,10 @@ import click
 
 from snow_ha_plugin.cli import options, output
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.overview import DomainView, Overview, ServerView, overview, state_of
+from snow_ha_plugin.core.overview import DomainView, Overview, ServerView, migrating, overview, state_of
 from snow_ha_plugin.core.standing import Standing
-from snow_ha_plugin.system import command, pacemaker, snowtools
+from snow_ha_plugin.system import command, migrations, pacemaker, snowtools
+from snow_ha_plugin.system.servers import Servers
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,7 +44,10 @@ def status(cib_path: Path | None, domains_dir: Path | None, snow_conf: Path | No
     directory = domains_dir or snowtools.layout().domains_dir
     sizes = [name for name, primitive in cib.domains(tree).items() if "hv_memory" not in primitive.utilization]
     files, _ = snowtools.read_domains(directory, sizes)
-    view = overview(tree, state, {domain.name: domain for domain in files})
+    # A CIB in a file has no servers that could be asked.
+    sources = migrating(state) if store.live else {}
+    progress = migrations.progress(Servers([]), sources) if sources else {}
+    view = overview(tree, state, {domain.name: domain for domain in files}, progress)
     if as_json:
         output.as_json(_json(view))
     else:
@@ -70,6 +75,7 @@ def _json(view: Overview) -> dict[str, Any]:
                 "memory_mib": domain.memory_mib,
                 "vcpus": domain.vcpus,
                 "since": domain.since,
+                "migration": asdict(domain.migration) if domain.migration else None,
             }
             for domain in view.domains
         ],
@@ -138,6 +144,8 @@ def _domains(domains: tuple[DomainView, ...]) -> Table:
     for domain in domains:
         colour = STATE_COLOURS.get(domain.state, "cyan")
         state = f"[{colour}]{domain.state}[/]" + ("" if domain.managed else " [yellow](unmanaged)[/]")
+        if way := domain.migration:
+            state += f" to {way.target}: {way.sent_mib} of {way.memory_mib} MiB, {way.mib_per_s} MiB/s"
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(domain.since)) if domain.since else "-"
         size = (str(domain.memory_mib or "?"), str(domain.vcpus or "?"))
         table.add_row(domain.name, state, domain.server or "-", since, *size)

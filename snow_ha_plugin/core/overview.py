@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from snow_ha_plugin.core import cib, clusteroptions, findings, standing
 from snow_ha_plugin.core.standing import Standing
-from snow_ha_plugin.model import ClusterState, Domain, Finding, NodeState, Primitive, ResourceState
+from snow_ha_plugin.model import ClusterState, Domain, Finding, MigrationProgress, NodeState, Primitive, ResourceState
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,8 @@ class ServerView:
 
 @dataclass(frozen=True)
 class DomainView:
-    """`server` is None for a domain that runs nowhere; `since` is in seconds since 1970."""
+    """`server` is None for a domain that runs nowhere; `since` is in seconds since 1970; `migration` is None unless it
+    is on its way and something is known of that."""
 
     name: str
     state: str
@@ -31,6 +32,7 @@ class DomainView:
     memory_mib: int
     vcpus: int
     since: int | None
+    migration: MigrationProgress | None = None
 
 
 @dataclass(frozen=True)
@@ -71,11 +73,25 @@ def state_of(tree: cib.Tree) -> ClusterState:
     )
 
 
-def overview(tree: cib.Tree, state: ClusterState, files: Mapping[str, Domain]) -> Overview:
+def migrating(state: ClusterState) -> dict[str, str]:
+    """The domains that are on their way, each with the server that it comes from."""
+    return {
+        resource.id: resource.servers[0]
+        for resource in state.resources
+        if resource.role == "Migrating" and resource.servers
+    }
+
+
+def overview(
+    tree: cib.Tree,
+    state: ClusterState,
+    files: Mapping[str, Domain],
+    progress: Mapping[str, MigrationProgress] | None = None,
+) -> Overview:
     """Join a CIB with what crm_mon says of it; `files` gives the size of domains that the CIB does not know."""
     states = {resource.id: resource for resource in state.resources}
     domains = tuple(
-        _domain(tree, primitive, states.get(name), files.get(name))
+        _domain(tree, primitive, states.get(name), files.get(name), (progress or {}).get(name))
         for name, primitive in sorted(cib.domains(tree).items())
     )
     online = {node.name: node for node in state.nodes}
@@ -108,7 +124,13 @@ def overview(tree: cib.Tree, state: ClusterState, files: Mapping[str, Domain]) -
     )
 
 
-def _domain(tree: cib.Tree, primitive: Primitive, state: ResourceState | None, file: Domain | None) -> DomainView:
+def _domain(
+    tree: cib.Tree,
+    primitive: Primitive,
+    state: ResourceState | None,
+    file: Domain | None,
+    migration: MigrationProgress | None,
+) -> DomainView:
     server = _server(state)
     memory = primitive.utilization.get("hv_memory", "")
     vcpus = primitive.utilization.get("cpu", "")
@@ -120,6 +142,7 @@ def _domain(tree: cib.Tree, primitive: Primitive, state: ResourceState | None, f
         memory_mib=int(memory) if memory.isdecimal() else (file.memory_mib if file else 0),
         vcpus=int(vcpus) if vcpus.isdecimal() else (file.vcpus if file else 0),
         since=cib.since(tree, primitive.id, server) if server else None,
+        migration=migration,
     )
 
 

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import pytest
 
+from snow_ha_plugin.cli import status as status_verb
+from snow_ha_plugin.core.overview import DomainView, FencingView, Overview
+from snow_ha_plugin.model import MigrationProgress
 from snow_ha_plugin.system import command
 from tests.cli.conftest import Ended, Files
 
 KEYS = {
     "servers": {"name", "online", "standby", "domains", "memory_mib"},
-    "domains": {"name", "state", "server", "managed", "memory_mib", "vcpus", "since"},
+    "domains": {"name", "state", "server", "managed", "memory_mib", "vcpus", "since", "migration"},
     "floating_ips": {"address", "server"},
     "findings": {"severity", "id", "message", "remedy"},
 }
@@ -107,6 +110,17 @@ def test_a_cib_that_the_balancer_does_not_take_has_a_status_all_the_same(
     assert id in [finding["id"] for finding in ended.json["findings"]]
     assert (ended.json["balance"] or {}).get("n_plus_1") is None
     assert status(files).status == 0
+
+
+def test_a_migration_is_shown_with_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = MigrationProgress("snow02", 120, 512, 60)
+    domain = DomainView("nis02", "migrating", "snow01", True, 512, 1, None, progress)
+    view = Overview((), (domain,), (), FencingView(True, ()), None, ())
+    status_verb._show(view)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.split()[:1] == ["nis02"]]
+    assert "migrating to snow02: 120 of 512 MiB, 60 MiB/s" in line
+    (shown,) = status_verb._json(view)["domains"]
+    assert shown["migration"] == {"target": "snow02", "sent_mib": 120, "memory_mib": 512, "mib_per_s": 60}
 
 
 def test_status_changes_nothing(files: Files) -> None:

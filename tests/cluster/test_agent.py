@@ -1,5 +1,6 @@
 """The agent under a real Pacemaker: what its answers make Pacemaker do."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -52,6 +53,25 @@ def test_a_half_left_on_the_other_server_restarts_nothing(pair: Pair, home: str)
     pair.move(DOMAIN, other(pair, home))
     assert [guest.name for guest in pair.world.guests()] == [DOMAIN]
     assert not pair.world.doubles()
+
+
+def test_every_server_shows_how_far_a_migration_is(pair: Pair, home: str) -> None:
+    target = other(pair, home)
+    pair.world.configure(copy_s=15)
+    pair.lab.run(pair.here, ["crm_resource", "--move", "--resource", DOMAIN, "--node", target])
+    for server in pair.lab.names:
+        pair.wait_for(lambda server=server: progress(pair, server) is not None, f"{server} shows no progress")
+    assert progress(pair, target)["target"] == target
+    pair.settle()
+    assert progress(pair, home) is None
+    pair.lab.run(pair.here, ["crm_resource", "--clear", "--resource", DOMAIN])
+    pair.world.configure(copy_s=0.4)
+
+
+def progress(pair: Pair, server: str) -> dict | None:
+    """What `status` on a server says of the domain's migration."""
+    view = json.loads(pair.snow_ha("status", "--json", server=server).stdout)
+    return next(domain["migration"] for domain in view["domains"] if domain["name"] == DOMAIN)
 
 
 def test_a_changed_shutdown_timeout_is_reloaded_without_a_restart(pair: Pair, home: str) -> None:

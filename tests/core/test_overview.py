@@ -3,7 +3,16 @@ from __future__ import annotations
 import pytest
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.overview import DomainView, FencingView, FloatingIpView, Overview, overview, state_of
+from snow_ha_plugin.core.overview import (
+    DomainView,
+    FencingView,
+    FloatingIpView,
+    Overview,
+    migrating,
+    overview,
+    state_of,
+)
+from snow_ha_plugin.model import MigrationProgress
 from snow_ha_plugin.system.pacemaker import parse_state
 from tests.captures import capture, domain
 from tests.core.test_cib import with_parts
@@ -48,6 +57,22 @@ def test_a_domain_on_its_way_is_migrating_and_not_twice() -> None:
     view = seen("moved-by-hand")
     assert of(view, "nis02").state in ("migrating", "migrate_to")
     assert [finding.id for finding in view.findings] == ["no-fencing", "cli-constraint"]
+
+
+@pytest.mark.parametrize("version", ["2.1.5", "3.0.0"])
+def test_who_is_on_the_way_is_known_with_where_it_comes_from(version: str) -> None:
+    state = parse_state(capture(f"crm_mon-{version}-migrating.xml"))
+    (source,) = migrating(state).values()
+    assert migrating(state) == {"nis02": source}
+    assert source in ("snow01", "snow02")
+    assert migrating(parse_state(capture(f"crm_mon-{version}-all-running.xml"))) == {}
+
+
+def test_what_is_known_of_a_migration_is_shown_with_its_domain() -> None:
+    tree = cib.parse(capture("cibadmin-2.1.5-guide-domains.xml"))
+    progress = MigrationProgress("snow02", 120, 512, 60)
+    view = overview(tree, parse_state(capture("crm_mon-2.1.5-migrating.xml")), {}, {"nis02": progress})
+    assert {found.name: found.migration for found in view.domains if found.migration} == {"nis02": progress}
 
 
 def test_trouble_is_told_in_one_word_and_with_findings() -> None:
