@@ -50,8 +50,12 @@ def plan(site: Site) -> list[Part]:
             message = f"Stopping the cluster on {', '.join(group)}"
             parts.append(Part(Change("stop", " ".join(group), message), partial(_stop, site, group)))
     if site.servers.read(here, str(site.layout.hooks_dir / hook.NAME)) is not None:
-        parts.append(Part(Change("hook", hook.NAME, "Taking the hook out of `snow`"), lambda: hook.remove(site)))
+        parts.append(Part(Change("hook", hook.NAME, "Taking the hook out of `snow`"), lambda: _remove_hook(site)))
     return parts
+
+
+def _remove_hook(site: Site) -> None:
+    hook.remove(site.servers, site.layout.hooks_dir)
 
 
 def _is_active(site: Site, server: str) -> bool:

@@ -29,23 +29,27 @@ def prepare(release: str) -> Path:
     """
     if release not in RELEASES:
         raise host.LabError(f"no such Debian: {release!r}; there are {' and '.join(RELEASES)}")
-    cache = Path(os.environ.get("SNOW_HA_CACHE", DEFAULT_CACHE))
     digest = hashlib.sha256(RECIPE.read_bytes()).hexdigest()[:12]
-    base = cache / f"base-{release}-{digest}"
+    base = cache() / f"base-{release}-{digest}"
     if base.is_dir():
         return base
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / f"{release}.lock").open("w") as lock:
+    cache().mkdir(parents=True, exist_ok=True)
+    with (cache() / f"{release}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not base.is_dir():  # else another lab has built it while this one waited
-            _build(release, base, cache)
+            _build(release, base)
     return base
 
 
-def _build(release: str, base: Path, cache: Path) -> None:
+def cache() -> Path:
+    """Where the lab keeps what takes long to make."""
+    return Path(os.environ.get("SNOW_HA_CACHE", DEFAULT_CACHE))
+
+
+def _build(release: str, base: Path) -> None:
     log.info("building the Debian %s that servers start from: about a minute, once", release)
-    unfinished = cache / f"{release}.unfinished"
-    build_log = cache / f"{release}.log"
+    unfinished = cache() / f"{release}.unfinished"
+    build_log = cache() / f"{release}.log"
     shutil.rmtree(unfinished, ignore_errors=True)
     # Namespaces of its own, so that an interrupted build leaves no process and no mount behind.
     alone = ["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL"]

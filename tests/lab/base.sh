@@ -8,9 +8,9 @@ exec >"$log" 2>&1
 # Without recommended packages; udev is left out on purpose, a container has no devices to manage.
 packages="
     systemd-sysv dbus iproute2 iputils-ping openssh-server procps kmod gawk ca-certificates nftables
-    corosync pacemaker pacemaker-cli-utils crmsh resource-agents libxml2-utils
+    corosync pacemaker pacemaker-cli-utils crmsh resource-agents fence-agents libxml2-utils
     python3 python3-pluggy python3-sh python3-lxml python3-click python3-rich
-    python3-pip python3-setuptools python3-wheel python3-pytest python3-pytest-mock python3-hypothesis"
+    python3-pytest python3-pytest-mock python3-hypothesis"
 
 # A base that is lost in a crash is built again: no fsync for each file.
 mkdir -p "$target/etc/dpkg/dpkg.cfg.d"
@@ -23,6 +23,11 @@ chmod 755 "$target/usr/sbin/policy-rc.d"
 # shellcheck disable=SC2086  # a list of words
 DEBIAN_FRONTEND=noninteractive chroot "$target" apt-get install -y --no-install-recommends $packages
 rm "$target/usr/sbin/policy-rc.d"
+# What a server would download that gets a cluster for the first time: that too is tested without a network.
+mkdir "$target/var/lib/lab-packages"
+for package in $(chroot "$target" apt-get --simulate purge corosync | sed -n 's/^Purg \([^ ]*\) .*/\1/p'); do
+    mv "$target/var/cache/apt/archives/${package}_"*.deb "$target/var/lib/lab-packages"
+done
 chroot "$target" apt-get clean
 rm -rf "$target"/var/lib/apt/lists/*
 

@@ -36,7 +36,7 @@ def run(argv: Sequence[str | Path], timeout_s: float = 60) -> str:
 
 def _reason(stderr: str) -> str:
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    # pip ends with general advice; setuptools' own complaint is further up.
+    # dpkg-buildpackage ends with which step failed; setuptools' own complaint is further up.
     complaints = [line for line in lines if line.startswith("error: ")]
     return (complaints or lines or ["it said nothing"])[-1]
 

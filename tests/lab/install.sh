@@ -1,22 +1,18 @@
 #!/bin/sh
-# Installs a copy of the project over the base: sh install.sh BASE UPPER WORK ROOT COPY
+# Installs the package and the stand-in for Xen over the base: sh install.sh BASE UPPER WORK ROOT PACKAGE LAB
 # Runs in a mount namespace of its own (see installation.py); what is new ends up in UPPER.
 set -eu
-base=$1 upper=$2 work=$3 root=$4 copy=$5
+base=$1 upper=$2 work=$3 root=$4 package=$5 lab=$6
 
 mount --make-rprivate /
 mount -t overlay -o "lowerdir=$base,upperdir=$upper,workdir=$work,volatile" overlay "$root"
 mount -t tmpfs tmpfs "$root/tmp"
-mkdir "$root/tmp/project"
-mount --bind "$copy" "$root/tmp/project"
-
-# Debian's layout, as dh_python3 would make it: dist-packages and /usr, not site-packages and /usr/local.
-DEB_PYTHON_INSTALL_LAYOUT=deb chroot "$root" pip install --quiet --prefix=/usr --no-index --no-deps \
-    --no-build-isolation --break-system-packages --root-user-action=ignore /tmp/project
+cp "$package" "$root/tmp/snow-ha.deb"
+chroot "$root" dpkg --install /tmp/snow-ha.deb
 
 # The stand-in for Xen's xl, and its modules, which it finds through the link.
 mkdir -p "$root/usr/lib/xl-stand-in" "$root/sNow" "$root/lab/world"
-cp -r "$copy/tests/lab/xl" "$copy/tests/lab/xlstandin" "$root/usr/lib/xl-stand-in"
+cp -r "$lab/xl" "$lab/xlstandin" "$root/usr/lib/xl-stand-in"
 chroot "$root" python3 -m compileall -q /usr/lib/xl-stand-in
 ln -s ../lib/xl-stand-in/xl "$root/usr/sbin/xl"
 

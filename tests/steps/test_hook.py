@@ -4,8 +4,10 @@ import os
 
 import pytest
 
+from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.steps import hook
 from snow_ha_plugin.steps.site import Site
+from snow_ha_plugin.system.command import Result
 from tests.steps.conftest import Machines
 
 PATH = "/sNow/snow-tools/share/hooks.d/50-snow-ha.sh"
@@ -32,6 +34,28 @@ def test_a_hook_that_is_missing_or_old_is_put_there(site: Site, machines: Machin
 def test_the_hook_is_taken_out_and_its_neighbours_stay(site: Site, machines: Machines) -> None:
     hook.apply(site)
     machines.file("snow01", PATH).with_name("10-mine.sh").touch()
-    hook.remove(site)
-    hook.remove(site)
+    hook.remove(site.servers, site.layout.hooks_dir)
+    hook.remove(site.servers, site.layout.hooks_dir)
     assert [path.name for path in machines.file("snow01", PATH).parent.iterdir()] == ["10-mine.sh"]
+
+
+def test_an_upgrade_brings_a_hook_up_to_date_and_puts_none_where_none_is(site: Site, machines: Machines) -> None:
+    hooks_dir = site.layout.hooks_dir
+    assert not hook.refresh(machines, hooks_dir)
+    assert not machines.file("snow01", PATH).exists()
+    machines.file("snow01", PATH).write_text("# old\n")
+    assert hook.refresh(machines, hooks_dir)
+    assert machines.file("snow01", PATH).read_bytes() == b"# new\n"
+    assert not hook.refresh(machines, hooks_dir)
+
+
+def test_the_hook_has_users_where_the_package_is_or_may_be(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert hook.users(machines) == []
+    machines.stand_in("snow-ha", "exit 0")
+    assert hook.users(machines) == ["snow02"]
+
+    def unreachable(*words: object, **options: object) -> Result:
+        raise UnavailableError("snow02 cannot be reached")
+
+    monkeypatch.setattr(machines, "run", unreachable)
+    assert hook.users(machines) == ["snow02"]
