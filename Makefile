@@ -7,12 +7,12 @@ PACKAGES = \
 	ca-certificates debian-archive-keyring debootstrap git iproute2 procps util-linux \
 	python3 python3-click python3-lxml python3-pluggy python3-rich python3-sh \
 	python3-hypothesis python3-pytest python3-pytest-mock python3-pytest-xdist python3-venv \
-	debhelper dh-python dpkg-dev pybuild-plugin-pyproject python3-setuptools \
+	debhelper dh-python dpkg-dev pybuild-plugin-pyproject python3-setuptools groff man-db \
 	ganeti-htools gawk libxml2-utils openssh-client pacemaker-cli-utils resource-agents shellcheck
 XEN_PACKAGES = cpio e2fsprogs qemu-system-x86
-UNIT = tests/core tests/system tests/steps tests/cli tests/scenarios tests/test_layers.py tests/test_plugin.py
+UNIT = tests/core tests/system tests/steps tests/cli tests/packaging tests/scenarios tests/test_layers.py tests/test_plugin.py
 
-.PHONY: demo test unit lint contract lab-tests test-xen bench deb dependencies venv
+.PHONY: demo test unit lint contract lab-tests test-xen bench deb apt-repo dependencies venv
 
 demo: dependencies
 	tests/lab/demo
@@ -28,7 +28,7 @@ lint: dependencies venv
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	shellcheck hooks/*.sh packaging/build-deb packaging/tend-hook tests/lab/*.sh tests/xenlab/*.sh
+	shellcheck hooks/*.sh packaging/apt-repo packaging/build-deb packaging/completion/snow-ha packaging/tend-hook tests/lab/*.sh tests/xenlab/*.sh
 	shellcheck --shell=sh packaging/debian/snow-ha.p*
 
 # Most of their time is waiting for deadlines to pass.
@@ -56,7 +56,13 @@ bench: dependencies
 deb: PACKAGES += lintian
 deb: dependencies
 	packaging/build-deb build
-	lintian --pedantic --fail-on error,warning build/snow-ha_*.changes
+	lintian --allow-root --pedantic --fail-on error,warning build/snow-ha_*.changes
+
+# REPO=DIRECTORY: where it goes, best at once to its place on the shared file system.
+REPO = build/apt-repo
+apt-repo: PACKAGES += apt-utils gnupg
+apt-repo: deb
+	packaging/apt-repo $(REPO) build/snow-ha_$$(dpkg-parsechangelog -l packaging/debian/changelog -S Version)_all.deb
 
 dependencies:
 	@dpkg-query --show --showformat='$${db:Status-Status}\n' $(PACKAGES) 2>&1 | grep -qvx installed || exit 0; \
