@@ -7,7 +7,7 @@ PACKAGES = \
 	ca-certificates debian-archive-keyring debootstrap git iproute2 procps util-linux \
 	python3 python3-click python3-lxml python3-pluggy python3-rich python3-sh \
 	python3-hypothesis python3-pytest python3-pytest-mock python3-pytest-xdist python3-venv \
-	debhelper dh-python dpkg-dev pybuild-plugin-pyproject python3-setuptools groff man-db \
+	debhelper dh-python dpkg-dev pybuild-plugin-pyproject python3-setuptools python3-wheel groff man-db \
 	ganeti-htools gawk libxml2-utils openssh-client pacemaker-cli-utils resource-agents shellcheck
 XEN_PACKAGES = cpio e2fsprogs qemu-system-x86
 UNIT = tests/core tests/system tests/steps tests/cli tests/packaging tests/scenarios tests/test_layers.py tests/test_plugin.py
@@ -29,11 +29,11 @@ lint: dependencies venv
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	shellcheck hooks/*.sh packaging/apt-repo packaging/build-deb packaging/completion/snow-ha packaging/tend-hook tests/lab/*.sh tests/xenlab/*.sh
-	shellcheck --shell=sh packaging/debian/snow-ha.p*
+	shellcheck --shell=sh packaging/debian/snow-ha.p* packaging/debian/tests/agent packaging/debian/tests/two-servers
 
 # Most of their time is waiting for deadlines to pass.
 contract: dependencies
-	$(PYTHON) -m pytest -q --numprocesses=4 tests/contract
+	$(PYTHON) -m pytest -q --numprocesses=4 --dist=loadgroup tests/contract
 
 # Labs mostly wait, so two at a time; one file's tests share theirs.
 lab-tests: dependencies

@@ -23,8 +23,8 @@ APT_WITHIN_S = 120
 SERVICES = ("corosync", "pacemaker")
 # What is not there, or not the same, after each boot and each run of apt anyway.
 VOLATILE = (
-    "dev", "lab", "proc", "run", "sNow", "sys", "tmp", "usr/lib/xl-stand-in", "var/cache", "var/lib/apt", "var/lib/dpkg",
-    "var/lib/systemd", "var/log", "var/tmp",
+    "dev", "lab", "proc", "run", "sNow", "sys", "tmp", "usr/lib/xl-stand-in", "var/cache", "var/lib/apt",
+    "var/lib/dpkg", "var/lib/systemd", "var/log", "var/tmp",
 )  # fmt: skip
 
 
