@@ -3,25 +3,29 @@ PYTHON = /usr/bin/python3
 CACHE = $(or $(SNOW_HA_CACHE),/var/cache/snow-ha-lab)
 VENV = $(CACHE)/venv-newest
 
-PACKAGES = \
-	ca-certificates debian-archive-keyring debootstrap git iproute2 procps util-linux \
-	python3 python3-click python3-lxml python3-pluggy python3-rich python3-sh \
-	python3-hypothesis python3-pytest python3-pytest-mock python3-pytest-xdist python3-venv \
-	debhelper dh-python dpkg-dev pybuild-plugin-pyproject python3-setuptools python3-wheel groff man-db \
-	ganeti-htools gawk libxml2-utils openssh-client pacemaker-cli-utils resource-agents shellcheck
+BUILD_PACKAGES = \
+	apt-utils ca-certificates debhelper dh-python dpkg-dev git gnupg groff lintian man-db pybuild-plugin-pyproject \
+	python3 python3-click python3-lxml python3-pluggy python3-rich python3-setuptools python3-sh python3-wheel \
+	pacemaker-cli-utils python3-hypothesis python3-pytest python3-pytest-mock
+PACKAGES = $(BUILD_PACKAGES) \
+	debian-archive-keyring debootstrap iproute2 procps util-linux python3-pytest-xdist python3-venv \
+	ganeti-htools gawk libxml2-utils openssh-client resource-agents shellcheck
 XEN_PACKAGES = cpio e2fsprogs qemu-system-x86
 UNIT = tests/core tests/system tests/steps tests/cli tests/packaging tests/scenarios tests/test_layers.py tests/test_plugin.py
 
-.PHONY: demo test unit lint contract lab-tests test-xen bench deb apt-repo dependencies venv
+.PHONY: demo test unit unit-newest lint contract lab-tests test-xen bench deb apt-repo dependencies venv
 
 demo: dependencies
 	tests/lab/demo
 
-test: lint unit contract lab-tests bench
+# The package's build runs the unit tests with Debian 12's libraries.
+test: lint deb unit-newest contract lab-tests bench
 
 # Debian 12's libraries, then PyPI's newest; Debian 13's are used by the lab tests.
-unit: dependencies venv
+unit: dependencies unit-newest
 	$(PYTHON) -m pytest -q $(UNIT)
+
+unit-newest: dependencies venv
 	$(VENV)/bin/python -m pytest -q $(UNIT)
 
 lint: dependencies venv
@@ -53,14 +57,14 @@ bench: dependencies
 	tests/bench/balance --small --without-optimum
 
 # The source and binary package, tested on the way, in build/.
-deb: PACKAGES += lintian
+deb: PACKAGES = $(BUILD_PACKAGES)
 deb: dependencies
+	rm -f build/snow-ha_*
 	packaging/build-deb build
 	lintian --allow-root --pedantic --fail-on error,warning build/snow-ha_*.changes
 
 # REPO=DIRECTORY: where it goes, best at once to its place on the shared file system.
 REPO = build/apt-repo
-apt-repo: PACKAGES += apt-utils gnupg
 apt-repo: deb
 	packaging/apt-repo $(REPO) build/snow-ha_$$(dpkg-parsechangelog -l packaging/debian/changelog -S Version)_all.deb
 

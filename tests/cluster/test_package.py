@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from tests.cluster import cluster_state as state
 from tests.cluster import package_site as site
 from tests.cluster.cluster_state import DOMAINS
 from tests.cluster.package_site import apt
-from tests.lab import base
+from tests.lab import base, package
 from tests.lab.cluster import Lab
 from tests.lab.host import wait_until
 from tests.lab.site import HOOK, HOOKS
@@ -167,9 +168,8 @@ def test_the_hook_goes_with_the_last_package(story: Story) -> None:
 
 def test_without_the_shared_file_system_it_comes_and_goes(story: Story) -> None:
     lab = story.lab
-    lab.run(
-        "snow01", ["sh", "-c", f"cp {site.REPO}/snow-ha_{__version__}_all.deb /root/snow-ha.deb && umount -l /sNow"]
-    )
+    shutil.copy(package.prepare(), lab.disk("snow01") / "root/snow-ha.deb")
+    lab.run("snow01", ["umount", "--lazy", "/sNow"])
     for step in ("--install", "--install", "--purge"):  # the second one is an upgrade
         name = "snow-ha" if step == "--purge" else "/root/snow-ha.deb"
         lab.run("snow01", ["dpkg", step, name], timeout=site.APT_WITHIN_S)

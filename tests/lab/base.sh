@@ -30,7 +30,7 @@ DEBIAN_FRONTEND=noninteractive chroot "$target" apt-get install -y --no-install-
 rm "$target/usr/sbin/policy-rc.d"
 # What a server would download that gets a cluster for the first time: that too is tested without a network.
 mkdir "$target/var/lib/lab-packages"
-for package in $(chroot "$target" apt-get --simulate purge corosync | sed -n 's/^Purg \([^ ]*\) .*/\1/p'); do
+for package in corosync pacemaker pacemaker-cli-utils crmsh; do
     mv "$target/var/cache/apt/archives/${package}_"*.deb "$target/var/lib/lab-packages"
 done
 chroot "$target" apt-get clean
