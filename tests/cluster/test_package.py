@@ -106,6 +106,20 @@ def test_after_the_last_server_all_is_well(story: Story) -> None:
     story.undisturbed()
 
 
+@pytest.mark.parametrize("name", ["verbs", "agent"])
+def test_autopkgtest_passes_on_what_is_installed(story: Story, name: str) -> None:
+    """Beside a cluster that runs, which they must not touch; where autopkgtest itself runs, it runs the same."""
+    source = story.lab.shared / "source"
+    for path in package.files(package.CHECKOUT):
+        if path.parts[0] in ("packaging", "tests"):
+            (source / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(package.CHECKOUT / path, source / path)
+    script = f"cd /sNow/source && AUTOPKGTEST_TMP=$(mktemp -d) packaging/debian/tests/{name}"
+    story.lab.run("snow01", ["sh", "-c", script], timeout=120)
+    shutil.rmtree(source)
+    story.undisturbed()
+
+
 def test_balance_and_failover(story: Story) -> None:
     lab = story.lab
     state.snow_ha(lab, "balance", "--yes")
