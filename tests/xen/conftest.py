@@ -25,7 +25,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(NO_TIME)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+# Debian 12's pytest does not name the class yet.
+def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter") -> None:
     reports = terminalreporter.getreports("skipped")
     if left := [report for report in reports if NO_TIME in str(report.longrepr)]:
         terminalreporter.write_line(f"{len(left)} tests on real Xen were not run: {NO_TIME}")
