@@ -8,20 +8,11 @@ import resource
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.contract.xen_pair import XenPair, wait_until
 from tests.lab import ledger
-
-
-@pytest.fixture
-def pair(tmp_path: Path) -> Iterator[XenPair]:
-    pair = XenPair(tmp_path)
-    yield pair
-    pair.world.mend()
 
 
 def create(pair: XenPair, server: str = "snow01") -> None:
