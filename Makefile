@@ -4,7 +4,7 @@ CACHE = $(or $(SNOW_HA_CACHE),/var/cache/snow-ha-lab)
 VENV = $(CACHE)/venv-newest
 
 BUILD_PACKAGES = \
-	apt-utils ca-certificates debhelper dh-python dpkg-dev git gnupg groff lintian man-db pybuild-plugin-pyproject \
+	apt-utils build-essential ca-certificates debhelper dh-python dpkg-dev git gnupg groff lintian man-db pybuild-plugin-pyproject \
 	python3 python3-click python3-lxml python3-pluggy python3-rich python3-setuptools python3-sh python3-wheel \
 	pacemaker-cli-utils python3-hypothesis python3-pytest python3-pytest-mock
 PACKAGES = $(BUILD_PACKAGES) \
