@@ -217,6 +217,12 @@ def failed_migrations(tree: Tree, resource_id: str) -> frozenset[tuple[str, str]
     )
 
 
+def was_started(tree: Tree, resource_id: str, node: str) -> bool:
+    """Whether a node's history has a start of the resource; it has none of one that was found running."""
+    path = "status/node_state[@uname=$node]//lrm_resource[@id=$id]/lrm_rsc_op[@operation='start' and @rc-code='0']"
+    return bool(tree.xpath(path, id=resource_id, node=node))
+
+
 # --- changes
 
 

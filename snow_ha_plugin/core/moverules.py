@@ -1,4 +1,10 @@
-"""The rules that make Pacemaker migrate a domain, and are there only as long as it takes."""
+"""What makes Pacemaker migrate a domain, and is there only as long as it takes.
+
+A rule pulls the domain to its target. Beside it, a migration that fails blocks the domain: Pacemaker's own answer to
+one is to stop and to start it, also where it runs on as if nothing had happened (unpack_migrate_to_failure in
+Pacemaker's lib/pengine/unpack.c counts it as active on both servers). That holds only while somebody is there to
+look at what is left: a domain that is lost must not stay blocked.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +15,9 @@ from snow_ha_plugin.model import Change, Move
 
 PREFIX = f"{cib.OURS}moving-"
 
-# For whoever takes these rules away after their maker has died.
-XPATH = f"//rsc_location[starts-with(@id,'{PREFIX}')]"
+# For whoever takes these away after their maker has died.
+RULES = f"//rsc_location[starts-with(@id,'{PREFIX}')]"
+ALL = f"//*[starts-with(@id,'{PREFIX}')]"
 
 
 def put(tree: cib.Tree, moves: Iterable[Move]) -> list[Change]:
@@ -25,14 +32,46 @@ def put(tree: cib.Tree, moves: Iterable[Move]) -> list[Change]:
             node=move.target,
             score="INFINITY",
         )
+        _hold(tree, move.domain)
         changes.append(Change("move", move.domain, f"migrate {move.domain} from {move.source} to {move.target}"))
     return changes
 
 
-def remove(tree: cib.Tree) -> list[Change]:
-    """Take all of them out, also those of a run that was killed."""
+def _hold(tree: cib.Tree, domain: str) -> None:
+    """Have a failed migration block the domain, unless somebody has said what it shall lead to."""
+    primitive = cib.resource(tree, domain)
+    if primitive is None:
+        return
+    operations = primitive.find("operations")
+    if operations is None:
+        operations = cib.add(primitive, "operations", id=f"{PREFIX}{domain}-operations")
+    operation = operations.find("op[@name='migrate_to']")
+    if operation is None:
+        operation = cib.add(operations, "op", id=f"{PREFIX}{domain}-op", name="migrate_to", interval="0s")
+    if "on-fail" not in operation.attrib and "on-fail" not in cib.pairs(operation, "meta_attributes"):
+        cib.put_pairs(operation, "meta_attributes", f"{PREFIX}{domain}-hold", {"on-fail": "block"})
+
+
+def held(tree: cib.Tree) -> frozenset[str]:
+    """The domains that a failed migration blocks because of `put`."""
+    holds = tree.xpath("//primitive[operations/op/meta_attributes[starts-with(@id, $prefix)]]", prefix=PREFIX)
+    return frozenset(primitive.get("id", "") for primitive in holds)
+
+
+def release(tree: cib.Tree) -> list[Change]:
+    """Pull no domain any more."""
     changes = []
     for element in tree.xpath("configuration/constraints/rsc_location[starts-with(@id, $prefix)]", prefix=PREFIX):
         element.getparent().remove(element)
         changes.append(Change("moved", element.get("rsc"), f"no rule holds {element.get('rsc')} any more"))
+    return changes
+
+
+def remove(tree: cib.Tree) -> list[Change]:
+    """Take all of it out, also that of a run that was killed."""
+    changes = release(tree)
+    for domain in sorted(held(tree)):
+        changes.append(Change("moved", domain, f"a failed migration of {domain} is Pacemaker's to recover again"))
+    for element in tree.xpath("//*[starts-with(@id, $prefix)]", prefix=PREFIX):
+        element.getparent().remove(element)
     return changes

@@ -1,6 +1,7 @@
 """Live migrations: asked of Pacemaker, waited for, and nothing of them left in the CIB, whatever happens meanwhile.
 
-Moves come in batches: what is in one goes at the same time, and the next begins when all of it has arrived.
+Moves come in batches: what is in one goes at the same time, and the next begins when all of it has arrived. A domain
+whose migration fails is not restarted where it runs on (see moverules).
 """
 
 from __future__ import annotations
@@ -21,7 +22,16 @@ POLL_S = 0.5
 # Beyond a migration's own timeout: for Pacemaker to begin it, and to see that it has ended.
 MARGIN_S = 60
 
-CLEAN_UP = ("cibadmin", "--delete-all", "--force", "--xpath", moverules.XPATH)
+# For Pacemaker to see where a domain is whose migration has failed.
+SEEN_WITHIN_S = 30
+
+# The order of _let_go, for the case that this process dies: its words are the domains.
+CLEAN_UP = f"""
+cibadmin --delete-all --force --xpath "{moverules.RULES}"
+for domain; do crm_resource --cleanup --resource "$domain"; done
+crm_resource --wait --timeout={SEEN_WITHIN_S}s
+cibadmin --delete-all --force --xpath "{moverules.ALL}"
+"""
 
 Progress = Callable[[Move, str], None]
 
@@ -33,8 +43,8 @@ def carry_out(
 
     UnsafeError, before anything is moved, for a batch that Pacemaker would not carry out by live migration.
     """
-    change(store, moverules.remove)
-    with command.cleaning_up(CLEAN_UP):
+    _let_go(store)
+    with command.cleaning_up(("sh", "-c", CLEAN_UP, "sh", *(move.domain for batch in batches for move in batch))):
         for batch in batches:
             before = store.read()
             _refuse_surprises(before, batch)
@@ -42,9 +52,38 @@ def carry_out(
                 change(store, lambda tree, batch=batch: moverules.put(tree, batch))  # type: ignore[misc]
                 for move in batch:
                     on_progress(move, "migrating")
-                _wait(store, before, batch, on_progress)
+                failed = _wait(store, before, batch, on_progress)
             finally:
-                change(store, moverules.remove)
+                _let_go(store)
+            if failed:
+                raise _failure(store, failed)
+
+
+def _let_go(store: Store) -> None:
+    """Take out what the moves put in. What a failed migration blocks is looked at anew before that: once it is not
+    held any more, Pacemaker would stop and start it."""
+    change(store, moverules.release)
+    tree = store.read()
+    if held := moverules.held(tree):
+        blocked = [resource.id for resource in pacemaker.state(tree).resources if resource.blocked]
+        for domain in sorted(held.intersection(blocked)):
+            _look_anew(store, domain)
+        change(store, moverules.remove)
+
+
+def _look_anew(store: Store, domain: str) -> None:
+    """Have Pacemaker forget what it knows of a domain whose migration failed, and see where it is.
+
+    At the source last: what the other server remembers of an earlier migration from there would look like one that is
+    under way once the source has forgotten its half of it, and Pacemaker "forces recovery".
+    """
+    tree = store.read()
+    sources = {server for server, _ in cib.failed_migrations(tree, domain)}
+    online = [node.name for node in cib.nodes(tree) if cib.is_online(tree, node.name)]
+    for servers in (set(online) - sources, sources):
+        for server in sorted(servers):
+            pacemaker.forget(domain, server)
+        pacemaker.wait_idle(SEEN_WITHIN_S)
 
 
 def plan_one(tree: cib.Tree, domain: str, server: str | None) -> Move | None:
@@ -111,8 +150,8 @@ def _refuse_absent(tree: cib.Tree, batch: Sequence[Move]) -> None:
             raise TryAgainError(f"{move.domain} is on {where}, not on {move.source}", remedy="run the command again")
 
 
-def _wait(store: Store, before: cib.Tree, batch: Sequence[Move], on_progress: Progress) -> None:
-    """Wait until each domain of the batch has arrived or failed; then an error if one has failed."""
+def _wait(store: Store, before: cib.Tree, batch: Sequence[Move], on_progress: Progress) -> list[Move]:
+    """Wait until each domain of the batch has arrived or failed; those that have failed."""
     deadline = time.monotonic() + max(_timeout_s(before, move) for move in batch) + MARGIN_S
     under_way, failed = list(batch), []
     while under_way:
@@ -134,12 +173,33 @@ def _wait(store: Store, before: cib.Tree, batch: Sequence[Move], on_progress: Pr
             raise TimedOutError(f"{names} did not arrive in time", remedy="see crm_mon and the log")
         if under_way:
             time.sleep(POLL_S)
-    if failed:
-        raise UnavailableError(
-            ", ".join(f"{move.domain} could not be migrated to {move.target}" for move in failed),
-            "a live migration failed",
-            "see crm_mon and the log of the server that it came from",
+    return failed
+
+
+def _failure(store: Store, failed: Sequence[Move]) -> UnavailableError:
+    """What to say of failed migrations, once Pacemaker has seen where their domains are."""
+    deadline = time.monotonic() + SEEN_WITHIN_S
+    while True:
+        tree = store.read()
+        states = {resource.id: resource for resource in pacemaker.state(tree).resources}
+        seen = all(states[m.domain].role == "Started" and not states[m.domain].failed for m in failed)
+        if seen or time.monotonic() > deadline:
+            break
+        time.sleep(POLL_S)
+    places = {move: states[move.domain].servers for move in failed}
+    if not seen:
+        details = "the live migration failed"
+    elif all(places[m] == (m.source,) and not cib.was_started(tree, m.domain, m.source) for m in failed):
+        details = "it runs on where it was"
+    else:
+        details = "Pacemaker has started it again: " + ", ".join(
+            f"{move.domain} on {' and '.join(servers)}" for move, servers in places.items()
         )
+    return UnavailableError(
+        ", ".join(f"{move.domain} could not be migrated to {move.target}" for move in failed),
+        details,
+        "see the log of the server that it came from: journalctl -u pacemaker",
+    )
 
 
 def _timeout_s(tree: cib.Tree, move: Move) -> int:

@@ -289,6 +289,17 @@ def _resource_state(resource: cib.Tree) -> ResourceState:
     )
 
 
+def forget(resource: str, node: str) -> None:
+    """Have Pacemaker forget what it knows of a resource on a node, failures too, and look at it there anew."""
+    result = command.run(["crm_resource", "--refresh", "--resource", resource, "--node", node])
+    if not result.ok:
+        raise UnavailableError(
+            f"Pacemaker does not look at {resource} on {node} anew",
+            result.reason,
+            f"crm resource refresh {resource} {node}",
+        )
+
+
 def wait_idle(timeout_s: int) -> None:
     """Wait until Pacemaker has nothing left to do; TimedOutError past the deadline."""
     result = command.run(["crm_resource", "--wait", f"--timeout={timeout_s}s"], timeout_s=timeout_s + 10)

@@ -69,17 +69,39 @@ def test_a_domain_moves_live_and_no_rule_stays(pair: Pair) -> None:
     assert pair.world.where("a01") == [other]
 
 
-def test_a_move_that_fails_says_so_and_leaves_no_rule(pair: Pair) -> None:
-    _, other = place(pair, "a01")
+def test_a_move_that_fails_says_so_and_the_domain_runs_on(pair: Pair) -> None:
+    began = time.monotonic()
+    server, other = place(pair, "a01")
     pair.world.fault("copy", "fail", domain="a01")
     failed = pair.snow_ha("move", "a01", other, check=False)
     assert failed.returncode == 69
     assert failed.stderr.startswith("[E] a01 could not be migrated")
+    assert "runs on where it was" in failed.stderr
     assert rules(pair) == []
+    assert pair.mentions("snow-ha-moving") == []
     pair.world.mend()
-    pair.lab.run(pair.here, ["crm_resource", "--cleanup", "--resource", "a01"])
+    pair.settle()
+    assert pair.world.where("a01") == [server]
+    assert interrupted(pair, began) == []
+    pair.snow_ha("move", "a01", other)
+    assert pair.world.where("a01") == [other]
+    assert interrupted(pair, began) == []
+
+
+def test_a_domain_that_is_lost_in_a_move_is_started_again(pair: Pair) -> None:
+    server, other = place(pair, "a01")
+    pair.world.configure(domain="a01", copy_s=30)
+    move = subprocess.Popen(pair.lab.command(pair.here, ["snow-ha", "move", "a01", other]), stderr=subprocess.PIPE)
+    pair.wait_for(lambda: "a01--incoming" in [guest.name for guest in pair.world.guests(other)], "it does not begin")
+    pair.lab.run(server, ["xl", "destroy", "a01"])
+    pair.lab.run(server, ["pkill", "-TERM", "-f", "^/usr/bin/python3 -IS.*/Xen migrate_to$"])
+    _, said = move.communicate(timeout=120)
+    assert move.returncode == 69
+    assert b"has started it again" in said
     pair.settle()
     assert len(pair.world.where("a01")) == 1
+    assert pair.mentions("snow-ha-moving") == []
+    pair.world.configure(domain="a01", copy_s=0.5)
 
 
 def test_a_move_that_is_killed_leaves_no_rule(pair: Pair) -> None:
@@ -91,7 +113,7 @@ def test_a_move_that_is_killed_leaves_no_rule(pair: Pair) -> None:
     pair.lab.run(pair.here, ["kill", "-9", pid])
     process.wait(timeout=30)
     assert process.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
-    pair.wait_for(lambda: rules(pair) == [], "the rule of a killed move stays")
+    pair.wait_for(lambda: pair.mentions("snow-ha-moving") == [], "something of a killed move stays")
     pair.world.configure(domain="b01", copy_s=0.5)
 
 

@@ -215,3 +215,14 @@ def test_putting_the_same_pairs_again_changes_nothing() -> None:
     assert canonical(tree) == before
     assert cib.put_pairs(section, "meta_attributes", "x", {"a": "2", "b": "3"})
     assert len(section.findall("meta_attributes[@id='x']/nvpair")) == 2
+
+
+def test_a_domain_that_was_found_running_was_not_started() -> None:
+    tree = cib.parse(capture("cibadmin-2.1.5-guide-domains.xml"))
+    started = [name for name in cib.domains(tree) if any(cib.was_started(tree, name, s) for s in ("snow01", "snow02"))]
+    operations = tree.xpath("//lrm_rsc_op[@operation='start' and @rc-code='0']/../@id")
+    assert set(started) == set(operations) & set(cib.domains(tree))
+    assert started
+    for operation in tree.xpath("//lrm_rsc_op[@operation='start']"):
+        operation.getparent().remove(operation)
+    assert not any(cib.was_started(tree, name, s) for name in started for s in ("snow01", "snow02"))
