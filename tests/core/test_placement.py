@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from snow_ha_plugin.core.load import OVERCOMMIT, By, Place, Problem, Tenant, lower_bound, spread, used
@@ -66,6 +66,13 @@ def test_a_plan_never_worsens_the_imbalance(problem: Problem, given_limits: Limi
     survives = not stranded(problem, found.at) and stranded(problem, problem.homes)
     assert survives or found.imbalance_after <= found.imbalance_before + 1e-9
     assert found.imbalance_after >= found.lower_bound - 1e-9
+
+
+@settings(deadline=None, max_examples=80)
+@given(problems(rules=False), limits())
+def test_n_plus_one_that_held_is_never_lost(problem: Problem, given_limits: Limits) -> None:
+    assume(not stranded(problem, problem.homes))
+    assert not stranded(problem, plan(problem, given_limits).at)
 
 
 @settings(deadline=None, max_examples=80)
@@ -152,6 +159,16 @@ def test_a_swap_of_two_full_servers_goes_by_a_third() -> None:
     found = plan(Problem(places, banned), Limits())
     assert found.at[0] != found.at[1]
     assert found.left_out == ()
+
+
+def test_n_plus_one_is_kept_where_even_loads_would_just_lose_it() -> None:
+    """Three quarters of four servers are full, as one spare server leaves it: each failure needs all room there is."""
+    sizes = [3072, 2560, 2048, 1536, 1024, 1024, 512, 512]
+    problem = cluster(12288, sizes, sizes, sizes, [])
+    assert not stranded(problem, problem.homes)
+    found = plan(problem, Limits())
+    assert not stranded(problem, found.at)
+    assert spread(problem, found.at).peak_memory <= 0.75 * 1.01
 
 
 def test_n_plus_one_counts_the_room_of_each_server_by_itself() -> None:
