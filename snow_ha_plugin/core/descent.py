@@ -35,7 +35,7 @@ def descend(layout: Layout, target_peak: float, *, peak_first: bool) -> None:
         while even(layout):
             pass
     if layout.left <= 0:
-        _spend_again(layout)
+        _spend_again(layout, reached.deviation)
 
 
 def _single_moves(layout: Layout) -> None:
@@ -87,14 +87,16 @@ def _lower_peak(layout: Layout, guard: Guard, enough: float) -> bool:
     return changed
 
 
-def _spend_again(layout: Layout) -> None:
-    """With no move left: let a tenant of a crowded place go and another come home, if no peak or deviation rises."""
-    place: int | None = -1
-    while place is not None:
-        place = next((place for place in layout.crowded()[:SOURCES] if _exchange(layout, place)), None)
+def _spend_again(layout: Layout, deviation: float) -> None:
+    """With no move left: let a tenant of a crowded place go and another come home, while that helps.
+
+    A lower peak may cost deviation, up to this one.
+    """
+    while any(_exchange(layout, place, deviation) for place in layout.crowded()[:SOURCES]):
+        pass
 
 
-def _exchange(layout: Layout, place: int) -> bool:
+def _exchange(layout: Layout, place: int, most: float) -> bool:
     """The best move from a place, and the return that costs the least; undone where that is no better."""
     peak, deviation, kept = layout.lead_peak, layout.deviation, list(layout.at)
     layout.left += 1
@@ -106,12 +108,16 @@ def _exchange(layout: Layout, place: int) -> bool:
     returns = [
         ((tenant, home),)
         for tenant, home in enumerate(layout.home)
-        if home not in (None, layout.at[tenant]) and layout.tenants[tenant].free and layout.fits(tenant, home)
+        if home is not None
+        and home not in (layout.at[tenant], place)
+        and layout.tenants[tenant].free
+        and layout.fits(tenant, home)
     ]
     if returns:
         layout.put(min(returns, key=layout.outcome))
-    better = layout.deviation < deviation - NOTHING and layout.lead_peak <= peak + NOTHING
-    if layout.left >= 0 and (better or (layout.deviation <= deviation and layout.lead_peak < peak - NOTHING)):
+    lower = layout.lead_peak < peak - NOTHING and layout.deviation <= max(most, deviation)
+    better = layout.lead_peak <= peak + NOTHING and layout.deviation < deviation - NOTHING
+    if layout.left >= 0 and (lower or better):
         return True
     layout.restore(kept)
     return False
