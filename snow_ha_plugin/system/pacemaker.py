@@ -218,8 +218,13 @@ def simulate(tree: cib.Tree, arguments: Sequence[str] = ()) -> tuple[Action, ...
     `arguments` change what it is asked about: `--node-fail NAME`, `--quorum 0` ... (crm_simulate(8)).
     """
     with _scratch(tree) as (path,):
-        argv = ["crm_simulate", "--xml-file", str(path), "--run", "--output-as=xml", *arguments]
-        result = command.run(argv, timeout_s=120)
+        argv = ["crm_simulate", "--xml-file", str(path)]
+        result = None
+        if arguments:
+            # By itself, because Pacemaker 3.0.0 leaves the actions out of XML that tells of modifications too.
+            result = command.run([*argv, "--quiet", f"--save-input={path}", *arguments])
+        if result is None or result.ok:
+            result = command.run([*argv, "--run", "--output-as=xml"], timeout_s=120)
     if not result.ok:
         raise ConfigurationError(
             "Pacemaker's scheduler cannot read the configuration", result.reason, "nothing was changed"

@@ -193,6 +193,7 @@ class TestStatus:
                 "managed": True,
                 "memory_mib": domain.memory_mib,
                 "vcpus": domain.vcpus,
+                "migration": None,
             }
             for domain in GUIDE_DOMAINS
         }

@@ -49,11 +49,15 @@ def test_an_upgrade_brings_a_hook_up_to_date_and_puts_none_where_none_is(site: S
     assert not hook.refresh(machines, hooks_dir)
 
 
-def test_the_hook_has_users_where_the_package_is_or_may_be(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert hook.users(machines) == []
-    machines.stand_in("snow-ha", "exit 0")
-    assert hook.users(machines) == ["snow02"]
+@pytest.mark.parametrize(("exit_code", "expected"), [(127, []), (0, ["snow02"])])
+def test_the_hook_has_users_where_the_package_is(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch, exit_code: int, expected: list[str]
+) -> None:
+    monkeypatch.setattr(machines, "run", lambda server, argv: Result(tuple(argv), exit_code, b"", b""))
+    assert hook.users(machines) == expected
 
+
+def test_a_server_that_does_not_answer_may_use_the_hook(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(*words: object, **options: object) -> Result:
         raise UnavailableError("snow02 cannot be reached")
 
