@@ -109,8 +109,8 @@ def _balance(console: Console, standing: Standing | None) -> None:
     if standing is None:
         console.print("Balance      [yellow]unknown[/]")
         return
-    above = standing.imbalance / standing.lower_bound - 1 if standing.lower_bound else 0.0
-    console.print(f"Balance      imbalance {standing.imbalance:.3f}, {above:.0%} above the best possible")
+    peak = f"{standing.spread.peak_memory:.0%} of the fullest server's memory is taken"
+    console.print(f"Balance      imbalance {standing.imbalance:.3f} (least possible {standing.lower_bound:.3f}), {peak}")
     words = {
         True: "[green]holds[/]: any one server may fail",
         False: "[bold red]does not hold[/]",
