@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from snow_ha_plugin.cli import options, output
-from snow_ha_plugin.core import cib, roster, timeouts
+from snow_ha_plugin.core import cib, roster
 from snow_ha_plugin.core.balancing import Decision, Wishes, decide
 from snow_ha_plugin.core.load import By, Problem, used
 from snow_ha_plugin.core.overview import state_of
@@ -18,7 +18,7 @@ from snow_ha_plugin.errors import UsageError
 from snow_ha_plugin.model import Move
 from snow_ha_plugin.steps import moves
 from snow_ha_plugin.steps.change import change
-from snow_ha_plugin.system import command, pacemaker, snowtools
+from snow_ha_plugin.system import command, pacemaker
 from snow_ha_plugin.system.pacemaker import Store
 
 
@@ -63,41 +63,45 @@ def balance(
     else:
         from snow_ha_plugin.cli import balance_view
 
-        speed = snowtools.read_conf(snow_conf).migration_mib_s if snow_conf else timeouts.DEFAULT_MIGRATION_MIB_S
-        balance_view.show(decision, speed)
+        balance_view.show(decision, options.migration_mib_s(store, snow_conf))
     changes = decision.edit(cib.clone(tree))
     if not (changes or decision.batches):
         _say("nothing to do: the domains are where they should be", as_json)
     if dry_run:
         return
     # apply
-    if (changes or decision.batches) and not yes:
-        _ask(decision, store)
+    if (changes or decision.batches) and not yes and not _consents(decision, store):
+        output.info("nothing was changed")
+        return
     _apply(store, decision, as_json=as_json)
 
 
-def _ask(decision: Decision, store: Store) -> None:
+def _consents(decision: Decision, store: Store) -> bool:
     if not sys.stdin.isatty():
         raise UsageError("there is nobody to ask", remedy="add --yes, or --dry-run")
     count = sum(len(batch) for batch in decision.batches)
     what = f"migrate {count} domains" if store.live and count else "write the rules"
-    click.confirm(f"[?] {what} now?", abort=True)
+    return click.confirm(f"[?] {what} now?")
 
 
 def _apply(store: Store, decision: Decision, *, as_json: bool) -> None:
     """Rules at rest first: one of an earlier plan would pull a domain back as soon as it has arrived."""
     if store.live and decision.batches:
         change(store, lambda tree: decision.edit(tree, at_rest=True))
-        moves.carry_out(store, decision.batches, on_progress=_teller(as_json))
+        moves.carry_out(store, decision.batches, on_progress=_teller(sum(map(len, decision.batches)), as_json))
     changes = change(store, decision.edit)
     if changes:
         _say(f"{len(changes)} changes written", as_json)
 
 
-def _teller(quiet: bool) -> moves.Progress:
+def _teller(count: int, quiet: bool) -> moves.Progress:
+    ended = []
+
     def tell(move: Move, state: str) -> None:
-        if not quiet:
-            output.info(f"{move.domain}: {move.source} -> {move.target} {state}")
+        if state != "migrating":
+            ended.append(move)
+            state += f" ({len(ended)} of {count})"
+        _say(f"{move.domain}: {move.source} -> {move.target} {state}", quiet)
 
     return tell
 

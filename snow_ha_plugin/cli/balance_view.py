@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -9,11 +11,16 @@ from rich.text import Text
 
 from snow_ha_plugin.cli import output
 from snow_ha_plugin.core.balancing import Decision
-from snow_ha_plugin.core.load import used
+from snow_ha_plugin.core.load import OVERCOMMIT, By, spread, used
 from snow_ha_plugin.model import Severity
 
-BAR = 16
 NO_TERMINAL_COLUMNS = 200
+
+# How long a bar is where the terminal is wide enough, and at least.
+LONGEST_BAR, SHORTEST_BAR = 16, 4
+
+# What a line of the table has beside its server's name and the four bars: their numbers and what is between columns.
+BESIDE_BARS = 4 * 5 + 4 * 3 + 2
 
 # From which load on a bar is yellow, and red; a full server is no fault of the balance.
 CROWDED, FULL = 0.8, 0.95
@@ -23,35 +30,45 @@ def show(decision: Decision, migration_mib_s: int) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=NO_TERMINAL_COLUMNS)
-    console.print(_servers(decision))
+    console.print(_servers(decision, console.width))
     if decision.batches:
         console.print(_moves(decision, migration_mib_s))
     for finding in decision.violations:
         if finding.severity != Severity.INFO:
             output.finding(finding)
-    console.print(_summary(decision))
+    for line in _summary(decision, migration_mib_s):
+        console.print(line)
 
 
-def _servers(decision: Decision) -> Table:
+def _servers(decision: Decision, columns: int) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("Server", "Memory before", "after", "vcpus before", "after"):
+    for column in ("Server", "Memory before", "after", "vcpus/CPU before", "after"):
         table.add_column(column)
     problem = decision.roster.problem
+    names = [place.name + ("" if place.takes else " (takes none)") for place in problem.places]
+    room = (columns - max(map(len, names), default=0) - BESIDE_BARS) // 4
+    length = max(SHORTEST_BAR, min(LONGEST_BAR, room))
     before, after = used(problem, problem.homes), used(problem, decision.placement.at)
-    for place, old, new in zip(problem.places, before, after, strict=True):
-        bars = [_bar(old[0], place.memory_mib), _bar(new[0], place.memory_mib)]
-        bars += [_bar(old[1], place.vcpus), _bar(new[1], place.vcpus)]
-        table.add_row(place.name + ("" if place.takes else " (takes none)"), *bars)
+    for name, place, old, new in zip(names, problem.places, before, after, strict=True):
+        bars = [_memory_bar(load[0], place.memory_mib, length) for load in (old, new)]
+        bars += [_vcpus_bar(load[1], place.vcpus, length) for load in (old, new)]
+        table.add_row(name, *bars)
     return table
 
 
-def _bar(amount: int, capacity: int) -> Text:
-    if not capacity:
-        return Text(f"{amount} of ?")
-    load = amount / capacity
-    filled = min(BAR, round(load * BAR))
+def _memory_bar(mib: int, capacity: int, length: int) -> Text:
+    return _bar(mib / capacity, length, f"{mib / capacity:4.0%}") if capacity else Text(f"{mib} of ?")
+
+
+def _vcpus_bar(vcpus: int, cpus: int, length: int) -> Text:
+    """A full bar is as many vcpus for each CPU as the balancer allows."""
+    return _bar(vcpus / cpus / OVERCOMMIT, length, f"{vcpus / cpus:4.2f}") if cpus else Text(f"{vcpus} of ?")
+
+
+def _bar(load: float, length: int, number: str) -> Text:
+    filled = min(length, round(load * length))
     colour = "red" if load > FULL else "yellow" if load > CROWDED else "green"
-    return Text.assemble(("█" * filled, colour), ("·" * (BAR - filled), "dim"), f" {load:4.0%}")
+    return Text.assemble(("█" * filled, colour), ("·" * (length - filled), "dim"), f" {number}")
 
 
 def _moves(decision: Decision, migration_mib_s: int) -> Table:
@@ -65,10 +82,24 @@ def _moves(decision: Decision, migration_mib_s: int) -> Table:
     return table
 
 
-def _summary(decision: Decision) -> str:
-    plan = decision.placement
-    moves = sum(len(batch) for batch in decision.batches)
-    memory = sum(move.memory_mib for batch in decision.batches for move in batch)
-    above = plan.imbalance_after / plan.lower_bound - 1 if plan.lower_bound else 0.0
-    text = f"{moves} moves, {memory} MiB; imbalance {plan.imbalance_before:.3f} -> {plan.imbalance_after:.3f}"
-    return f"{text}, {above:.0%} above the best possible"
+def _summary(decision: Decision, migration_mib_s: int) -> Iterator[str]:
+    plan, problem = decision.placement, decision.roster.problem
+    moves = [move for batch in decision.batches for move in batch]
+    memory = sum(move.memory_mib for move in moves)
+    # The moves of a batch share the network.
+    batches = _count(len(decision.batches), "batch", "batches")
+    took = f" in {batches}, about {memory / migration_mib_s:.0f} s at {migration_mib_s} MiB/s"
+    yield f"{_count(len(moves), 'move', 'moves')}, {memory} MiB" + (took if moves else "")
+    peaks = [spread(problem, at).peak(problem.by) for at in (problem.homes, plan.at)]
+    above = peaks[1] / plan.lower_bound - 1 if plan.lower_bound else 0.0
+    what = "vcpus of the busiest" if problem.by == By.VCPUS else "memory of the fullest"
+    yield (
+        f"imbalance {plan.imbalance_before:.3f} -> {plan.imbalance_after:.3f}; {what} server "
+        f"{peaks[0]:.0%} -> {peaks[1]:.0%}, {above:.0%} above the best possible"
+    )
+    if not any(finding.id == "no-n+1" for finding in decision.violations):
+        yield "N+1 holds: any one server may fail"
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"

@@ -89,6 +89,12 @@ def sizes_and_roles(
     return {domain.name: domain for domain in files}, roles
 
 
+def migration_mib_s(store: Store, snow_conf: Path | None) -> int:
+    """How fast domains migrate, as this snow.conf has it, or the running cluster's."""
+    path = snowtools.layout().conf if store.live else snow_conf
+    return snowtools.read_conf(path).migration_mib_s if path else timeouts.DEFAULT_MIGRATION_MIB_S
+
+
 def require_root() -> None:
     if os.geteuid() != 0:
         raise PermissionDeniedError(
@@ -127,5 +133,4 @@ def workplace(cib_path: Path | None, domains_dir: Path | None, snow_conf: Path |
         names = snowtools.domain_names(here.layout.domains_conf)
         return Workplace(chosen, here.layout.domains_dir, names, here.conf.migration_mib_s, here.servers)
     directory = domains_dir or snowtools.layout().domains_dir
-    speed = snowtools.read_conf(snow_conf).migration_mib_s if snow_conf else timeouts.DEFAULT_MIGRATION_MIB_S
-    return Workplace(chosen, directory, (), speed, None)
+    return Workplace(chosen, directory, (), migration_mib_s(chosen, snow_conf), None)

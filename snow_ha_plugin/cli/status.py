@@ -109,8 +109,8 @@ def _balance(console: Console, standing: Standing | None) -> None:
     if standing is None:
         console.print("Balance      [yellow]unknown[/]")
         return
-    peak = f"{standing.spread.peak_memory:.0%} of the fullest server's memory is taken"
-    console.print(f"Balance      imbalance {standing.imbalance:.3f} (least possible {standing.lower_bound:.3f}), {peak}")
+    fullest = f"memory of the fullest server {standing.spread.peak_memory:.0%}"
+    console.print(f"Balance      imbalance {standing.imbalance:.3f}, at best {standing.lower_bound:.3f}; {fullest}")
     words = {
         True: "[green]holds[/]: any one server may fail",
         False: "[bold red]does not hold[/]",

@@ -71,6 +71,10 @@ class Spread:
     deviation_memory: float
     deviation_vcpus: float
 
+    def peak(self, by: By) -> float:
+        """The load of the fullest server in what leads: memory, unless only vcpus count."""
+        return self.peak_vcpus if by == By.VCPUS else self.peak_memory
+
     def imbalance(self, by: By) -> float:
         """What a plan lowers: the fullest server's load and the deviations; of both, memory's peak counts."""
         if by == By.MEMORY:

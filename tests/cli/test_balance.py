@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -156,6 +157,32 @@ def test_without_anybody_to_ask_nothing_is_done(skewed: Path) -> None:
     with pytest.raises(UsageError):
         run(skewed, "--json")
     assert skewed.read_bytes() == before
+
+
+def test_who_says_no_has_changed_nothing(skewed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = skewed.read_bytes()
+    terminal = SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("snow_ha_plugin.cli.balance.sys", terminal)
+    result = CliRunner().invoke(balance, ["--cib", str(skewed)], input="n\n")
+    assert result.exit_code == 0
+    assert result.output.splitlines()[-1] == "[I] nothing was changed"
+    assert skewed.read_bytes() == before
+
+
+@pytest.mark.parametrize("columns", [80, 100, 120])
+def test_a_server_is_one_line_on_a_narrow_terminal_too(
+    skewed: Path, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setattr("snow_ha_plugin.cli.balance_view.NO_TERMINAL_COLUMNS", columns)
+    (line,) = [line for line in run(skewed, "--dry-run").output.splitlines() if line.split()[:1] == ["snow01"]]
+    assert line.split()[2::2] == ["75%", "38%", "0.75", "0.38"]
+
+
+def test_the_plan_says_how_long_it_takes_and_how_good_it_is(skewed: Path) -> None:
+    said = run(skewed, "--dry-run").output
+    assert "2 moves, 6144 MiB in 1 batch, about 77 s at 80 MiB/s" in said
+    assert "memory of the fullest server 75% -> 38%, 0% above the best possible" in said
+    assert "N+1 holds" in said
 
 
 def test_a_cib_that_is_cut_short_is_refused(skewed: Path) -> None:

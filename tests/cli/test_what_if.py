@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from snow_ha_plugin.cli.servers import what_if
+from snow_ha_plugin.cli.servers import drain, what_if
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.errors import NoSuchObjectError, UnsafeError
+from snow_ha_plugin.system.pacemaker import CibFile
 from tests.scenarios import cluster
 
 SERVERS = "server snow01 16384 8\nserver snow02 16384 8\nserver snow03 16384 8\n"
@@ -55,6 +56,20 @@ def test_replicas_that_another_server_would_keep_apart_are_harm(ask: Any) -> Non
     assert str(result.exception).startswith("slurm-master and slurm-slave would share snow01; ")
     assert told["sharing"] == [{"server": "snow01", "domains": ["slurm-master", "slurm-slave"], "harm": True}]
     assert ask(SERVERS + REPLICAS + f"xml constraints {DRAWN}\n", "snow03", "--spread", "slurm=off")[0].exit_code == 0
+
+
+def test_drain_refuses_what_is_harm_here_unless_forced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "cib.xml"
+    path.write_bytes(cib.serialize(cluster.read(SERVERS + REPLICAS + f"xml constraints {DRAWN}\n").tree))
+    monkeypatch.setattr("snow_ha_plugin.cli.servers.options.store", lambda cib_path: CibFile(path))
+    before = path.read_bytes()
+    refused = CliRunner().invoke(drain, ["snow03"])
+    assert isinstance(refused.exception, UnsafeError)
+    assert str(refused.exception).startswith("without snow03 slurm-master and slurm-slave would share snow01; ")
+    assert path.read_bytes() == before
+    assert CliRunner().invoke(drain, ["snow03", "--force", "--dry-run"]).exit_code == 0
+    assert CliRunner().invoke(drain, ["snow03", "--spread", "slurm=off", "--dry-run"]).exit_code == 0
+    assert CliRunner().invoke(drain, ["snow02", "--dry-run"]).exit_code == 0
 
 
 def test_replicas_on_the_one_server_that_is_left_are_told_and_no_harm(ask: Any) -> None:

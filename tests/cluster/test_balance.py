@@ -55,6 +55,36 @@ def settle(lab: Lab) -> None:
     lab.run("snow01", ["crm_resource", "--wait", "--timeout=120s"], timeout=130)
 
 
+def test_a_copy_of_the_cib_has_the_plan_of_the_cluster(lab: Lab) -> None:
+    copy = "cibadmin --query >/root/copy.xml && snow-ha balance --cib /root/copy.xml --dry-run --json"
+    there = json.loads(lab.run("snow01", ["sh", "-c", copy]).stdout)
+    here = plan(lab)
+    assert list(there) == [
+        "imbalance_before", "imbalance_after", "lower_bound", "moves", "servers", "constraints", "violations",
+    ]  # fmt: skip
+    assert there["moves"] == here["moves"] != []
+    assert there["servers"] == here["servers"]
+    stands = json.loads(lab.run("snow01", ["snow-ha", "status", "--json"]).stdout)["balance"]
+    assert (stands["imbalance"], stands["lower_bound"]) == (here["imbalance_before"], here["lower_bound"])
+    assert stands["n_plus_1"] is True
+
+
+def test_a_migration_that_fails_stops_the_run_with_every_domain_running(lab: Lab) -> None:
+    world, first = World(lab.world_dir), plan(lab)["moves"][0]["domain"]
+    world.fault("copy", "fail", domain=first)
+    ended = lab.run("snow01", ["snow-ha", "balance", "--yes"], timeout=BALANCED_WITHIN_S, check=False)
+    world.mend()
+    assert ended.returncode == 69
+    assert ended.stderr.startswith(f"[E] {first} could not be migrated")
+    assert "failed (" in ended.stdout
+    assert rules(lab, "snow-ha-moving-") == []
+    assert len([where for where in places(lab).values() if where == ["snow01"]]) >= len(DOMAINS) - 2
+    lab.run("snow01", ["crm_resource", "--cleanup"])
+    settle(lab)
+    assert all(len(where) == 1 for where in places(lab).values())
+    assert not world.doubles()
+
+
 def test_a_run_that_is_killed_can_be_run_again_and_no_domain_is_ever_stopped(lab: Lab) -> None:
     began = time.monotonic()
     skewed = plan(lab)
