@@ -180,6 +180,23 @@ def test_the_hook_goes_with_the_last_package(story: Story) -> None:
     story.undisturbed()
 
 
+def test_a_cluster_that_runs_and_starts_at_boot_goes_on_so_when_it_comes(story: Story) -> None:
+    def main_pids() -> str:
+        return lab.run("snow01", ["systemctl", "show", "--property=MainPID", *site.SERVICES]).stdout
+
+    lab = story.lab
+    lab.run("snow01", ["systemctl", "enable", "--now", *site.SERVICES])
+    before = main_pids()
+    apt(lab, "snow01", "install", "snow-ha")
+    assert main_pids() == before
+    assert site.is_enabled(lab, "snow01") == {"corosync": "enabled", "pacemaker": "enabled"}
+    # It has no domains, so nothing speaks against going.
+    apt(lab, "snow01", "purge", "snow-ha")
+    assert main_pids() == before
+    lab.run("snow01", ["systemctl", "disable", "--now", *site.SERVICES])
+    story.undisturbed()
+
+
 def test_without_the_shared_file_system_it_comes_and_goes(story: Story) -> None:
     lab = story.lab
     shutil.copy(package.prepare(), lab.disk("snow01") / "root/snow-ha.deb")
