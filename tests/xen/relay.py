@@ -4,6 +4,8 @@ It is called `ssh`: a PATH with its directory first brings it in. What it holds 
 it, once a verdict is there.
 """
 
+import subprocess
+
 from tests.lab import host
 from tests.xen.guests import Servers
 
@@ -62,8 +64,9 @@ class Relay:
         self.lab.put(self.server, f"{PROGRAMS}/ssh", text, mode=0o755)
         self.lab.run(self.server, ["rm", "-f", f"{PROGRAMS}/reached", f"{PROGRAMS}/verdict"])
 
-    def wait_until_held(self, seconds: float) -> None:
+    def wait_until_held(self, migration: "subprocess.Popen[str]", seconds: float) -> None:
         def held() -> bool:
+            assert migration.poll() is None, "the migration has ended before it came so far"
             return self.lab.run(self.server, ["test", "-e", f"{PROGRAMS}/reached"], check=False).returncode == 0
 
         host.wait_until(held, seconds, "the migration did not come so far")
