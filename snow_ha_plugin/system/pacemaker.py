@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -44,6 +44,9 @@ PATCH_TRIES = 20
 # How crm_verify says that the schema is the matter; only 3.0 has the second.
 _SCHEMA = "CIB did not pass schema validation"
 _NO_SCHEMA = "Cannot validate CIB"
+
+# In /tmp; the number of the process that made it follows.
+SCRATCH = "snow-ha-"
 
 HISTORY = Path("/var/lib/snow-ha/history")
 HISTORY_LENGTH = 20
@@ -317,8 +320,20 @@ def wait_idle(timeout_s: int) -> None:
 @contextmanager
 def _scratch(*trees: cib.Tree) -> Iterator[tuple[Path, ...]]:
     """The trees as files that are gone afterwards; a CIB may hold passwords, so only root can read them."""
-    with tempfile.TemporaryDirectory(prefix="snow-ha-") as directory:
+    _remove_scratch_of_the_dead()
+    with tempfile.TemporaryDirectory(prefix=f"{SCRATCH}{os.getpid()}-") as directory:
         paths = tuple(Path(directory, f"{number}.xml") for number in range(len(trees)))
         for path, tree in zip(paths, trees, strict=True):
             path.write_bytes(cib.serialize(tree))
         yield paths
+
+
+def _remove_scratch_of_the_dead() -> None:
+    """What a snow-ha that was killed has left goes with the next one."""
+    for path in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*-*"):
+        pid = path.name.removeprefix(SCRATCH).partition("-")[0]
+        if pid.isdecimal() and not Path("/proc", pid).exists():
+            # Another one may be quicker, and what another user has put there stays.
+            with suppress(OSError):
+                if path.lstat().st_uid == os.geteuid():
+                    shutil.rmtree(path)

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from snow_ha_plugin.cli.balance import balance
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.errors import DataError, SnowHaError, UsageError
+from snow_ha_plugin.steps import foresight
 from tests import captures
 from tests.scenarios import cluster
 
@@ -83,11 +84,13 @@ def test_a_running_cluster_has_a_plan_too(tmp_path: Path) -> None:
     assert sum(server["before"]["memory_mib"] for server in found["servers"]) == 11776
 
 
-def test_the_order_of_the_cibs_elements_does_not_matter(skewed: Path) -> None:
+@pytest.mark.parametrize("seed", range(5))
+def test_the_order_of_the_cibs_elements_does_not_matter(skewed: Path, seed: int) -> None:
+    run(skewed, "--yes", "--max-moves", "0")
     before = plan(skewed)
     tree = cib.parse(skewed.read_bytes())
-    chance = random.Random(1)
-    for section in ("configuration/nodes", "configuration/resources", "status"):
+    chance = random.Random(seed)
+    for section in ("configuration/nodes", "configuration/resources", "configuration/constraints", "status"):
         parent = tree.find(section)
         parent[:] = chance.sample(list(parent), len(parent))
     skewed.write_bytes(cib.serialize(tree))
@@ -114,6 +117,31 @@ def test_what_is_written_is_valid_and_keeps_sizes(skewed: Path) -> None:
     assert cib.options(tree)["placement-strategy"] == "balanced"
     assert [node.cpus for node in cib.nodes(tree)] == [8, 8]
     assert tree.find("configuration/constraints/rsc_colocation").get("score") == "-10"
+
+
+FULL = """
+server snow01 16384 8
+server snow02 16384 8
+domain monitor01 6144 1 on snow01
+domain nis01 6144 1 on snow01
+domain web01 8192 1 on snow02
+domain web02 2048 1 on snow02
+"""
+
+
+def test_after_a_failure_no_server_holds_more_than_fits_and_the_least_important_wait(tmp_path: Path) -> None:
+    path = tmp_path / "cib.xml"
+    path.write_bytes(cib.serialize(cluster.read(FULL).tree))
+    before = foresight.failure_of(cib.parse(path.read_bytes()), ["snow01"])
+    assert before.lost == (), "without snow-ha Pacemaker overfills the server that is left"
+    assert [found["id"] for found in plan(path)["violations"]] == ["no-n+1", "no-n+1"]
+    run(path, "--yes")
+    tree = cib.parse(path.read_bytes())
+    sizes = {name: int(found.utilization["hv_memory"]) for name, found in cib.domains(tree).items()}
+    for failed, waits in (("snow01", {"monitor01"}), ("snow02", {"monitor01", "web02"})):
+        outcome = foresight.failure_of(tree, [failed])
+        assert sum(sizes[name] for name, server in outcome.after.items() if server) <= 16384
+        assert set(outcome.lost) <= waits
 
 
 def test_replicas_that_may_share_lose_their_rule(skewed: Path) -> None:

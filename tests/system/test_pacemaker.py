@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
 import pytest
 from pytest_mock import MockerFixture
 
@@ -142,3 +147,19 @@ def test_a_cib_that_was_against_its_schema_is_told_as_such(broken: cib.Tree) -> 
 def verify(old: cib.Tree, new: cib.Tree) -> None:
     with pacemaker._scratch(old, new) as paths:
         pacemaker.verify(*paths)
+
+
+def test_what_a_killed_run_has_left_goes_with_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    left, mine, other = (
+        tmp_path / f"snow-ha-{ended.pid}-x",
+        tmp_path / f"snow-ha-{os.getpid()}-x",
+        tmp_path / "snow-ha-x",
+    )
+    for path in (left, mine, other):
+        path.mkdir()
+        (path / "0.xml").touch()
+    pacemaker.simulate(guide_cluster())
+    assert sorted(tmp_path.iterdir()) == sorted([mine, other])
