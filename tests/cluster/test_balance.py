@@ -106,6 +106,7 @@ def test_a_run_that_is_killed_can_be_run_again_and_no_domain_is_ever_stopped(lab
     used = {name: sum(DOMAINS[d] for d, where in reached.items() if where == [name]) for name in lab.names}
     assert max(used.values()) - min(used.values()) <= max(DOMAINS.values()), used
 
+    assert lab.run("snow01", ["find", "/tmp", "-maxdepth", "1", "-name", "snow-ha-*"]).stdout == ""
     assert plan(lab)["moves"] == []
     assert "nothing to do" in balance(lab, "--yes")
     assert places(lab) == reached
