@@ -16,7 +16,7 @@ from tests.lab.world import World
 pytestmark = pytest.mark.lab
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-UNIT_TESTS = ("core", "system", "steps", "cli", "test_layers.py", "test_plugin.py")
+UNIT_TESTS = ("core", "system", "steps", "cli", "scenarios", "test_layers.py", "test_plugin.py")
 FAILOVER_WITHIN_S = 120
 ENABLE_WITHIN_S = 180
 
@@ -35,7 +35,7 @@ def test_unit_tests_pass_with_the_libraries_of_debian_13(lab: Lab) -> None:
     for part in ("setup.cfg", "pyproject.toml"):
         shutil.copy(CHECKOUT / part, source)
     chosen = [f"/sNow/source/tests/{part}" for part in UNIT_TESTS]
-    lab.run("snow01", ["sh", "-c", 'cd /sNow/source && python3 -m pytest -q "$@"', "sh", *chosen], timeout=300)
+    lab.run("snow01", ["sh", "-c", 'cd /sNow/source && python3 -m pytest -q "$@"', "sh", *chosen], timeout=600)
 
 
 def test_enable_failover_and_return_on_pacemaker_3(lab: Lab) -> None:
