@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +9,8 @@ import click
 
 from snow_ha_plugin.cli import options, output
 from snow_ha_plugin.core import cib, roles
-from snow_ha_plugin.errors import TimedOutError, UnsafeError
-from snow_ha_plugin.steps import foresight, moves, standby
+from snow_ha_plugin.errors import UnsafeError
+from snow_ha_plugin.steps import foresight, standby
 from snow_ha_plugin.steps.foresight import Consequences, Outcome
 from snow_ha_plugin.system.pacemaker import Store
 
@@ -107,9 +105,9 @@ def drain(server: str, force: bool, apart_off: frozenset[str], dry_run: bool, as
     if meant.harm:
         output.warning(meant.harm)
     if not dry_run:
-        changes = standby.put(store, server, on=True)
+        there = [domain for domain, place in outcome.before.items() if place == server]
         with output.progress(f"{server} is emptied", quiet=as_json):
-            _wait_until(lambda: standby.is_empty(store.read(), server), f"{server} is not empty yet")
+            changes = standby.empty(store, server, there)
         if changes and not as_json:
             output.info(f"{server} takes no domains until snow ha undrain {server}")
     if as_json:
@@ -129,14 +127,6 @@ def undrain(server: str, dry_run: bool, as_json: bool) -> None:
         output.changes(changes, dry_run=dry_run)
     else:
         output.info(f"nothing to do: {server} is not drained")
-
-
-def _wait_until(done: Callable[[], bool], otherwise: str) -> None:
-    deadline = time.monotonic() + standby.EMPTY_WITHIN_S
-    while not done():
-        if time.monotonic() > deadline:
-            raise TimedOutError(otherwise, f"after {standby.EMPTY_WITHIN_S} s", "see crm_mon")
-        time.sleep(moves.POLL_S)
 
 
 COMMANDS = (what_if, drain, undrain)

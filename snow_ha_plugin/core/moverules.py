@@ -32,12 +32,12 @@ def put(tree: cib.Tree, moves: Iterable[Move]) -> list[Change]:
             node=move.target,
             score="INFINITY",
         )
-        _hold(tree, move.domain)
+        hold(tree, move.domain)
         changes.append(Change("move", move.domain, f"migrate {move.domain} from {move.source} to {move.target}"))
     return changes
 
 
-def _hold(tree: cib.Tree, domain: str) -> None:
+def hold(tree: cib.Tree, domain: str) -> None:
     """Have a failed migration block the domain, unless somebody has said what it shall lead to."""
     primitive = cib.resource(tree, domain)
     if primitive is None:

@@ -7,7 +7,7 @@ whose migration fails is not restarted where it runs on (see moverules).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from snow_ha_plugin.core import cib, moverules, timeouts
 from snow_ha_plugin.errors import NoSuchObjectError, TimedOutError, TryAgainError, UnavailableError, UnsafeError
@@ -25,7 +25,7 @@ MARGIN_S = 60
 # For Pacemaker to see where a domain is whose migration has failed.
 SEEN_WITHIN_S = 30
 
-# The order of _let_go, for the case that this process dies: its words are the domains.
+# The order of let_go, for who dies before it; its words are the domains.
 CLEAN_UP = f"""
 cibadmin --delete-all --force --xpath "{moverules.RULES}"
 for domain; do crm_resource --cleanup --resource "$domain"; done
@@ -43,8 +43,8 @@ def carry_out(
 
     UnsafeError, before anything is moved, for a batch that Pacemaker would not carry out by live migration.
     """
-    _let_go(store)
-    with command.cleaning_up(("sh", "-c", CLEAN_UP, "sh", *(move.domain for batch in batches for move in batch))):
+    let_go(store)
+    with command.cleaning_up(clean_up(move.domain for batch in batches for move in batch)):
         for batch in batches:
             before = store.read()
             _refuse_surprises(before, batch)
@@ -54,21 +54,31 @@ def carry_out(
                     on_progress(move, "migrating")
                 failed = _wait(store, before, batch, on_progress)
             finally:
-                _let_go(store)
+                let_go(store)
             if failed:
                 raise _failure(store, failed)
 
 
-def _let_go(store: Store) -> None:
+def clean_up(domains: Iterable[str]) -> tuple[str, ...]:
+    """The command to have run if this process dies while domains are pulled or held."""
+    return ("sh", "-c", CLEAN_UP, "sh", *domains)
+
+
+def let_go(store: Store) -> None:
     """Take out what the moves put in. What a failed migration blocks is looked at anew before that: once it is not
     held any more, Pacemaker would stop and start it."""
     change(store, moverules.release)
     tree = store.read()
-    if held := moverules.held(tree):
-        blocked = [resource.id for resource in pacemaker.state(tree).resources if resource.blocked]
-        for domain in sorted(held.intersection(blocked)):
+    if moverules.held(tree):
+        for domain in blocked(tree):
             _look_anew(store, domain)
         change(store, moverules.remove)
+
+
+def blocked(tree: cib.Tree) -> list[str]:
+    """The domains whose migration has failed and that are held."""
+    held = moverules.held(tree)
+    return [resource.id for resource in pacemaker.state(tree).resources if resource.blocked and resource.id in held]
 
 
 def _look_anew(store: Store, domain: str) -> None:

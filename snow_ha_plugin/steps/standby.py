@@ -1,14 +1,20 @@
-"""A server out of service and back: Pacemaker's standby, which migrates its domains away and lets none come."""
+"""A server out of service and back: Pacemaker's standby, which migrates its domains away and lets none come.
+
+Times are seconds.
+"""
 
 from __future__ import annotations
 
-from snow_ha_plugin.core import cib
-from snow_ha_plugin.errors import NoSuchObjectError
+import time
+from collections.abc import Iterable
+
+from snow_ha_plugin.core import cib, moverules
+from snow_ha_plugin.errors import NoSuchObjectError, TimedOutError, UnavailableError
 from snow_ha_plugin.model import Change
-from snow_ha_plugin.steps import foresight
+from snow_ha_plugin.steps import foresight, moves
 from snow_ha_plugin.steps.change import change
 from snow_ha_plugin.steps.foresight import Outcome
-from snow_ha_plugin.system import pacemaker
+from snow_ha_plugin.system import command, pacemaker
 from snow_ha_plugin.system.pacemaker import Store
 
 # Two at a time (migration-limit), for a server full of large domains.
@@ -23,23 +29,65 @@ def drained(tree: cib.Tree, server: str) -> Outcome:
     return foresight.outcome(tree, imagined)
 
 
-def put(store: Store, server: str, *, on: bool, dry_run: bool = False) -> list[Change]:
+def put(store: Store, server: str, *, on: bool, dry_run: bool = False, held: Iterable[str] = ()) -> list[Change]:
+    """`held`: domains that a failed migration shall block (see moverules)."""
+
     def edit(tree: cib.Tree) -> list[Change]:
         _require(tree, server)
-        text = f"{server} takes no domains" if on else f"{server} takes domains again"
-        return [Change("standby", server, text)] if cib.put_standby(tree, server, on=on) else []
+        if not cib.put_standby(tree, server, on=on):
+            return []
+        for domain in held:
+            moverules.hold(tree, domain)
+        return [Change("standby", server, f"{server} takes no domains" if on else f"{server} takes domains again")]
 
     return change(store, edit, dry_run=dry_run)
 
 
-def is_empty(tree: cib.Tree, server: str) -> bool:
-    """Whether no domain that Pacemaker looks after is left there."""
+def empty(store: Store, server: str, domains: Iterable[str]) -> list[Change]:
+    """Put a server in standby, and wait until it is empty.
+
+    UnavailableError for one of `domains` that could not be migrated: the server is given back, and the domain runs on.
+    """
+    with command.cleaning_up(moves.clean_up(domains)):
+        changes = put(store, server, on=True, held=domains)
+        failed: list[str] = []
+        try:
+            failed = _wait_until_empty(store, server)
+        finally:
+            if failed:
+                put(store, server, on=False)
+            moves.let_go(store)
+    if failed:
+        raise UnavailableError(
+            f"{', '.join(failed)} could not be migrated from {server}",
+            f"a live migration failed; {server} takes domains again",
+            "see the log of that server: journalctl -u pacemaker",
+        )
+    return changes
+
+
+def _wait_until_empty(store: Store, server: str) -> list[str]:
+    """Until no domain is left there but those that could not be migrated: these.
+
+    What is under way must have arrived before the server is given back: a migration whose target is not wanted any
+    more Pacemaker ends by a restart.
+    """
+    deadline = time.monotonic() + EMPTY_WITHIN_S
+    while _left_on(tree := store.read(), server) - set(failed := moves.blocked(tree)):
+        if time.monotonic() > deadline:
+            raise TimedOutError(f"{server} is not empty yet", f"after {EMPTY_WITHIN_S} s", "see crm_mon")
+        time.sleep(moves.POLL_S)
+    return failed
+
+
+def _left_on(tree: cib.Tree, server: str) -> set[str]:
+    """The domains there that Pacemaker looks after."""
     domains = cib.domains(tree)
-    return not any(
-        server in resource.servers
+    return {
+        resource.id
         for resource in pacemaker.state(tree).resources
-        if resource.id in domains and resource.managed
-    )
+        if resource.id in domains and resource.managed and server in resource.servers
+    }
 
 
 def _require(tree: cib.Tree, server: str) -> None:

@@ -105,6 +105,7 @@ def test_a_domain_that_is_lost_in_a_move_is_started_again(pair: Pair) -> None:
 
 
 def test_a_move_that_is_killed_leaves_no_rule(pair: Pair) -> None:
+    began = time.monotonic()
     _, other = place(pair, "b01")
     pair.world.configure(domain="b01", copy_s=5)
     process = subprocess.Popen(pair.lab.command(pair.here, ["snow-ha", "move", "b01", other]))
@@ -114,6 +115,8 @@ def test_a_move_that_is_killed_leaves_no_rule(pair: Pair) -> None:
     process.wait(timeout=30)
     assert process.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
     pair.wait_for(lambda: pair.mentions("snow-ha-moving") == [], "something of a killed move stays")
+    pair.settle()
+    assert interrupted(pair, began) == []
     pair.world.configure(domain="b01", copy_s=0.5)
 
 
@@ -156,6 +159,21 @@ def test_a_drained_server_is_empty_until_it_is_given_back(pair: Pair) -> None:
     pair.settle()
     assert all(pair.world.where(name) == [pair.here] for name in DOMAINS), "a domain moved back by itself"
     assert "nothing to do" in pair.snow_ha("undrain", pair.there).stdout
+
+
+def test_a_drain_that_fails_gives_the_server_back_and_its_domain_runs_on(pair: Pair) -> None:
+    began = time.monotonic()
+    server, _ = place(pair, "b01")
+    pair.world.fault("copy", "fail", domain="b01")
+    failed = pair.snow_ha("drain", server, check=False)
+    assert failed.returncode == 69
+    assert failed.stderr.startswith(f"[E] b01 could not be migrated from {server}")
+    pair.world.mend()
+    pair.settle()
+    assert pair.mentions("snow-ha-moving") == []
+    assert pair.world.where("b01") == [server]
+    assert interrupted(pair, began) == []
+    assert "nothing to do" in pair.snow_ha("undrain", server).stdout
 
 
 def test_draining_the_last_server_is_refused_unless_forced(pair: Pair) -> None:
