@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 
 from snow_ha_plugin.core.chance import Chance
 from snow_ha_plugin.core.layout import NOTHING, Layout
+from snow_ha_plugin.core.scan import BESIDE_PEAK
 from snow_ha_plugin.core.survival import Survival
 
 # How many changes are tried, for making room and for evening: divided by places times tenants, within the others.
 # Where moves are limited there are fewer to choose from, and a quick answer was asked for.
-TRIES, TRIES_LIMITED, FEWEST, MOST = 40_000_000, 2_500_000, 200, 15_000
+TRIES, TRIES_LIMITED, FEWEST, MOST = 40_000_000, 2_000_000, 200, 15_000
 
 # Room is made at first without filling any place more than so much above the fullest one, then at any price.
 ABOVE_PEAK = (1.04, math.inf)
@@ -37,8 +38,9 @@ def mend(layout: Layout, survival: Survival, enough: float, *, limited: bool) ->
         layout.restore(begin)
         if _make_room(layout, survival, layout.lead_peak * above, limited):
             even_out(layout, survival, limited=limited)
-            best = min(best, (layout.lead_peak + layout.deviation, list(layout.at)), key=lambda found: found[0])
-            if layout.lead_peak <= enough:
+            worth = layout.lead_peak + layout.deviation * (1 if limited else BESIDE_PEAK)
+            best = min(best, (worth, list(layout.at)), key=lambda found: found[0])
+            if layout.lead_peak <= enough or (limited and not layout.is_small):
                 break
     layout.restore(best[1])
     return best[0] < math.inf
