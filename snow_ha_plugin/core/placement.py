@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from snow_ha_plugin.core.batches import Step, order
-from snow_ha_plugin.core.descent import descend
-from snow_ha_plugin.core.layout import NOTHING, Layout
 from snow_ha_plugin.core.load import Problem, lower_bound, spread
-from snow_ha_plugin.core.mending import even_out, mend
-from snow_ha_plugin.core.settling import settle
+from snow_ha_plugin.core.search.descent import descend
+from snow_ha_plugin.core.search.layout import NOTHING, Layout
+from snow_ha_plugin.core.search.mending import even_out, mend
+from snow_ha_plugin.core.search.settling import settle
 from snow_ha_plugin.core.survival import Survival
 
 # A fullest server this little above the lower bound is as good as one at it.

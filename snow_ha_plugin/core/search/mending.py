@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from snow_ha_plugin.core.chance import Chance
-from snow_ha_plugin.core.layout import NOTHING, Layout
-from snow_ha_plugin.core.scan import BESIDE_PEAK
+from snow_ha_plugin.core.search.chance import Chance
+from snow_ha_plugin.core.search.layout import NOTHING, Layout
+from snow_ha_plugin.core.search.scan import BESIDE_PEAK
 from snow_ha_plugin.core.survival import Survival
 
 # How many changes are tried, for making room and for evening: divided by places times tenants, within the others.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from snow_ha_plugin.core.chance import Chance
-from snow_ha_plugin.core.layout import NOTHING, Layout
-from snow_ha_plugin.core.scan import ANY, BESIDE_PEAK, Guard, best_move, best_swap
+from snow_ha_plugin.core.search.chance import Chance
+from snow_ha_plugin.core.search.layout import NOTHING, Layout
+from snow_ha_plugin.core.search.scan import ANY, BESIDE_PEAK, Guard, best_move, best_swap
 
 # How many crowded places, and how many with room, are looked at for the next move; all, when none of these helps.
 SOURCES, TARGETS = 8, 12

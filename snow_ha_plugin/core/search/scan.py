@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from snow_ha_plugin.core.layout import NOTHING, Change, Layout
+from snow_ha_plugin.core.search.layout import NOTHING, Change, Layout
 
 # Two places are not worth looking at for swaps where the deviations could not fall by this, or by two moves' price.
 LITTLE = 1e-5

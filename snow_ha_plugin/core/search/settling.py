@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from snow_ha_plugin.core.layout import Layout
+from snow_ha_plugin.core.search.layout import Layout
 
 
 def settle(layout: Layout) -> None:
