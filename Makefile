@@ -48,7 +48,7 @@ lab-tests: dependencies
 # SNOW_HA_XEN_S says how many seconds there are, and what does not fit in is left out.
 test-xen: PACKAGES += $(XEN_PACKAGES)
 test-xen: dependencies
-	$(PYTHON) -m pytest -q --durations=10 -m xen tests/xen/test_agent.py tests/xen/test_interruptions.py tests/xen
+	$(PYTHON) -m pytest -q --durations=10 -m xen $(addprefix tests/xen/test_,agent.py interruptions.py xenlab.py hypervisor.py)
 
 # Small: only to see that the benchmarks work.
 bench: dependencies
