@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,24 @@ from tests.cli.conftest import Files
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
-AS_NOBODY = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
 
 
-def snow_ha(*words: str, env: dict[str, str] | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
+def snow_ha(
+    *words: str, cwd: Path = ROOT, env: dict[str, str] | None = None, **options: Any
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "snow_ha_plugin.cli.main", *words]
     return subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **(env or {})}, capture_output=True, text=True, timeout=60, **options
+        command, cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True, text=True, timeout=60, **options
     )
+
+
+@pytest.fixture(scope="module")
+def as_nobody() -> Iterator[dict[str, Any]]:
+    """Options that make it another user's process, from a copy: root's own checkout may be root's alone to read."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        shutil.copytree(ROOT / "snow_ha_plugin", Path(directory, "snow_ha_plugin"))
+        yield {"cwd": Path(directory), "user": NOBODY, "group": NOBODY, "extra_groups": []}
 
 
 def on_files(files: Files, *words: str) -> list[str]:
@@ -46,32 +57,32 @@ def test_the_version_is_one_line() -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_a_user_can_plan_on_a_copy(files: Files) -> None:
+def test_a_user_can_plan_on_a_copy(files: Files, as_nobody: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         copy = replace(files, directory=Path(directory)).fill()
         for path in (copy.directory, copy.cib, copy.domains):
             os.chown(path, NOBODY, NOBODY)
-        planned = snow_ha(*on_files(copy, "add"), "web01", **AS_NOBODY, env={"PATH": "/empty"})
+        planned = snow_ha(*on_files(copy, "add"), "web01", **as_nobody, env={"PATH": "/empty"})
         assert (planned.returncode, planned.stderr) == (0, "")
         assert "web01" in copy.registered()
         assert copy.cib.stat().st_uid == NOBODY
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_a_user_cannot_change_a_file_that_is_not_his(files: Files) -> None:
+def test_a_user_cannot_change_a_file_that_is_not_his(files: Files, as_nobody: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         copy = replace(files, directory=Path(directory)).fill()
         copy.directory.chmod(0o755)
         before = copy.cib.read_bytes()
-        refused = snow_ha(*on_files(copy, "add"), "web01", **AS_NOBODY)
+        refused = snow_ha(*on_files(copy, "add"), "web01", **as_nobody)
         assert (refused.returncode, refused.stdout) == (77, "")
         assert refused.stderr.startswith(f"[E] {copy.cib} cannot be written; Permission denied; ")
         assert copy.cib.read_bytes() == before
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_a_user_cannot_touch_the_cluster() -> None:
-    ended = snow_ha("add", "web01", **AS_NOBODY)
+def test_a_user_cannot_touch_the_cluster(as_nobody: dict[str, Any]) -> None:
+    ended = snow_ha("add", "web01", **as_nobody)
     assert (ended.returncode, ended.stdout) == (77, "")
     assert ended.stderr.startswith("[E] this needs root; ")
 
