@@ -341,7 +341,7 @@ def test_the_transport_can_be_any_command(pair):
 
 def test_a_half_grows_while_it_is_copied(pair):
     create(pair)
-    pair.world.configure(copy_s=2)
+    pair.world.configure(copy_s=20)
     process = pair.begin_xl("snow01", "migrate", "web01", "snow02")
     sizes: list[int] = []
 
