@@ -86,12 +86,18 @@ class Network:
 
 @dataclass(frozen=True)
 class SnowConf:
-    """What snow-ha reads of snow.conf; no secrets."""
+    """What snow-ha reads of snow.conf; no secrets.
+
+    `bmc_suffix` makes a server's name that of its BMC; it is empty where sNow! has no account on the BMCs.
+    """
 
     servers: tuple[str, ...]
     net_snow: Network | None
     net_comp: Network | None
     migration_mib_s: int
+    fencing: str = ""
+    watchdog_s: int = 15
+    bmc_suffix: str = ""
 
 
 @dataclass(frozen=True)

@@ -47,9 +47,9 @@ def fire(manager: pluggy.PluginManager, hook: str, **arguments: object) -> Itera
 
 @hookimpl
 def snow_ha_commands(group: click.Group) -> None:
-    from snow_ha_plugin.cli import balance, domains, enable, event, moves, servers, status, upkeep
+    from snow_ha_plugin.cli import balance, domains, enable, event, fencing, moves, servers, status, upkeep
 
-    for module in (enable, domains, moves, servers, balance, status, event, upkeep):
+    for module in (enable, fencing, domains, moves, servers, balance, status, event, upkeep):
         for command in module.COMMANDS:
             group.add_command(command)
 

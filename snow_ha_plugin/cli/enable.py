@@ -10,10 +10,11 @@ from functools import partial
 import click
 
 from snow_ha_plugin.cli import options, output
-from snow_ha_plugin.core import cib
+from snow_ha_plugin.core import cib, fencing
 from snow_ha_plugin.errors import SnowHaError, UnavailableError
 from snow_ha_plugin.model import Change, Finding, Network, Severity
-from snow_ha_plugin.steps import AFTERWARDS, CONFIGURATION_STEPS, SERVER_STEPS, agents, ending, site, start
+from snow_ha_plugin.steps import AFTERWARDS, CONFIGURATION_STEPS, SERVER_STEPS, agents, ending, retry, site, start
+from snow_ha_plugin.steps import fencing as protection
 from snow_ha_plugin.steps.change import change, whereabouts
 from snow_ha_plugin.steps.site import Site
 from snow_ha_plugin.steps.step import Step
@@ -22,46 +23,68 @@ from snow_ha_plugin.system import pacemaker
 # Domains that do not run yet are started side by side; each has its own timeout, this is beyond all of them.
 SETTLED_WITHIN_S = 600
 
+# A step, and what it found before anything was done.
+Looked = tuple[Step, list[Finding]]
+
 
 @click.command()
-@click.option("--without-fencing", is_flag=True, help="Go on without STONITH: a cut network can destroy images.")
+@click.option(
+    "--fencing",
+    "way",
+    type=click.Choice(fencing.CHOICES),
+    help="How a lost server is made sure to be dead; by default the BMCs where they answer, else sbd.",
+)
+@click.option("--without-fencing", is_flag=True, help="As --fencing none: a cut network can destroy images.")
 @click.option("--floating-ip", metavar="IP/PREFIX", help="Instead of the gateway of NET_SNOW.")
 @options.replace_agents
 @options.dry_run
 @options.json_output
-def enable(without_fencing: bool, floating_ip: str | None, replace_agents: bool, dry_run: bool, as_json: bool) -> None:
-    """Make every domain of this site highly available, on all servers of SNOW_NODES.
+def enable(
+    way: str | None, without_fencing: bool, floating_ip: str | None, replace_agents: bool, dry_run: bool, as_json: bool
+) -> None:
+    """Make every domain of this site highly available, on all servers of SNOW_NODES, with fencing.
 
     Looks first, changes only what is missing, and can be run again at any time. Domains that run keep running;
     those that do not are started.
     """
     options.require_root()
-    here = site.load(without_fencing=without_fencing, floating_ip=_network(floating_ip))
-    report: list[tuple[Step, list[Finding]]] = []
+    if without_fencing and way not in (None, fencing.NONE):
+        raise click.UsageError(f"--without-fencing and --fencing {way} contradict each other")
+    asked = fencing.NONE if without_fencing else way or ""
+    here = site.load(fencing=asked, floating_ip=_network(floating_ip))
+    report: list[Looked] = []
     with output.progress("Looking at the site", quiet=as_json):
+        here = protection.decide(here)
         _refuse_blocked(here, report)
         _rehearse(here)
+    if not as_json:
+        output.info(f"fencing: {here.fencing}; {here.why}")
     for step in SERVER_STEPS:
-        _carry_out(here, step, report, dry_run=dry_run, quiet=as_json)
+        carry_out(here, step, report, dry_run=dry_run, quiet=as_json)
+    if not dry_run and protection.edit(here, here.store.read()):
+        with output.progress("Trying the fencing, without harm", quiet=as_json):
+            protection.refuse_unproved(here)
     changes = _configure(here, dry_run=dry_run, quiet=as_json)
+    if not dry_run:
+        changes += _try_again(here, quiet=as_json)
     if replace_agents:
         with output.progress("Domains to ocf:snow:Xen", quiet=as_json or dry_run):
             changes += agents.replace(here.store, here.servers, dry_run=dry_run)
     for step in AFTERWARDS:
-        _carry_out(here, step, report, dry_run=dry_run, quiet=as_json)
-    _tell(report, changes, dry_run=dry_run, as_json=as_json)
+        carry_out(here, step, report, dry_run=dry_run, quiet=as_json)
+    tell(here, report, changes, dry_run=dry_run, as_json=as_json)
 
 
-def _refuse_blocked(here: Site, report: list[tuple[Step, list[Finding]]]) -> None:
+def _refuse_blocked(here: Site, report: list[Looked]) -> None:
     """Check what `enable` cannot mend itself, before it changes anything."""
-    errors = []
+    serious = []
     for step in SERVER_STEPS:
         if step.apply is None:
             findings = step.check(here)
             report.append((step, findings))
-            errors += _errors(findings)
-    if errors:
-        raise Blocked(errors)
+            serious += errors(findings)
+    if serious:
+        raise Blocked(serious)
 
 
 def _rehearse(here: Site) -> None:
@@ -81,16 +104,16 @@ class Blocked(SnowHaError):
         self.exit_code = findings[0].exit_code
 
 
-def _carry_out(here: Site, step: Step, report: list[tuple[Step, list[Finding]]], *, dry_run: bool, quiet: bool) -> None:
+def carry_out(here: Site, step: Step, report: list[Looked], *, dry_run: bool, quiet: bool) -> None:
     if step.apply is None:
         return
     findings = step.check(here)
     report.append((step, findings))
-    if not _errors(findings) or dry_run:
+    if not errors(findings) or dry_run:
         return
     with output.progress(step.title, quiet=quiet):
         step.apply(here)
-        left = _errors(step.check(here))
+        left = errors(step.check(here))
     if left:
         raise Blocked(left)
 
@@ -117,25 +140,41 @@ def _configure(here: Site, *, dry_run: bool, quiet: bool) -> list[Change]:
     return changes
 
 
+def _try_again(here: Site, *, quiet: bool) -> list[Change]:
+    """What has failed before this run, such as a start on a server without its image, is tried once more."""
+    failed = retry.failed(here.store.read())
+    if not failed:
+        return []
+    with output.progress("Trying again what had failed", quiet=quiet):
+        changes = retry.again(failed)
+        pacemaker.wait_idle(SETTLED_WITHIN_S)
+    if not quiet:
+        output.changes(changes, dry_run=False)
+    return changes
+
+
 def _edit(here: Site, tree: cib.Tree) -> list[Change]:
     return [done for step in CONFIGURATION_STEPS for done in step.edit(here, tree)]
 
 
-def _tell(report: list[tuple[Step, list[Finding]]], changes: list[Change], *, dry_run: bool, as_json: bool) -> None:
+def tell(here: Site, report: list[Looked], changes: list[Change], *, dry_run: bool, as_json: bool) -> None:
     found = [finding for _, findings in report for finding in findings]
     if as_json:
         steps = [{"name": step.name, "findings": output.findings_json(findings)} for step, findings in report]
-        output.as_json({"dry_run": dry_run, "steps": steps, "changes": output.changes_json(changes)})
+        protected = {"way": here.fencing, "why": here.why}
+        output.as_json(
+            {"dry_run": dry_run, "fencing": protected, "steps": steps, "changes": output.changes_json(changes)}
+        )
         return
     for finding in found:
         if finding.severity != Severity.ERROR:
             output.finding(finding, err=True)
     if dry_run:
         for step, findings in report:
-            for finding in _errors(findings):
+            for finding in errors(findings):
                 click.echo(f"[I] would mend: {step.title}: {finding.message}")
         output.changes(changes, dry_run=True)
-    if not changes and not _errors(found):
+    if not changes and not errors(found):
         output.info("nothing to do: high availability is enabled, and every step of the guide holds")
     elif not dry_run:
         output.info("high availability is enabled; see snow ha status")
@@ -160,7 +199,7 @@ def check(as_json: bool) -> None:
     Exit status 0 only if no error was found; warnings and remarks do not count.
     """
     options.require_root()
-    here = site.load()
+    here = protection.decide(site.load())
     found: list[Finding] = []
     for step in (*SERVER_STEPS, *AFTERWARDS):
         found += _attempt(step.name, lambda step=step: step.check(here))  # type: ignore[misc]
@@ -172,8 +211,8 @@ def check(as_json: bool) -> None:
             output.finding(finding)
         if not found:
             output.info("every step of the guide holds")
-    if errors := _errors(found):
-        sys.exit(errors[0].exit_code)
+    if serious := errors(found):
+        sys.exit(serious[0].exit_code)
 
 
 def _attempt(name: str, look: Callable[[], list[Finding]]) -> list[Finding]:
@@ -193,7 +232,7 @@ def _missing_configuration(here: Site) -> list[Finding]:
     ]
 
 
-def _errors(findings: list[Finding]) -> list[Finding]:
+def errors(findings: list[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.severity == Severity.ERROR]
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from snow_ha_plugin.core import cib, timeouts
+from snow_ha_plugin.core import cib, fencing, timeouts
 from snow_ha_plugin.errors import PermissionDeniedError
 from snow_ha_plugin.model import Domain
 from snow_ha_plugin.steps import site
@@ -23,6 +23,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 json_output = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
+way = click.option(
+    "--fencing", "way", type=click.Choice(fencing.CHOICES),
+    help="How a lost server is made sure to be dead; by default the BMCs where they answer, else sbd.",
+)  # fmt: skip
 
 replace_agents = click.option(
     "--replace-agents", is_flag=True, help="Run domains registered by hand with ocf:snow:Xen too, without a restart."

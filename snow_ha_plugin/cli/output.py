@@ -15,12 +15,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from snow_ha_plugin.core import fencing
 from snow_ha_plugin.model import Change, Finding, Severity
 
 if TYPE_CHECKING:
     from snow_ha_plugin.core.standing import Standing
 
 LETTER = {Severity.ERROR: "E", Severity.WARNING: "W", Severity.INFO: "I"}
+# How each way of fencing is told.
+WAYS = {
+    fencing.SBD: "sbd, Xen's watchdog and poison pills on /sNow",
+    fencing.IPMI: "the servers' BMCs, behind them sbd with poison pills on /sNow",
+}
+
 COLOUR = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
 
 

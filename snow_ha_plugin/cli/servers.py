@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from snow_ha_plugin.cli import options, output
-from snow_ha_plugin.core import cib, roles
+from snow_ha_plugin.core import cib, fencing, roles
 from snow_ha_plugin.errors import UnsafeError
 from snow_ha_plugin.steps import foresight, standby
 from snow_ha_plugin.steps.foresight import Consequences, Outcome
@@ -110,6 +110,11 @@ def drain(server: str, force: bool, apart_off: frozenset[str], dry_run: bool, as
             changes = standby.empty(store, server, there)
         if changes and not as_json:
             output.info(f"{server} takes no domains until snow ha undrain {server}")
+            if fencing.is_last_one_weak(tree):
+                output.warning(
+                    f"if you stop {server}, a stall of the shared file system longer than the watchdog and 4 s resets "
+                    "the last server, with all domains; with SNOW_HA_WATCHDOG_S it rides out longer ones"
+                )
     if as_json:
         output.as_json({"dry_run": dry_run, "server": server, **_json(outcome, meant)})
 

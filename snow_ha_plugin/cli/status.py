@@ -80,7 +80,12 @@ def _json(view: Overview) -> dict[str, Any]:
             for domain in view.domains
         ],
         "floating_ips": [{"address": ip.address, "server": ip.server} for ip in view.floating_ips],
-        "fencing": {"enabled": view.fencing.enabled, "devices": list(view.fencing.devices)},
+        "fencing": {
+            "enabled": view.fencing.enabled,
+            "way": view.fencing.way,
+            "devices": list(view.fencing.devices),
+            "tested": dict(view.fencing.tested),
+        },
         "balance": output.standing_json(view.standing) if view.standing else None,
         "findings": output.findings_json(view.findings),
     }
@@ -97,7 +102,9 @@ def _show(view: Overview) -> None:
     for ip in view.floating_ips:
         console.print(f"Floating IP  {ip.address} " + (f"on {ip.server}" if ip.server else "[red]nowhere[/]"))
     if view.fencing.enabled:
-        console.print(f"Fencing      [green]on[/] ({', '.join(view.fencing.devices)})")
+        tested = ", ".join(f"{name} {when or 'never'}" for name, when in view.fencing.tested.items())
+        how = output.WAYS.get(view.fencing.way, ", ".join(view.fencing.devices))
+        console.print(f"Fencing      [green]on[/]: {how}; last test: {tested}")
     else:
         console.print("Fencing      [bold red]NONE: a cut network can make a domain run twice[/]")
     _balance(console, view.standing)

@@ -169,6 +169,11 @@ def options(tree: Tree) -> dict[str, str]:
     return found
 
 
+def boolean(text: str) -> bool:
+    """As Pacemaker reads a boolean (crm_str_to_boolean); what is none of its words counts as false."""
+    return text.lower() in ("true", "yes", "on", "1", "y")
+
+
 def constraints(tree: Tree) -> tuple[Constraint, ...]:
     return tuple(
         Constraint(
@@ -249,6 +254,19 @@ def put_pairs(parent: Tree, set_tag: str, set_id: str, values: Mapping[str, str]
             pair.set("value", value)
             changed = True
     return changed
+
+
+def put_option(tree: Tree, set_id: str, name: str, value: str) -> bool:
+    """Give a cluster option a value where it is in force now, else in our set of that id; whether anything changed."""
+    sets = tree.findall("configuration/crm_config/cluster_property_set")
+    sets.sort(key=lambda options_set: options_set.get("id") != ADMIN_OPTIONS)
+    for options_set in sets:
+        pair = options_set.find(f"nvpair[@name='{name}']")
+        if pair is not None:
+            changed = bool(pair.get("value") != value)
+            pair.set("value", value)
+            return changed
+    return put_pairs(section(tree, "crm_config"), "cluster_property_set", set_id, {name: value})
 
 
 def put_standby(tree: Tree, node: str, *, on: bool) -> bool:

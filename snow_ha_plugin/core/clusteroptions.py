@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from snow_ha_plugin.core import cib
+from snow_ha_plugin.core import cib, fencing
 from snow_ha_plugin.model import Change, Hypervisor, Network, Primitive
 
-OPTIONS_ID = f"{cib.OURS}options"
+OPTIONS_ID = fencing.OPTIONS_ID
 FLOATING_IP_ID = f"{cib.OURS}floating-ip"
 
 OPTIONS = {
@@ -19,7 +19,13 @@ OPTIONS = {
     # A domain whose primitive goes is let go of, not shut down: taking a line out must not stop a service.
     "stop-orphan-resources": "false",
 }
-RESOURCE_DEFAULTS = {"resource-stickiness": "100"}
+RESOURCE_DEFAULTS = {
+    "resource-stickiness": "100",
+    # All the same: so that priority-fencing-delay sees which side of a split has more domains.
+    "priority": "1",
+    # A start that failed must not ban a domain from a server for ever.
+    "failure-timeout": "600s",
+}
 OPERATION_DEFAULTS = {"timeout": "120s"}
 
 # A server's memory for domains moves a little with Domain-0's; only a larger change is a change of hardware.
@@ -27,7 +33,9 @@ CAPACITY_TOLERANCE = 0.05
 
 
 def put_options(tree: cib.Tree, *, without_fencing: bool) -> list[Change]:
-    options = OPTIONS | ({"stonith-enabled": "false"} if without_fencing else {})
+    """`without_fencing` keeps Pacemaker from waiting for devices that nobody has; fencing that is there stays on."""
+    off = without_fencing and not fencing.devices(tree)
+    options = OPTIONS | ({"stonith-enabled": "false"} if off else {})
     changes = [
         _put_missing(tree, "crm_config", "cluster_property_set", OPTIONS_ID, options),
         _put_missing(tree, "rsc_defaults", "meta_attributes", f"{cib.OURS}rsc-defaults", RESOURCE_DEFAULTS),
@@ -55,13 +63,7 @@ def end_maintenance(tree: cib.Tree) -> list[Change]:
 
 def has_fencing(tree: cib.Tree) -> bool:
     """Whether there is a fencing device and nobody has switched fencing off."""
-    return bool(fencing_devices(tree)) and cib.options(tree).get("stonith-enabled", "true").lower() in (
-        "true", "yes", "on", "1", "y",
-    )  # fmt: skip
-
-
-def fencing_devices(tree: cib.Tree) -> tuple[str, ...]:
-    return tuple(primitive.id for primitive in cib.primitives(tree) if primitive.agent.startswith("stonith:"))
+    return fencing.way(tree) != fencing.NONE
 
 
 def floating_ips(tree: cib.Tree) -> tuple[Primitive, ...]:

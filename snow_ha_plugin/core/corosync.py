@@ -19,6 +19,8 @@ CLUSTER_NAME = "snow"
 
 # corosync's own default since 3.0.3, written out because failover takes at least token + consensus (1.2 tokens).
 TOKEN_MS = 3000
+# What corosync adds by itself for each server above two (token_coefficient).
+TOKEN_COEFFICIENT_MS = 650
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,11 @@ logging {{
     timestamp: on
 }}
 """
+
+
+def token_ms(servers: int) -> int:
+    """How long corosync waits for a token in a ring of so many servers."""
+    return TOKEN_MS + TOKEN_COEFFICIENT_MS * max(0, servers - 2)
 
 
 def _node(number: int, server: Server, links: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from snow_ha_plugin.core import cib, clusteroptions
+from snow_ha_plugin.core import cib, clusteroptions, fencing
 from snow_ha_plugin.model import ClusterState, Finding, Severity
 
 # crm_resource's own, from --move and --ban; its --clear deletes them (Pacemaker Explained, "cli-").
@@ -72,13 +72,13 @@ def _fencing(tree: cib.Tree) -> Iterator[Finding]:
 
 def no_fencing(tree: cib.Tree | None) -> Finding:
     """Why there is no fencing; None for a cluster that has no configuration yet."""
-    switched_off = tree is not None and clusteroptions.fencing_devices(tree)
+    switched_off = tree is not None and fencing.devices(tree)
     what = "fencing is switched off" if switched_off else "there is no fencing device"
     return Finding(
         Severity.ERROR,
         "no-fencing",
         f"{what}: after a network failure two servers could run the same domain and destroy its image",
-        "configure fencing (stonith) with crm; to go on at your own risk: snow ha enable --without-fencing",
+        "set it up: snow ha enable",
         107,
     )
 

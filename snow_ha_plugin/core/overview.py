@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from snow_ha_plugin.core import cib, clusteroptions, findings, standing
+from snow_ha_plugin.core import cib, clusteroptions, fencing, findings, standing
 from snow_ha_plugin.core.standing import Standing
 from snow_ha_plugin.model import ClusterState, Domain, Finding, MigrationProgress, NodeState, Primitive, ResourceState
 
@@ -43,8 +43,12 @@ class FloatingIpView:
 
 @dataclass(frozen=True)
 class FencingView:
+    """`tested` has, for each server, when it was last reset to see that it works, or an empty text."""
+
     enabled: bool
     devices: tuple[str, ...]
+    way: str
+    tested: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,12 @@ def overview(
             FloatingIpView(primitive.parameters.get("ip", ""), _server(states.get(primitive.id)))
             for primitive in clusteroptions.floating_ips(tree)
         ),
-        fencing=FencingView(clusteroptions.has_fencing(tree), clusteroptions.fencing_devices(tree)),
+        fencing=FencingView(
+            enabled=clusteroptions.has_fencing(tree),
+            devices=tuple(device.id for device in fencing.devices(tree)),
+            way=fencing.way(tree),
+            tested=fencing.tested(tree),
+        ),
         standing=stands,
         findings=(*findings.of_state(state, known), *findings.of_configuration(tree), *balance_findings),
     )

@@ -15,6 +15,7 @@ from snow_ha_plugin.steps import (
     packages,
     permissions,
     shared,
+    shutdown,
     start,
     xen,
     xendomains,
@@ -28,17 +29,19 @@ SERVER_STEPS = (
     xen.STEP,
     corosync.BY_HAND,
     corosync.MEMBERS,
-    fencing.STEP,
+    fencing.WAY,
     autostart.STEP,
     xendomains.STEP,
     authkey.STEP,
     corosync.STEP,
     permissions.STEP,
+    shutdown.STEP,
+    fencing.SET_UP,
     start.STEP,
 )
 
 # All of these are one commit of the CIB.
-CONFIGURATION_STEPS = (defaults.STEP, floating_ip.STEP, domains.STEP)
+CONFIGURATION_STEPS = (fencing.STEP, defaults.STEP, floating_ip.STEP, domains.STEP)
 
 # Last, because from then on `snow` speaks to the cluster.
 AFTERWARDS = (hook.STEP,)

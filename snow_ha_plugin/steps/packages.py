@@ -18,6 +18,11 @@ PROGRAMS = {
     # The host itself calls it: crm resource start NAME.
     "crm": "crmsh",
     "xl": "xen-utils",
+    "sbd": "sbd",
+    # Two packages of their own in Debian 13, which fence-agents brings with all others.
+    "fence_sbd": "fence-agents",
+    "fence_ipmilan": "fence-agents",
+    "ipmitool": "ipmitool",
     "/usr/lib/ocf/resource.d/heartbeat/IPaddr2": "resource-agents",
     "/usr/lib/ocf/resource.d/snow/Xen": "snow-ha",
     "snow-ha": "snow-ha",

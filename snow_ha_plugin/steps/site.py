@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from snow_ha_plugin.errors import ConfigurationError, SnowHaError
@@ -14,7 +15,10 @@ from snow_ha_plugin.system.snowtools import Layout
 
 @dataclass(frozen=True)
 class Site:
-    """Everything that the steps need to know. `broken` says which domain files cannot be used."""
+    """Everything that the steps need to know. `broken` says which domain files cannot be used.
+
+    `fencing` is what was asked for until steps.fencing has decided; `why` is its reason, `bmcs` each server's BMC.
+    """
 
     layout: Layout
     conf: SnowConf
@@ -23,11 +27,13 @@ class Site:
     domains: tuple[Domain, ...] = ()
     broken: tuple[Finding, ...] = ()
     floating_ip: Network | None = None
-    without_fencing: bool = False
+    fencing: str = ""
+    why: str = ""
+    bmcs: Mapping[str, str] = field(default_factory=dict)
     store: LiveCib = field(default_factory=LiveCib)
 
 
-def load(*, floating_ip: Network | None = None, without_fencing: bool = False) -> Site:
+def load(*, floating_ip: Network | None = None, fencing: str = "") -> Site:
     """Read the site; the floating IP is by default the gateway of NET_SNOW.
 
     ConfigurationError where SNOW_NODES does not name two servers or more, and this one among them.
@@ -55,7 +61,7 @@ def load(*, floating_ip: Network | None = None, without_fencing: bool = False) -
         domains=tuple(domains),
         broken=tuple(_broken(error) for error in errors),
         floating_ip=floating_ip or conf.net_snow,
-        without_fencing=without_fencing,
+        fencing=fencing,
     )
 
 

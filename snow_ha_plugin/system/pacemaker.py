@@ -109,6 +109,18 @@ class LiveCib:
         return result.ok
 
 
+# Where a Pacemaker that does not run has left it.
+STORED_CIB = Path("/var/lib/pacemaker/cib/cib.xml")
+
+
+def stored_cib() -> cib.Tree | None:
+    """The configuration that this server's Pacemaker last had; None where it has never had one."""
+    try:
+        return cib.parse(STORED_CIB.read_bytes(), str(STORED_CIB))
+    except FileNotFoundError:
+        return None
+
+
 class CibFile:
     """A CIB in a file: `cibadmin --query` of a cluster, to try things on or to plan with."""
 
@@ -305,6 +317,25 @@ def forget(resource: str, node: str) -> None:
             f"Pacemaker does not look at {resource} on {node} anew",
             result.reason,
             f"crm resource refresh {resource} {node}",
+        )
+
+
+def cleanup(resource: str) -> None:
+    """Have Pacemaker forget a resource's failures on all nodes; what has not failed stays as it is."""
+    result = command.run(["crm_resource", "--cleanup", "--resource", resource])
+    if not result.ok:
+        raise UnavailableError(
+            f"Pacemaker does not forget the failures of {resource}", result.reason, f"crm resource cleanup {resource}"
+        )
+
+
+def fence(node: str, timeout_s: int) -> None:
+    """Have the cluster reset a node by whatever fences it, and wait until that is done."""
+    argv = ["stonith_admin", "--reboot", node, f"--timeout={timeout_s}"]
+    result = command.run(argv, timeout_s=timeout_s + 10)
+    if not result.ok:
+        raise UnavailableError(
+            f"{node} could not be fenced", result.reason, f"stonith_admin --history {node} --verbose tells why"
         )
 
 

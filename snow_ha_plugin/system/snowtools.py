@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from snow_ha_plugin.core import domaincfg, timeouts
+from snow_ha_plugin.core import domaincfg, fencing, timeouts
 from snow_ha_plugin.errors import (
     ConfigurationError,
     DataError,
@@ -27,6 +27,7 @@ from snow_ha_plugin.model import Domain, Network, Server, SnowConf
 from snow_ha_plugin.system import command
 
 SERVER_ROLE = "snow"
+BMC_SUFFIX = "-mgmt"
 
 # bash quotes the line of an error, which may hold a password: only its number leaves this bash.
 _CHECK = """
@@ -37,7 +38,10 @@ exit 1
 
 # Each array leaves bash as its name, its length and its values, every one behind a NUL. The file shares this
 # bash: it may have variables, functions and positional parameters of any name.
-_ARRAYS = ("SNOW_NODES", "NET_SNOW", "NET_COMP", "SNOW_HA_MIGRATION_MIB_S")
+_ARRAYS = (
+    "SNOW_NODES", "NET_SNOW", "NET_COMP", "NET_MGMT", "IPMI_USER",
+    "SNOW_HA_MIGRATION_MIB_S", "SNOW_HA_FENCING", "SNOW_HA_WATCHDOG_S",
+)  # fmt: skip
 _PRINT = f"""
 source "$1" >/dev/null 2>&1 3>/dev/null
 for snow_ha_name in {" ".join(_ARRAYS)}; do
@@ -83,6 +87,9 @@ def read_conf(path: Path) -> SnowConf:
         net_snow=_network(values["NET_SNOW"], "NET_SNOW", path),
         net_comp=_network(values["NET_COMP"], "NET_COMP", path),
         migration_mib_s=_speed(values["SNOW_HA_MIGRATION_MIB_S"], path),
+        fencing=_fencing(values["SNOW_HA_FENCING"], path),
+        watchdog_s=_watchdog(values["SNOW_HA_WATCHDOG_S"], path),
+        bmc_suffix=_bmc_suffix(values["NET_MGMT"]) if any(values["IPMI_USER"]) else "",
     )
 
 
@@ -135,6 +142,30 @@ def _speed(fields: list[str], path: Path) -> int:
             f"{path}: SNOW_HA_MIGRATION_MIB_S={text!r}", "it is a whole number of MiB a second", "mend it"
         )
     return int(text)
+
+
+def _fencing(fields: list[str], path: Path) -> str:
+    text = fields[0] if fields else ""
+    if text not in ("", *fencing.CHOICES):
+        raise ConfigurationError(
+            f"{path}: SNOW_HA_FENCING={text!r}", f"it is one of {', '.join(fencing.CHOICES)}", "mend it"
+        )
+    return text
+
+
+def _watchdog(fields: list[str], path: Path) -> int:
+    text = fields[0] if fields else str(fencing.DEFAULT_WATCHDOG_S)
+    least, most = fencing.LEAST_WATCHDOG_S, fencing.MOST_WATCHDOG_S
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise ConfigurationError(
+            f"{path}: SNOW_HA_WATCHDOG_S={text!r}", f"it is a whole number of seconds, {least} to {most}", "mend it"
+        )
+    return int(text)
+
+
+def _bmc_suffix(fields: list[str]) -> str:
+    """What sNow! adds to a server's name for its BMC: the last field of NET_MGMT."""
+    return fields[5] if len(fields) > 5 and fields[5] else BMC_SUFFIX
 
 
 def _rows(path: Path) -> list[list[str]]:

@@ -33,7 +33,7 @@ def test_json_has_the_shape_that_others_rely_on(files: Files) -> None:
     for part, keys in KEYS.items():
         assert ended.json[part]
         assert all(set(item) == keys for item in ended.json[part])
-    assert set(ended.json["fencing"]) == {"enabled", "devices"}
+    assert set(ended.json["fencing"]) == {"enabled", "way", "devices", "tested"}
     assert set(ended.json["balance"]) == {
         "imbalance", "lower_bound", "peak_memory", "peak_vcpus", "deviation_memory", "deviation_vcpus",
         "n_plus_1", "stranded",
@@ -115,7 +115,7 @@ def test_a_cib_that_the_balancer_does_not_take_has_a_status_all_the_same(
 def test_a_migration_is_shown_with_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     progress = MigrationProgress("snow02", 120, 512, 60)
     domain = DomainView("nis02", "migrating", "snow01", True, 512, 1, None, progress)
-    view = Overview((), (domain,), (), FencingView(True, ()), None, ())
+    view = Overview((), (domain,), (), FencingView(True, (), "by-hand", {}), None, ())
     status_verb._show(view)
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.split()[:1] == ["nis02"]]
     assert "migrating to snow02: 120 of 512 MiB, 60 MiB/s" in line

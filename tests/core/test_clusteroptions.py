@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from lxml import etree
 
-from snow_ha_plugin.core import cib, clusteroptions
+from snow_ha_plugin.core import cib, clusteroptions, fencing
 from snow_ha_plugin.model import Guest, Hypervisor, Network
 from tests.captures import guide_cluster, schema_errors, schemas, unconfigured_cluster
 from tests.core.test_cib import canonical, with_parts
@@ -64,8 +64,13 @@ def test_what_the_administrator_has_set_stays() -> None:
     assert cib.options(tree) == {
         "migration-limit": "7", "stop-orphan-resources": "true", "stonith-enabled": "false",
     }  # fmt: skip
-    assert [change.message for change in changes] == ["crm_config: stonith-enabled=false", "op_defaults: timeout=120s"]
-    assert cib.pairs(cib.section(tree, "rsc_defaults"), "meta_attributes") == {"resource-stickiness": "1"}
+    assert [change.message for change in changes] == [
+        "crm_config: stonith-enabled=false",
+        "rsc_defaults: priority=1, failure-timeout=600s",
+        "op_defaults: timeout=120s",
+    ]
+    defaults = cib.pairs(cib.section(tree, "rsc_defaults"), "meta_attributes")
+    assert defaults == clusteroptions.RESOURCE_DEFAULTS | {"resource-stickiness": "1"}
 
 
 def test_where_everything_is_set_by_hand_nothing_is_written() -> None:
@@ -128,7 +133,7 @@ def test_fencing_takes_a_device_and_nobody_who_switched_it_off(
     if devices:
         cib.section(tree, "resources").append(etree.fromstring(STONITH))
     assert clusteroptions.has_fencing(tree) == expected
-    assert clusteroptions.fencing_devices(tree) == (("ipmi",) if devices else ())
+    assert [device.id for device in fencing.devices(tree)] == (["ipmi"] if devices else [])
 
 
 def test_the_floating_ip_is_an_address_on_the_bridge() -> None:

@@ -42,7 +42,7 @@ def test_a_healthy_cluster_at_a_glance(version: str) -> None:
     assert all(found.since and found.managed for found in view.domains)
     assert [ip.address for ip in view.floating_ips] == ["10.77.0.254"]
     assert view.floating_ips[0].server in ("snow01", "snow02")
-    assert view.fencing == FencingView(False, ())
+    assert view.fencing == FencingView(False, (), "none", {"snow01": "", "snow02": ""})
     assert [finding.id for finding in view.findings] == ["no-fencing"]
 
 

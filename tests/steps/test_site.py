@@ -43,7 +43,7 @@ def test_a_site_is_its_servers_and_the_domains_that_snow_manages(etc: Path) -> N
     assert [domain.name for domain in found.domains] == ["web01"]
     assert [(finding.id, finding.exit_code) for finding in found.broken] == [("domain-file", 65)]
     assert found.floating_ip == found.conf.net_snow
-    assert not found.without_fencing
+    assert found.fencing == ""
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ def test_what_bash_makes_of_the_file_is_what_we_see(tmp_path: Path) -> None:
         net_snow=Network("xsnow0", "10.1.0.254", 16),
         net_comp=Network("xcomp0", "10.1.0.254", 16),
         migration_mib_s=80,
+        bmc_suffix="-mgmt",
     )
 
 

@@ -1,0 +1,118 @@
+"""`fencing set-up`, `fencing status`, `fencing test`: what makes sure that a lost server is dead."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+import click
+
+from snow_ha_plugin.cli import enable, options, output
+from snow_ha_plugin.core import fencing, findings
+from snow_ha_plugin.steps import drill, site, start
+from snow_ha_plugin.steps import fencing as protection
+from snow_ha_plugin.steps.change import change, whereabouts
+from snow_ha_plugin.system import sbd
+
+
+@click.group("fencing")
+def group() -> None:
+    """Fencing: set it up, look at it, test it."""
+
+
+@group.command("set-up")
+@options.way
+@options.dry_run
+@options.json_output
+def set_up(way: str | None, dry_run: bool, as_json: bool) -> None:
+    """Set fencing up in a cluster that runs, or bring it up to snow.conf; `enable` does it too.
+
+    Where sbd has to start, the cluster restarts: Pacemaker lets go of the domains meanwhile, and they run on.
+    """
+    options.require_root()
+    here = protection.decide(site.load(fencing=way or ""))
+    report: list[enable.Looked] = []
+    if blocked := enable.errors(protection.WAY.check(here)):
+        raise enable.Blocked(blocked)
+    if not as_json:
+        output.info(f"fencing: {here.fencing}; {here.why}")
+    for step in (protection.SET_UP, start.STEP):
+        enable.carry_out(here, step, report, dry_run=dry_run, quiet=as_json)
+    if not dry_run and protection.edit(here, here.store.read()):
+        with output.progress("Trying the fencing, without harm", quiet=as_json):
+            protection.refuse_unproved(here)
+    changes = change(
+        here.store, partial(protection.edit_after_restart, here), locate=whereabouts(here.servers), dry_run=dry_run
+    )
+    enable.tell(here, report, changes, dry_run=dry_run, as_json=as_json)
+
+
+@group.command("status")
+@options.json_output
+def status(as_json: bool) -> None:
+    """Show how each server is fenced, whether it would work now, and when it was tested.
+
+    Exit status 0 only if nothing speaks against it.
+    """
+    options.require_root()
+    here = protection.decide(site.load())
+    tree = here.store.read()
+    tested = fencing.tested(tree)
+    looks = protection.look_at_all(here) if here.fencing in protection.OURS else {}
+    found = [*protection.check(here), *protection.check_set_up(here), *protection.check_times(here, looks)]
+    if fencing.way(tree) == fencing.NONE:
+        found.append(findings.no_fencing(tree))
+    if as_json:
+        servers = [_server(look, tested) for look in looks.values()]
+        output.as_json(
+            {"way": fencing.way(tree), "why": here.why, "servers": servers, "findings": output.findings_json(found)}
+        )
+    else:
+        output.info(f"fencing: {output.WAYS.get(fencing.way(tree), fencing.way(tree))}")
+        for look in looks.values():
+            click.echo(f"  {look.server}: {_line(look)}, last test {tested.get(look.server) or 'never'}")
+        for finding in found:
+            output.finding(finding)
+    if serious := enable.errors(found):
+        sys.exit(serious[0].exit_code)
+
+
+def _server(look: sbd.Look, tested: dict[str, str]) -> dict[str, Any]:
+    return {**asdict(look.found), "slots": dict(look.slots), "tested": tested.get(look.server, "")}
+
+
+def _line(look: sbd.Look) -> str:
+    found = look.found
+    armed = f"watchdog armed with {found.watchdog_s} s" if found.watchdog_s else click.style("not armed", fg="red")
+    return f"{armed}, dead {found.msgwait_s} s after a poison pill" if found.msgwait_s else f"{armed}, no disk of sbd"
+
+
+@group.command("test")
+@click.argument("server")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@options.json_output
+def test(server: str, yes: bool, as_json: bool) -> None:
+    """Reset a server, to see that fencing works: its domains are moved away first, and it is waited for.
+
+    Takes as long as the server takes to boot.
+    """
+    options.require_root()
+    here = protection.decide(site.load())
+    drill.refuse(here, server)
+    if not yes:
+        click.confirm(f"[?] {server} will be emptied, then reset like a lost server. Go on", abort=True)
+    with output.progress(f"{server} is emptied", quiet=as_json):
+        drill.empty(here, server)
+    with output.progress(f"{server} is reset, and waited for", quiet=as_json):
+        took = drill.reset(here, server)
+    with output.progress(f"{server} is taken back", quiet=as_json):
+        changes = drill.take_back(here, server)
+    if as_json:
+        output.as_json({"server": server, "fenced_s": round(took, 1), "changes": output.changes_json(changes)})
+    else:
+        output.info(f"{server} was fenced in {took:.1f} s, and is back in the cluster")
+
+
+COMMANDS = (group,)

@@ -1,0 +1,303 @@
+"""Fencing: which ways there are, every time that belongs to them, and what of it stands in the CIB.
+
+All times follow from one number, the watchdog's. docs/guarantees.md has the argument. Times are in seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from snow_ha_plugin.core import cib, corosync
+from snow_ha_plugin.model import Change, Primitive
+
+# sbd's pills alone; BMCs with the pills behind them; what somebody else has configured; nothing at all.
+SBD, IPMI, BY_HAND, NONE = "sbd", "ipmi", "by-hand", "none"
+CHOICES = (SBD, IPMI, NONE)
+
+# The set of cluster options that is ours.
+OPTIONS_ID = f"{cib.OURS}options"
+SBD_ID = f"{cib.OURS}sbd"
+IPMI_PREFIX = f"{cib.OURS}ipmi-"
+TOPOLOGY_PREFIX = f"{cib.OURS}fencing-"
+DEVICE = "/dev/snow-ha-sbd"
+# A server's own attribute.
+TESTED = "snow-ha-fencing-tested"
+
+DEFAULT_WATCHDOG_S = 15
+# Below, a busy Domain-0 misses its own watchdog; above, nobody waits for a failover.
+LEAST_WATCHDOG_S, MOST_WATCHDOG_S = 5, 120
+
+# sbd looks at its disk once a second (sbd(8), -5); a server is unhealthy at most that much after its membership.
+LOOP_S = 1
+# For the fence agent itself, a Python program on a server that has just lost its peer.
+AGENT_S = 30
+# fence_ipmilan's own power_timeout is 20 s: a BMC that died with its server costs that, then sbd has its turn.
+IPMI_REBOOT_S = 30
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What follows from the watchdog's seconds and the number of servers."""
+
+    watchdog_s: int
+    servers: int = 2
+
+    @property
+    def msgwait_s(self) -> int:
+        """How long a poisoned server has until it counts as dead."""
+        return 2 * self.watchdog_s
+
+    @property
+    def loss_s(self) -> float:
+        """From the loss of a server to a new membership: token and consensus, 1.2 tokens (corosync.conf(5))."""
+        return 2.2 * corosync.token_ms(self.servers) / 1000
+
+    @property
+    def reboot_s(self) -> int:
+        """What Pacemaker gives fence_sbd, which waits for all of msgwait."""
+        return self.msgwait_s + AGENT_S
+
+    @property
+    def stonith_s(self) -> int:
+        return self.reboot_s + AGENT_S
+
+    @property
+    def priority_delay_s(self) -> int:
+        """How much later the server with more domains is shot: by then it has shot the other, which is dead."""
+        return max(5, math.ceil(2 * self.watchdog_s / 3))
+
+    @property
+    def failover_s(self) -> float:
+        """From a server's loss to the first start on another one."""
+        return self.loss_s + self.msgwait_s
+
+
+@dataclass(frozen=True)
+class Found:
+    """The times in force on one server: its armed watchdog's, those in the pill file, sbd's own and corosync's."""
+
+    server: str
+    watchdog_s: int | None
+    disk_watchdog_s: int | None
+    msgwait_s: int | None
+
+
+def contradictions(found: Iterable[Found]) -> list[str]:
+    """Where times in force break the proof that a poisoned server is dead before it counts as dead.
+
+    A server's last tickle comes at most LOOP_S after it is unhealthy, and its watchdog ends it W later; the others
+    wait msgwait from that same change of membership on.
+    """
+    complaints = []
+    for each in found:
+        if each.watchdog_s is None:
+            complaints.append(f"the watchdog of {each.server} is not armed")
+        elif each.disk_watchdog_s is None or each.msgwait_s is None:
+            complaints.append(f"{each.server} cannot read the times in sbd's disk")
+        elif each.watchdog_s != each.disk_watchdog_s:
+            complaints.append(
+                f"the watchdog of {each.server} is armed with {each.watchdog_s} s, sbd's disk says"
+                f" {each.disk_watchdog_s} s"
+            )
+        elif LOOP_S + each.watchdog_s >= each.msgwait_s:
+            complaints.append(
+                f"{each.server} may live for {LOOP_S + each.watchdog_s} s after a poison pill,"
+                f" and counts as dead after {each.msgwait_s} s"
+            )
+    return complaints
+
+
+# --- what is there
+
+
+def devices(tree: cib.Tree) -> tuple[Primitive, ...]:
+    """The fencing devices that are not switched off."""
+    return tuple(
+        primitive
+        for primitive in cib.primitives(tree)
+        if primitive.agent.startswith("stonith:") and primitive.meta.get("target-role", "Started") != "Stopped"
+    )
+
+
+def is_ours(device: Primitive) -> bool:
+    return device.id.startswith(cib.OURS)
+
+
+def is_by_hand(tree: cib.Tree) -> bool:
+    """Whether somebody else has configured fencing that is in force, also a watchdog without any device."""
+    if not cib.boolean(cib.options(tree).get("stonith-enabled", "true")):
+        return False
+    diskless = cib.options(tree).get("stonith-watchdog-timeout", "0").rstrip("s") not in ("", "0")
+    return any(not is_ours(device) for device in devices(tree)) or (diskless and cib.resource(tree, SBD_ID) is None)
+
+
+def way(tree: cib.Tree) -> str:
+    """How the cluster of this CIB fences now."""
+    if not cib.boolean(cib.options(tree).get("stonith-enabled", "true")):
+        return NONE
+    if is_by_hand(tree):
+        return BY_HAND
+    ids = [device.id for device in devices(tree)]
+    if any(device.startswith(IPMI_PREFIX) for device in ids):
+        return IPMI
+    return SBD if SBD_ID in ids else NONE
+
+
+def is_last_one_weak(tree: cib.Tree) -> bool:
+    """Whether a stall of the shared file system resets one of two servers that is left alone (sbd, two_node)."""
+    return len(cib.nodes(tree)) == 2 and way(tree) in (SBD, IPMI)
+
+
+def tested(tree: cib.Tree) -> dict[str, str]:
+    """When each server was last reset by `fencing test`, in UTC as ISO 8601 has it; empty for never."""
+    return {
+        node.get("uname"): cib.pairs(node, "instance_attributes").get(TESTED, "")
+        for node in tree.iterfind("configuration/nodes/node")
+    }
+
+
+# --- changes
+
+
+def put_tested(tree: cib.Tree, server: str, when: str) -> list[Change]:
+    for node in tree.iterfind("configuration/nodes/node"):
+        if node.get("uname") == server:
+            cib.put_pairs(node, "instance_attributes", f"{cib.OURS}{server}-attributes", {TESTED: when})
+    return [Change("tested", server, f"fencing of {server} was tested at {when}")]
+
+
+def put(tree: cib.Tree, names: Sequence[str], timing: Timing, bmcs: Mapping[str, str]) -> list[Change]:
+    """Write our devices and the options that belong to them.
+
+    `bmcs` maps servers to the host names of their BMCs: of all servers, or empty for sbd alone.
+    """
+    changes = _put_sbd(tree, names, timing) + _remove_bmcs(tree, bmcs)
+    for name in names:
+        if name in bmcs:
+            changes += _put_ipmi(tree, name, bmcs[name])
+    changes += _put_topology(tree, names if bmcs else ())
+    return changes + _put_options(tree, timing)
+
+
+def _put_sbd(tree: cib.Tree, names: Sequence[str], timing: Timing) -> list[Change]:
+    parameters = {
+        "devices": DEVICE,
+        # A list is nothing to ask a disk for that may hang at the moment.
+        "pcmk_host_list": " ".join(sorted(names)),
+        "pcmk_host_check": "static-list",
+        "pcmk_reboot_timeout": f"{timing.reboot_s}s",
+        "pcmk_off_timeout": f"{timing.reboot_s}s",
+    }
+    text = f"fencing by sbd: watchdog {timing.watchdog_s} s, dead after {timing.msgwait_s} s"
+    return _put_device(tree, SBD_ID, "fence_sbd", parameters, Change("fencing", SBD_ID, text))
+
+
+def _put_device(
+    tree: cib.Tree, device: str, agent: str, parameters: Mapping[str, str], change: Change, start_s: int = 60
+) -> list[Change]:
+    """A device without a recurring monitor, which would only hang with what it watches."""
+    element = cib.resource(tree, device)
+    is_new = element is None
+    if is_new:
+        element = cib.add(
+            cib.section(tree, "resources"), "primitive", id=device, **{"class": "stonith"}, type=agent
+        )  # fmt: skip
+        operations = cib.add(element, "operations")
+        cib.add_operation(operations, f"{device}-start", "start", start_s)
+    changed = cib.put_pairs(element, "instance_attributes", f"{device}-params", parameters)
+    return [change] if is_new or changed else []
+
+
+def _put_ipmi(tree: cib.Tree, server: str, bmc: str) -> list[Change]:
+    device = f"{IPMI_PREFIX}{server}"
+    parameters = {
+        "ip": bmc,
+        "pcmk_host_list": server,
+        "pcmk_host_check": "static-list",
+        # Ends only when the BMC says "off"; a cycle has let both sides run.
+        "method": "onoff",
+        "lanplus": "1",
+        "cipher": "3",
+        "power_wait": "2",
+        # The user and password it takes from snow.conf by itself, so that no command line has them.
+        "ipmitool_path": IPMITOOL,
+        "pcmk_reboot_timeout": f"{IPMI_REBOOT_S}s",
+        "pcmk_reboot_retries": "1",
+    }
+    changes = _put_device(tree, device, "fence_ipmilan", parameters, Change("fencing", device, f"fencing by {bmc}"))
+    return changes + _keep_off(tree, device, server)
+
+
+def _remove_bmcs(tree: cib.Tree, wanted: Mapping[str, str]) -> list[Change]:
+    """Take out the devices of BMCs that are none any more, and of servers that have left."""
+    gone = [
+        device.id
+        for device in cib.primitives(tree)
+        if device.id.startswith(IPMI_PREFIX) and device.id.removeprefix(IPMI_PREFIX) not in wanted
+    ]
+    for device in gone:
+        cib.remove_resource(tree, device)
+    return [Change("fencing", device, f"no fencing device {device} any more") for device in gone]
+
+
+# In the place of ipmitool: reads user and password from snow.conf and hands them over where nobody sees them.
+IPMITOOL = "/usr/share/snow-ha/ipmitool"
+
+
+def _keep_off(tree: cib.Tree, device: str, server: str) -> list[Change]:
+    """A device never runs on the server that it fences."""
+    section = cib.section(tree, "constraints")
+    rule = f"{device}-elsewhere"
+    if any(element.get("id") == rule for element in section):
+        return []
+    cib.add(section, "rsc_location", id=rule, rsc=device, node=server, score="-INFINITY")
+    return [Change("fencing", device, f"{device} never runs on {server} itself")]
+
+
+def _put_topology(tree: cib.Tree, names: Sequence[str]) -> list[Change]:
+    """BMC first, the pill where that does not answer; without BMCs no topology of ours."""
+    section = cib.section(tree, "fencing-topology") if names else tree.find("configuration/fencing-topology")
+    if section is None:
+        return []
+    present = {level.get("id"): level for level in section}
+    wanted = {
+        f"{TOPOLOGY_PREFIX}{name}-{index}": (name, str(index), device)
+        for name in names
+        for index, device in ((1, f"{IPMI_PREFIX}{name}"), (2, SBD_ID))
+    }
+    changes = []
+    for level_id, (name, index, device) in wanted.items():
+        if level_id not in present:
+            cib.add(section, "fencing-level", id=level_id, target=name, index=index, devices=device)
+            changes.append(Change("fencing", name, f"{name} is fenced by {device} at level {index}"))
+    for level_id, level in present.items():
+        if level_id.startswith(TOPOLOGY_PREFIX) and level_id not in wanted:
+            section.remove(level)
+            changes.append(Change("fencing", level_id, f"no fencing level {level_id} any more"))
+    if len(section) == 0:
+        section.getparent().remove(section)
+    return changes
+
+
+def _put_options(tree: cib.Tree, timing: Timing) -> list[Change]:
+    values = {
+        "stonith-watchdog-timeout": "0",
+        "stonith-timeout": f"{timing.stonith_s}s",
+        # A server that hears of its own fencing must not go on, nor shut anything down in an orderly way.
+        "fence-reaction": "panic",
+        "stonith-enabled": "true",
+    }
+    if timing.servers == 2:
+        values["priority-fencing-delay"] = f"{timing.priority_delay_s}s"
+    if cib.options(tree).get("no-quorum-policy") == "ignore":
+        values["no-quorum-policy"] = "stop"
+    before = cib.options(tree)
+    changed = {name: value for name, value in values.items() if cib.put_option(tree, OPTIONS_ID, name, value)}
+    if not changed:
+        return []
+    text = ", ".join(
+        f"{name}={value}" + (f" (was {before[name]})" if name in before else "") for name, value in changed.items()
+    )
+    return [Change("option", "fencing", f"crm_config: {text}")]

@@ -1,0 +1,316 @@
+"""sbd on the servers: Xen's watchdog, the file with the pills and its loop device, sbd's own configuration.
+
+What is there is read in one look a server; what sbd knows (times, slots) it is asked itself. Times are in seconds.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from snow_ha_plugin.core.fencing import DEVICE, Found, Timing
+from snow_ha_plugin.errors import TimedOutError, UnavailableError
+from snow_ha_plugin.system import command
+from snow_ha_plugin.system.servers import Servers
+
+# The driver, which calls itself so in sysfs too (drivers/watchdog/xen_wdt.c): the number depends on who came first.
+MODULE = "xen_wdt"
+
+CONF = "/etc/default/sbd"
+MODULES = "/etc/modules-load.d/snow-ha.conf"
+DISK_UNIT = "/etc/systemd/system/snow-ha-sbd-disk.service"
+DROP_IN = "/etc/systemd/system/sbd.service.d/snow-ha.conf"
+
+MARK = "# Written by snow-ha; a change by hand is kept when this line is taken out."
+
+# A file system that hangs must not hold a look at it for ever.
+LOOK_WITHIN_S = 20
+# sbd reads its slot once a second.
+READ_WITHIN_S = 15
+POLL_S = 0.5
+# timeout(1)'s own exit status.
+STILL_WAITS = 124
+
+_LOOK = r"""
+say() { printf '%s\0%s\0' "$1" "$2"; }
+text() { [ ! -r "$2" ] || say "$1" "$(cat "$2")"; }
+for directory in /sys/class/watchdog/watchdog*; do
+    [ -r "$directory/identity" ] || continue
+    say "watchdog ${directory##*/}" \
+        "$(cat "$directory/identity"); $(cat "$directory/state"); $(cat "$directory/timeout")"
+done
+for service in sbd corosync pacemaker; do say "active $service" "$(systemctl is-active "$service")"; done
+say enabled "$(systemctl is-enabled sbd 2>/dev/null)"
+text conf "$2"; text modules "$3"; text unit "$4"; text drop-in "$5"
+say file "$(stat --format '%i %s %a' "$1" 2>/dev/null)"
+if [ -b "$6" ]; then
+    say loop "$(losetup --noheadings --raw --output DIO,BACK-FILE "$(readlink -f "$6")" 2>/dev/null)"
+    say header "$(timeout --kill-after=1 5 sbd -d "$6" dump 2>/dev/null)"
+    say slots "$(timeout --kill-after=1 5 sbd -d "$6" list 2>/dev/null)"
+fi
+true
+"""
+
+# In one rename: a run that was killed leaves at most files of another name, which the next one removes.
+_CREATE = r"""
+set -eu
+file=$1 watchdog=$2 msgwait=$3
+shift 3
+directory=${file%/*} new=$file.new
+mkdir -p -m 700 "$directory"
+for loop in $(losetup --noheadings --output NAME --associated "$new"); do losetup --detach "$loop"; done
+rm -f "$new"
+(umask 077 && dd if=/dev/zero of="$new" bs=1M count=4 conv=fsync status=none)
+loop=$(losetup --find --show --direct-io=on "$new")
+trap 'losetup --detach "$loop"' EXIT
+sbd -d "$loop" -1 "$watchdog" -4 "$msgwait" create >/dev/null
+for server; do sbd -d "$loop" allocate "$server" >/dev/null 2>&1; done
+sync -f "$new"
+mv "$new" "$file"
+"""
+
+_SET_UP = r"""
+set -eu
+systemctl daemon-reload
+systemctl --quiet enable sbd
+# What sbd has open stays.
+systemctl --quiet is-active sbd || systemctl restart snow-ha-sbd-disk || {
+    journalctl --unit snow-ha-sbd-disk --output cat --lines 3 >&2
+    exit 1
+}
+"""
+
+_TAKE_OUT = r"""
+conf=$1 modules=$2 unit=$3 drop_in=$4
+systemctl --quiet disable sbd 2>/dev/null
+systemctl stop snow-ha-sbd-disk 2>/dev/null
+rm -f "$modules" "$unit" "$drop_in"
+rmdir "${drop_in%/*}" 2>/dev/null
+if [ -e "$conf.before-snow-ha" ]; then mv "$conf.before-snow-ha" "$conf"; fi
+systemctl daemon-reload
+modprobe --remove xen_wdt 2>/dev/null
+true
+"""
+
+
+@dataclass(frozen=True)
+class Watchdog:
+    """A watchdog of the kernel's: its name below /dev, and what sysfs says of it."""
+
+    name: str
+    identity: str
+    active: bool
+    timeout_s: int
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one server has of sbd. `file` is inode, bytes and mode of the file with the pills, as it sees them."""
+
+    server: str
+    watchdogs: tuple[Watchdog, ...] = ()
+    active: frozenset[str] = frozenset()
+    enabled: bool = False
+    texts: tuple[tuple[str, str], ...] = ()
+    file: str = ""
+    loop: str = ""
+    header: str = ""
+    slots: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def watchdog(self) -> Watchdog | None:
+        """Xen's own."""
+        return next((each for each in self.watchdogs if each.identity == MODULE), None)
+
+    @property
+    def conf(self) -> str:
+        return dict(self.texts).get("conf", "")
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether somebody else has given sbd something to do."""
+        return not self.conf.startswith(MARK) and bool(re.search(r"^\s*SBD_DEVICE=\S", self.conf, re.MULTILINE))
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether sbd would start with corosync though nobody has configured it."""
+        return self.enabled and not self.is_by_hand and not self.conf.startswith(MARK)
+
+    @property
+    def found(self) -> Found:
+        watchdog = self.watchdog
+        armed = watchdog.timeout_s if watchdog and watchdog.active and "sbd" in self.active else None
+        return Found(self.server, armed, self._header("watchdog"), self._header("msgwait"))
+
+    @property
+    def uuid(self) -> str:
+        found = re.search(r"^UUID\s*: (\S+)", self.header, re.MULTILINE)
+        return found[1] if found else ""
+
+    def _header(self, name: str) -> int | None:
+        found = re.search(rf"^Timeout \({name}\)\s*: (\d+)", self.header, re.MULTILINE)
+        return int(found[1]) if found else None
+
+
+def look(servers: Servers, server: str, file: Path) -> Look:
+    """One server, asked once; UnavailableError where it does not answer in time."""
+    argv = ["sh", "-c", _LOOK, "sh", str(file), CONF, MODULES, DISK_UNIT, DROP_IN, DEVICE]
+    return parse_look(server, servers.must(server, argv, timeout_s=LOOK_WITHIN_S).text)
+
+
+def parse_look(server: str, text: str) -> Look:
+    words = text.split("\0")
+    values = dict(zip(words[::2], words[1::2], strict=False))
+    watchdogs = []
+    for name, value in values.items():
+        if name.startswith("watchdog "):
+            identity, state, timeout = value.split("; ")
+            watchdogs.append(Watchdog(name.split()[1], identity, state == "active", int(timeout)))
+    return Look(
+        server=server,
+        watchdogs=tuple(watchdogs),
+        active=frozenset(n.split()[1] for n, v in values.items() if n.startswith("active ") and v == "active"),
+        enabled=values.get("enabled") == "enabled",
+        texts=tuple((name, values[name] + "\n") for name in ("conf", "modules", "unit", "drop-in") if name in values),
+        file=values.get("file", ""),
+        loop=values.get("loop", "").strip(),
+        header=values.get("header", ""),
+        slots=parse_slots(values.get("slots", "")),
+    )
+
+
+def parse_slots(text: str) -> tuple[tuple[str, str], ...]:
+    """What `sbd list` prints: number, server, message and who sent it, a line a slot."""
+    rows = [line.split("\t") for line in text.splitlines()]
+    return tuple((row[1], row[2]) for row in rows if len(row) > 2)
+
+
+# --- what is put on a server
+
+
+def conf(watchdog: str, timing: Timing) -> str:
+    return f"""{MARK}
+SBD_DEVICE={DEVICE}
+SBD_PACEMAKER=yes
+SBD_STARTMODE=always
+SBD_DELAY_START=no
+SBD_WATCHDOG_DEV=/dev/{watchdog}
+SBD_WATCHDOG_TIMEOUT={timing.watchdog_s}
+SBD_TIMEOUT_ACTION=flush,reboot
+SBD_SYNC_RESOURCE_STARTUP=yes
+"""
+
+
+def disk_unit(file: Path, root: Path) -> str:
+    """The loop device: there before sbd is, and until the shared file system is unmounted."""
+    script = f"{Path(sys.prefix, 'share/snow-ha/sbd-disk')}"
+    return f"""{MARK}
+[Unit]
+Description=Disk of sbd: a loop device on the shared file system
+RequiresMountsFor={root}
+Before=sbd.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart={script} attach {file} {DEVICE}
+ExecStop={script} detach {file} {DEVICE}
+"""
+
+
+def drop_in() -> str:
+    return f"""{MARK}
+[Unit]
+Requires=snow-ha-sbd-disk.service
+After=snow-ha-sbd-disk.service
+"""
+
+
+def files(watchdog: str, timing: Timing, file: Path, root: Path) -> dict[str, tuple[str, str]]:
+    """By the name that a look gives each: where it is and what is in it."""
+    return {
+        "conf": (CONF, conf(watchdog, timing)),
+        "modules": (MODULES, f"{MARK}\n{MODULE}\n"),
+        "unit": (DISK_UNIT, disk_unit(file, root)),
+        "drop-in": (DROP_IN, drop_in()),
+    }
+
+
+# --- what is done
+
+
+def load_watchdog(servers: Servers, server: str) -> None:
+    """UnavailableError where the kernel has no such module, as without Xen."""
+    result = servers.run(server, ["modprobe", MODULE])
+    if not result.ok:
+        raise UnavailableError(
+            f"{server} has no Xen watchdog", result.reason, f"boot it with Xen; try `modprobe {MODULE}` there"
+        )
+
+
+def create_disk(servers: Servers, file: Path, timing: Timing) -> None:
+    """Make the file with a slot for each server, on this server; one that is there is replaced."""
+    argv = ["sh", "-c", _CREATE, "sh", str(file), str(timing.watchdog_s), str(timing.msgwait_s), *servers.names]
+    servers.must(servers.here, argv)
+
+
+def set_up(servers: Servers, server: str, wanted: dict[str, tuple[str, str]]) -> None:
+    """Put sbd's files on a server, attach its disk, and have sbd start with corosync."""
+    for path, content in wanted.values():
+        servers.must(server, ["sh", "-c", _KEEP, "sh", path, MARK])
+        servers.write(server, path, content.encode())
+    servers.must(server, ["sh", "-c", _SET_UP])
+
+
+_KEEP = """
+set -e
+mkdir -p "${1%/*}"
+if [ -e "$1" ] && ! head -n1 "$1" | grep -qxF "$2"; then cp --preserve=all "$1" "$1.before-snow-ha"; fi
+"""
+
+
+def take_out(servers: Servers, server: str) -> None:
+    servers.must(server, ["sh", "-c", _TAKE_OUT, "sh", CONF, MODULES, DISK_UNIT, DROP_IN])
+
+
+def remove_disk(servers: Servers, file: Path) -> None:
+    remove = 'rm -f "$1" "$1.new"; rmdir "${1%/*}" 2>/dev/null; true'
+    servers.must(servers.here, ["sh", "-c", remove, "sh", str(file)])
+
+
+def allocate(servers: Servers) -> None:
+    """Give each server that has none a slot, on this server's disk."""
+    present = {name for name, _ in slots()}
+    for name in servers.names:
+        if name not in present:
+            servers.must(servers.here, ["sbd", "-d", DEVICE, "allocate", name])
+
+
+def test_slots(names: Sequence[str]) -> list[str]:
+    """Send a test message, which harms nobody, to each server; those that did not take it out of their slots."""
+    for name in names:
+        # sbd would wait here for all of msgwait, as after a poison pill; the message is there at once.
+        result = command.run(["timeout", "2", "sbd", "-d", DEVICE, "message", name, "test"])
+        if result.exit_code not in (0, STILL_WAITS):
+            raise UnavailableError(f"sbd cannot write into the slot of {name}", result.reason, f"sbd -d {DEVICE} list")
+    deadline = time.monotonic() + READ_WITHIN_S
+    while True:
+        unread = sorted(set(names) - {name for name, message in slots() if message == "clear"})
+        if not unread or time.monotonic() > deadline:
+            return unread
+        time.sleep(POLL_S)
+
+
+def slots() -> tuple[tuple[str, str], ...]:
+    """Each server's slot and what waits in it, as this server reads the disk: `clear` for nothing."""
+    try:
+        result = command.run(["sbd", "-d", DEVICE, "list"], timeout_s=LOOK_WITHIN_S)
+    except TimedOutError:
+        raise UnavailableError("sbd cannot read its disk", "the shared file system hangs", "see its server") from None
+    if not result.ok:
+        raise UnavailableError("sbd cannot read its disk", result.reason, f"see {DEVICE} and its file")
+    return parse_slots(result.text)

@@ -1,0 +1,249 @@
+"""Fencing as `enable` sets it up by itself: real sbd, its disk on the shared file system, a watchdog that really ends
+a server; what is lost is dead before its domains start elsewhere, and nobody else is."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from tests.cluster import cluster_state as state
+from tests.cluster.cluster_state import DOMAINS
+from tests.lab.cluster import Lab
+from tests.lab.host import wait_until
+from tests.lab.site import build_site
+
+pytestmark = pytest.mark.lab
+
+WATCHDOG_S = 5
+# Token and consensus, msgwait, a start; and room for a machine that has other work.
+FAILOVER_WITHIN_S = 60
+# The lab's power cycle (10 s) and a boot.
+BACK_WITHIN_S = 90
+ENABLE_WITHIN_S = 240
+# A stall that every server would not survive alone.
+STALL_S = 2 * WATCHDOG_S + 8
+RESETS = ("watchdog", "reboot")
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Lab]:
+    with Lab.up(f"fencing-{os.getpid()}", site=partial(build_site, SNOW_HA_WATCHDOG_S=str(WATCHDOG_S))) as lab:
+        state.make_hasty(lab)
+        state.boot_early_domains(lab)
+        yield lab
+
+
+@pytest.fixture
+def protected(site: Lab) -> Lab:
+    """Both servers are in the cluster, fenced by sbd, and all domains run, some on each."""
+    enable(site)
+    assert state.online(site, "snow01") == site.names
+    state.wait_for_all_domains(site)
+    return site
+
+
+def enable(lab: Lab, *words: str) -> str:
+    return lab.run("snow01", ["snow-ha", "enable", *words], timeout=ENABLE_WITHIN_S).stdout
+
+
+def fencing_status(lab: Lab, server: str = "snow01") -> dict:
+    shown = lab.run(server, ["snow-ha", "fencing", "status", "--json"], check=False)
+    return json.loads(shown.stdout)
+
+
+def resets(lab: Lab, since: float) -> list[str]:
+    """The servers that were reset, by themselves or by others, since a moment of time.monotonic()."""
+    return [event.server for event in lab.power_events() if event.mono >= since and event.what in RESETS]
+
+
+def wait_until_back(lab: Lab, server: str) -> None:
+    def answers() -> bool:
+        return lab.is_on(server) and lab.run("snow01", ["ssh", server, "true"], check=False).returncode == 0
+
+    wait_until(answers, BACK_WITHIN_S, f"{server} is not back")
+
+
+class TestEnable:
+    def test_without_any_option_ends_with_fencing_on(self, site: Lab) -> None:
+        before = state.domids(site)
+        said = enable(site)
+        assert "fencing: sbd" in said
+        assert {name: state.domids(site)[name] for name in before} == before
+        view = state.status(site)
+        assert view["fencing"] == {
+            "enabled": True, "way": "sbd", "devices": ["snow-ha-sbd"], "tested": dict.fromkeys(site.names, ""),
+        }  # fmt: skip
+        assert [finding["id"] for finding in view["findings"]] == []
+        assert "Fencing      on" in state.snow_ha(site, "status")
+
+    def test_a_second_run_has_nothing_to_do(self, protected: Lab) -> None:
+        before = state.snapshot(protected)
+        assert "nothing to do" in enable(protected)
+        assert before.difference(state.snapshot(protected)) == []
+        state.snow_ha(protected, "check")
+
+    def test_what_it_has_set_up_is_in_force(self, protected: Lab) -> None:
+        shown = fencing_status(protected)
+        assert shown["findings"] == []
+        assert [(server["watchdog_s"], server["msgwait_s"]) for server in shown["servers"]] == [(5, 10), (5, 10)]
+        for server in protected.names:
+            assert protected.run(server, ["systemctl", "is-active", "sbd"]).stdout.strip() == "active"
+            listed = protected.run("snow01", ["stonith_admin", "--list", server]).stdout
+            assert "snow-ha-sbd" in listed
+
+
+class TestNobodyIsReset:
+    def test_while_the_shared_file_system_hangs_for_all(self, protected: Lab) -> None:
+        began = time.monotonic()
+        running = state.domids(protected)
+        for server in protected.names:
+            protected.shared_hang(server)
+        stall_ends = time.monotonic() + STALL_S
+        try:
+            wait_until(lambda: time.monotonic() > stall_ends, STALL_S + 1, "time stands still")
+        finally:
+            for server in protected.names:
+                protected.shared_mend(server)
+        assert resets(protected, began) == []
+        assert state.domids(protected) == running
+
+    def test_by_a_clean_stop_and_return(self, protected: Lab) -> None:
+        began = time.monotonic()
+        protected.run("snow02", ["systemctl", "stop", "pacemaker", "corosync"], timeout=120)
+        state.wait_for_all_domains(protected)
+        enable(protected)
+        assert resets(protected, began) == []
+        assert state.doubles(protected) == []
+
+    def test_by_a_clean_reboot_which_moves_all_domains(self, protected: Lab) -> None:
+        began = time.monotonic()
+        protected.run("snow02", ["systemctl", "reboot"])
+        wait_until(lambda: not protected.is_on("snow02"), 90, "snow02 does not shut down")
+        gone = time.monotonic()
+        wait_until_back(protected, "snow02")
+        assert state.interrupted(protected, DOMAINS, began, gone) == []
+        assert {server for server, _ in state.domids(protected).values()} == {"snow01"}
+        assert state.doubles(protected) == []
+        enable(protected)
+
+
+class TestOneIsReset:
+    def test_and_every_domain_runs_once_where_the_network_is_cut(self, protected: Lab) -> None:
+        began = time.monotonic()
+        protected.cut("snow02")
+        wait_until(lambda: bool(resets(protected, began)), FAILOVER_WITHIN_S, "nobody was reset")
+        state.wait_for_all_domains(protected, FAILOVER_WITHIN_S)
+        protected.heal("snow02")
+        (reset,) = resets(protected, began)
+        survivor = next(name for name in protected.names if name != reset)
+        assert {server for server, _ in state.domids(protected).values()} == {survivor}
+        assert state.doubles(protected) == []
+        wait_until_back(protected, reset)
+        enable(protected)
+        assert state.online(protected, "snow01") == protected.names
+        assert state.doubles(protected) == []
+
+    def test_where_corosync_dies(self, protected: Lab) -> None:
+        began = time.monotonic()
+        protected.run("snow02", ["pkill", "-KILL", "-x", "corosync"])
+        wait_until(lambda: resets(protected, began) == ["snow02"], FAILOVER_WITHIN_S, "snow02 was not reset")
+        state.wait_for_all_domains(protected, FAILOVER_WITHIN_S)
+        wait_until_back(protected, "snow02")
+        enable(protected)
+        state.wait_for_all_domains(protected)
+        assert state.doubles(protected) == []
+        assert resets(protected, began) == ["snow02"]
+
+    def test_also_one_that_stands_still_for_longer_than_its_watchdog(self, protected: Lab) -> None:
+        began = time.monotonic()
+        protected.freeze("snow02")
+        wait_until(lambda: resets(protected, began) == ["snow02"], FAILOVER_WITHIN_S, "snow02 was not reset")
+        state.wait_for_all_domains(protected, FAILOVER_WITHIN_S)
+        wait_until_back(protected, "snow02")
+        enable(protected)
+        assert state.doubles(protected) == []
+
+
+class TestTest:
+    def test_resets_a_server_without_harm_and_remembers_when(self, protected: Lab) -> None:
+        began = time.monotonic()
+        refused = protected.run("snow01", ["snow-ha", "fencing", "test", "snow01", "--yes"], check=False)
+        assert refused.returncode == 107
+        said = protected.run(
+            "snow01", ["snow-ha", "fencing", "test", "snow02", "--yes"], timeout=ENABLE_WITHIN_S
+        ).stdout
+        assert "snow02 was fenced" in said
+        assert resets(protected, began) == ["snow02"]
+        assert state.interrupted(protected, DOMAINS, began, time.monotonic()) == []
+        assert state.online(protected, "snow01") == protected.names
+        view = state.status(protected)
+        assert view["fencing"]["tested"]["snow02"].startswith("20")
+        assert view["findings"] == []
+
+
+class TestDisable:
+    def test_takes_all_of_it_out_and_resets_nobody(self, protected: Lab) -> None:
+        began = time.monotonic()
+        running = state.domids(protected)
+        state.snow_ha(protected, "disable")
+        assert "nothing to do" in state.snow_ha(protected, "disable")
+        settled = time.monotonic() + STALL_S
+        wait_until(lambda: time.monotonic() > settled, STALL_S + 1, "time stands still")
+        assert resets(protected, began) == []
+        assert state.domids(protected) == running
+        assert not (protected.shared / "snow-ha").exists()
+        for server in protected.names:
+            assert protected.run(server, ["systemctl", "is-enabled", "sbd"], check=False).stdout.strip() == "disabled"
+            assert "SBD_DEVICE=/" not in (protected.disk(server) / "etc/default/sbd").read_text()
+            left = protected.run(server, ["sh", "-c", "ls /dev/snow-ha-sbd /etc/systemd/system/snow-ha*"], check=False)
+            assert left.stdout == ""
+
+    def test_a_cluster_without_fencing_gets_it_while_its_domains_run(self, site: Lab) -> None:
+        began = time.monotonic()
+        state.enable(site)
+        assert state.status(site)["fencing"]["enabled"] is False
+        state.wait_for_all_domains(site)
+        running = state.domids(site)
+        assert "fencing: sbd" in site.run("snow01", ["snow-ha", "fencing", "set-up"], timeout=ENABLE_WITHIN_S).stdout
+        assert state.domids(site) == running
+        assert state.status(site)["fencing"]["enabled"] is True
+        assert fencing_status(site)["findings"] == []
+        assert "nothing to do" in enable(site)
+        assert resets(site, began) == []
+
+
+class TestRefused:
+    """Last, because it breaks what the others need; each leaves fencing off, and one clear line."""
+
+    @pytest.fixture
+    def unprotected(self, site: Lab) -> Lab:
+        state.snow_ha(site, "disable")
+        return site
+
+    def refused(self, lab: Lab, says: str, *words: str) -> None:
+        done = state.attempt(lab, ["snow-ha", "enable", *words])
+        assert done.returncode != 0
+        lines = [line for line in done.stderr.splitlines() if line.startswith("[E]")]
+        assert lines, done.stderr
+        assert any(says in line for line in lines), done.stderr
+        stored = state.stored_cib(lab, "snow01")
+        assert stored.findall("configuration/resources/primitive[@class='stonith']") == []
+
+    def test_a_bmc_that_does_not_answer(self, unprotected: Lab) -> None:
+        self.refused(unprotected, "not every BMC answers", "--fencing", "ipmi")
+
+    def test_a_watchdog_that_somebody_else_has(self, unprotected: Lab) -> None:
+        unprotected.run("snow02", ["modprobe", "xen_wdt"])
+        take = "exec 3>/dev/watchdog0; while printf . >&3; do sleep 1; done"
+        preload = {"LD_PRELOAD": "/usr/lib/lab/watchdog.so"}
+        unprotected.run("snow02", ["setsid", "--fork", "sh", "-c", take + " >/dev/null 2>&1 &"], env=preload)
+        path = "/sys/class/watchdog/watchdog0/state"
+        wait_until(
+            lambda: unprotected.run("snow02", ["cat", path]).stdout.strip() == "active", 10, "nobody has the watchdog"
+        )
+        self.refused(unprotected, "another program of snow02")
+        unprotected.power_off("snow02")
+        unprotected.power_on("snow02")
