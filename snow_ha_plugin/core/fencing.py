@@ -29,8 +29,11 @@ DEFAULT_WATCHDOG_S = 15
 # Below, a busy Domain-0 misses its own watchdog; above, nobody waits for a failover.
 LEAST_WATCHDOG_S, MOST_WATCHDOG_S = 5, 120
 
-# sbd looks at its disk once a second (sbd(8), -5); a server is unhealthy at most that much after its membership.
-LOOP_S = 1
+# How much longer than its watchdog a lost server may live: an access to its disk that saw no pill may be under way
+# for 3 s, and counts for 4 (sbd(8), Timeout io and loop).
+DISK_S = 7
+# Clocks run apart, but hardly more than this.
+DRIFT = 1.01
 # For the fence agent itself, a Python program on a server that has just lost its peer.
 AGENT_S = 30
 # fence_ipmilan's own power_timeout is 20 s: a BMC that died with its server costs that, then sbd has its turn.
@@ -46,8 +49,12 @@ class Timing:
 
     @property
     def msgwait_s(self) -> int:
-        """How long a poisoned server has until it counts as dead."""
-        return 2 * self.watchdog_s
+        """How long a poisoned server has until it counts as dead.
+
+        Twice its watchdog, and what a disk costs: an sbd that was held up for nearly the watchdog's time, and goes on,
+        believes for a moment what it heard before (docs/guarantees.md).
+        """
+        return math.ceil(DRIFT * (2 * self.watchdog_s + DISK_S))
 
     @property
     def loss_s(self) -> float:
@@ -56,8 +63,8 @@ class Timing:
 
     @property
     def reboot_s(self) -> int:
-        """What Pacemaker gives fence_sbd, which waits for all of msgwait."""
-        return self.msgwait_s + AGENT_S
+        """What Pacemaker gives the agent, which waits for all of msgwait once the server has left the membership."""
+        return self.msgwait_s + math.ceil(self.loss_s) + AGENT_S
 
     @property
     def stonith_s(self) -> int:
@@ -87,8 +94,8 @@ class Found:
 def contradictions(found: Iterable[Found]) -> list[str]:
     """Where times in force break the proof that a poisoned server is dead before it counts as dead.
 
-    A server's last tickle comes at most LOOP_S after it is unhealthy, and its watchdog ends it W later; the others
-    wait msgwait from that same change of membership on.
+    A server's last tickle comes at most DISK_S after it is poisoned, and its watchdog ends it W later; the others
+    wait msgwait from the pill on.
     """
     complaints = []
     for each in found:
@@ -101,9 +108,9 @@ def contradictions(found: Iterable[Found]) -> list[str]:
                 f"the watchdog of {each.server} is armed with {each.watchdog_s} s, sbd's disk says"
                 f" {each.disk_watchdog_s} s"
             )
-        elif LOOP_S + each.watchdog_s >= each.msgwait_s:
+        elif DRIFT * (DISK_S + each.watchdog_s) >= each.msgwait_s:
             complaints.append(
-                f"{each.server} may live for {LOOP_S + each.watchdog_s} s after a poison pill,"
+                f"{each.server} may live for {DISK_S + each.watchdog_s} s after a poison pill,"
                 f" and counts as dead after {each.msgwait_s} s"
             )
     return complaints
@@ -191,7 +198,7 @@ def _put_sbd(tree: cib.Tree, names: Sequence[str], timing: Timing) -> list[Chang
         "pcmk_off_timeout": f"{timing.reboot_s}s",
     }
     text = f"fencing by sbd: watchdog {timing.watchdog_s} s, dead after {timing.msgwait_s} s"
-    return _put_device(tree, SBD_ID, "fence_sbd", parameters, Change("fencing", SBD_ID, text))
+    return _put_device(tree, SBD_ID, "fence_snow_sbd", parameters, Change("fencing", SBD_ID, text))
 
 
 def _put_device(

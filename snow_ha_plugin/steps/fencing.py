@@ -61,10 +61,11 @@ def decide(site: Site) -> Site:
     if not silent:
         why = f"all BMCs answer ({', '.join(names.values())}); behind them poison pills on the shared file system"
         return replace(site, fencing=fencing.IPMI, bmcs=names, why=why)
-    said = "; ".join(f"{name}: {reason}" for name, reason in silent.items())
     if wanted == fencing.IPMI:
+        said = "; ".join(f"{name}: {reason}" for name, reason in silent.items())
         raise UnavailableError("not every BMC answers", said, "see the account in snow.conf, or take --fencing sbd")
-    return replace(site, fencing=fencing.SBD, why=f"Xen's watchdog and poison pills; no BMC, as {said}")
+    why = f"Xen's watchdog and poison pills on the shared file system ({', '.join(silent)} does not answer)"
+    return replace(site, fencing=fencing.SBD, why=why)
 
 
 def _silent(site: Site, bmcs: Mapping[str, str]) -> dict[str, str]:
@@ -87,7 +88,7 @@ def configuration(site: Site) -> cib.Tree | None:
 def check(site: Site) -> list[Finding]:
     """What keeps fencing from being set up."""
     if site.fencing == fencing.BY_HAND:
-        return []
+        return _unfenced(site)
     if site.fencing == fencing.NONE:
         return []
     findings = []
@@ -104,6 +105,21 @@ def check(site: Site) -> list[Finding]:
                            "stop it: systemd's RuntimeWatchdogSec, watchdog.service, wdmd or xenwatchdogd")
                 )  # fmt: skip
     return findings
+
+
+def _unfenced(site: Site) -> list[Finding]:
+    """Servers that nothing configured by hand could fence, where a cluster runs that can be asked."""
+    try:
+        fencers = {name: pacemaker.fencers(name) for name in site.servers.names}
+    except UnavailableError:
+        return []
+    return [
+        _error(
+            "no-fencing-device", f"no fencing device that runs could fence {name}", "see stonith_admin --list " + name
+        )
+        for name, devices in fencers.items()
+        if not devices
+    ]
 
 
 def check_set_up(site: Site) -> list[Finding]:

@@ -19,8 +19,8 @@ PROGRAMS = {
     "crm": "crmsh",
     "xl": "xen-utils",
     "sbd": "sbd",
-    # Two packages of their own in Debian 13, which fence-agents brings with all others.
-    "fence_sbd": "fence-agents",
+    "fence_snow_sbd": "snow-ha",
+    # A package of its own in Debian 13, which fence-agents brings with all others.
     "fence_ipmilan": "fence-agents",
     "ipmitool": "ipmitool",
     "/usr/lib/ocf/resource.d/heartbeat/IPaddr2": "resource-agents",

@@ -17,4 +17,8 @@ def failure(name: str) -> str:
     except TimedOutError:
         return f"no answer within {ANSWERS_WITHIN_S} s"
     # 2 is the agent's own word for "off".
-    return "" if result.exit_code in (0, 2) else result.reason
+    if result.exit_code in (0, 2):
+        return ""
+    # The agent's log: time, level, message; before it, what Python has to say of old modules.
+    lines = [line for line in result.stderr.decode(errors="replace").splitlines() if "ERROR: " in line]
+    return lines[-1].partition("ERROR: ")[2].removeprefix("Failed: ") if lines else result.reason

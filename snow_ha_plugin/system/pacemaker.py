@@ -329,6 +329,14 @@ def cleanup(resource: str) -> None:
         )
 
 
+def fencers(node: str) -> tuple[str, ...]:
+    """The devices with which the running cluster could fence a node, as its fencer has registered them."""
+    result = command.run(["stonith_admin", "--list", node, "--output-as=xml"])
+    if not result.ok:
+        raise UnavailableError(f"Pacemaker does not tell how {node} is fenced", result.reason, "see stonith_admin")
+    return tuple(item.text or "" for item in etree.fromstring(result.stdout).iter("item"))
+
+
 def fence(node: str, timeout_s: int) -> None:
     """Have the cluster reset a node by whatever fences it, and wait until that is done."""
     argv = ["stonith_admin", "--reboot", node, f"--timeout={timeout_s}"]

@@ -200,7 +200,7 @@ SBD_STARTMODE=always
 SBD_DELAY_START=no
 SBD_WATCHDOG_DEV=/dev/{watchdog}
 SBD_WATCHDOG_TIMEOUT={timing.watchdog_s}
-SBD_TIMEOUT_ACTION=flush,reboot
+SBD_TIMEOUT_ACTION=noflush,reboot
 SBD_SYNC_RESOURCE_STARTUP=yes
 """
 
@@ -291,18 +291,27 @@ def allocate(servers: Servers) -> None:
 
 
 def test_slots(names: Sequence[str]) -> list[str]:
-    """Send a test message, which harms nobody, to each server; those that did not take it out of their slots."""
+    """Send a test message, which harms nobody, to each server; those that did not take it out of their slots.
+
+    Not while any of them waits to be fenced: a test that is read clears its slot of whatever came after it.
+    """
     for name in names:
-        # sbd would wait here for all of msgwait, as after a poison pill; the message is there at once.
-        result = command.run(["timeout", "2", "sbd", "-d", DEVICE, "message", name, "test"])
-        if result.exit_code not in (0, STILL_WAITS):
-            raise UnavailableError(f"sbd cannot write into the slot of {name}", result.reason, f"sbd -d {DEVICE} list")
+        _send(name, "test")
     deadline = time.monotonic() + READ_WITHIN_S
-    while True:
-        unread = sorted(set(names) - {name for name, message in slots() if message == "clear"})
-        if not unread or time.monotonic() > deadline:
-            return unread
+    while unread := sorted(set(names) - {name for name, message in slots() if message == "clear"}):
+        if time.monotonic() > deadline:
+            for name in unread:
+                _send(name, "clear")
+            break
         time.sleep(POLL_S)
+    return unread
+
+
+def _send(name: str, message: str) -> None:
+    # sbd would wait here for all of msgwait, as after a poison pill; the message is there at once.
+    result = command.run(["timeout", "2", "sbd", "-d", DEVICE, "message", name, message])
+    if result.exit_code not in (0, STILL_WAITS):
+        raise UnavailableError(f"sbd cannot write into the slot of {name}", result.reason, f"sbd -d {DEVICE} list")
 
 
 def slots() -> tuple[tuple[str, str], ...]:

@@ -88,7 +88,7 @@ class TestEnable:
     def test_what_it_has_set_up_is_in_force(self, protected: Lab) -> None:
         shown = fencing_status(protected)
         assert shown["findings"] == []
-        assert [(server["watchdog_s"], server["msgwait_s"]) for server in shown["servers"]] == [(5, 10), (5, 10)]
+        assert [(server["watchdog_s"], server["msgwait_s"]) for server in shown["servers"]] == [(5, 18), (5, 18)]
         for server in protected.names:
             assert protected.run(server, ["systemctl", "is-active", "sbd"]).stdout.strip() == "active"
             listed = protected.run("snow01", ["stonith_admin", "--list", server]).stdout
