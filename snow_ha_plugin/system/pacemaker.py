@@ -287,13 +287,20 @@ def parse_state(data: bytes) -> ClusterState:
     return ClusterState(
         quorum=dc is not None and dc.get("with_quorum") == "true",
         maintenance=options is not None and options.get("maintenance-mode") == "true",
-        nodes=tuple(
-            NodeState(
-                node.get("name", ""), *(node.get(k) == "true" for k in ("online", "standby", "maintenance", "unclean"))
-            )
-            for node in root.iterfind("nodes/node")
-        ),
+        nodes=tuple(_node_state(node) for node in root.iterfind("nodes/node")),
         resources=tuple(_resource_state(resource) for resource in root.iterfind("resources//resource")),
+    )
+
+
+def _node_state(node: cib.Tree) -> NodeState:
+    """A node that is joining (`pending`) is online for crm_mon, and takes part in nothing yet."""
+    says = {key: node.get(key) == "true" for key in ("online", "pending", "standby", "maintenance", "unclean")}
+    return NodeState(
+        name=node.get("name", ""),
+        online=says["online"] and not says["pending"],
+        standby=says["standby"],
+        maintenance=says["maintenance"],
+        unclean=says["unclean"],
     )
 
 

@@ -163,3 +163,12 @@ def test_what_a_killed_run_has_left_goes_with_the_next_one(tmp_path: Path, monke
         (path / "0.xml").touch()
     pacemaker.simulate(guide_cluster())
     assert sorted(tmp_path.iterdir()) == sorted([mine, other])
+
+
+@pytest.mark.parametrize(("pending", "online"), [("true", False), ("false", True)])
+def test_a_node_that_is_still_joining_is_not_online(pending: str, online: bool) -> None:
+    text = f"""<pacemaker-result><summary><current_dc with_quorum="true"/></summary><nodes>
+    <node name="snow02" online="true" pending="{pending}" standby="false" maintenance="false" unclean="false"/>
+    </nodes><resources/></pacemaker-result>"""
+    (node,) = pacemaker.parse_state(text.encode()).nodes
+    assert node.online == online
