@@ -245,6 +245,7 @@ def refuse_unproved(site: Site) -> None:
     complaints = fencing.contradictions(look.found for look in looks.values()) + _not_one_file(site, looks)
     complaints += [f"{look.server} reads sbd's disk through a cache" for look in looks.values() if look.loop[:1] != "1"]
     complaints += [f"{name}: {reason}" for name, reason in _silent(site, site.bmcs).items()]
+    complaints += [f"{node.name} is not in the cluster" for node in pacemaker.state().nodes if not node.online]
     if not complaints:
         unread = sbd.test_slots(site.servers.names)
         complaints = [f"{name} did not read a test message on sbd's disk" for name in unread]

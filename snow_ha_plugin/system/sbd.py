@@ -300,8 +300,10 @@ def test_slots(names: Sequence[str]) -> list[str]:
     deadline = time.monotonic() + READ_WITHIN_S
     while unread := sorted(set(names) - {name for name, message in slots() if message == "clear"}):
         if time.monotonic() > deadline:
-            for name in unread:
-                _send(name, "clear")
+            # Only our own: by now a poison pill may be there.
+            for name, message in slots():
+                if message == "test":
+                    _send(name, "clear")
             break
         time.sleep(POLL_S)
     return unread

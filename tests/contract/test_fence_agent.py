@@ -44,7 +44,9 @@ MEMBERS = """nodelist.node.0.name (str) = snow01
 nodelist.node.0.nodeid (u32) = 1
 nodelist.node.1.name (str) = snow02
 nodelist.node.1.nodeid (u32) = 2
+runtime.members.1.join_count (u32) = 1
 runtime.members.1.status (str) = joined
+runtime.members.2.join_count (u32) = {}
 runtime.members.2.status (str) = {}
 """
 
@@ -53,9 +55,9 @@ runtime.members.2.status (str) = {}
 class Disk:
     path: Path
 
-    def member(self, there: bool) -> None:
+    def member(self, there: bool, joins: int = 1) -> None:
         fresh = self.path / "members.new"
-        fresh.write_text(MEMBERS.format("joined" if there else "left"))
+        fresh.write_text(MEMBERS.format(joins, "joined" if there else "left"))
         fresh.rename(self.path / "members")
 
     @property
@@ -143,6 +145,14 @@ def test_a_server_that_comes_back_during_the_wait_gets_a_new_pill_and_a_new_wait
     assert disk.fence().returncode == 0
     assert time.monotonic() - left >= MSGWAIT_S
     assert disk.sent[-1] == "reset"
+    assert disk.sent.count("reset") == 2
+
+
+def test_also_one_that_came_and_went_between_two_looks(disk: Disk) -> None:
+    seen = time.monotonic() + 1.5
+    at(1.5, lambda: disk.member(False, joins=2))
+    assert disk.fence().returncode == 0
+    assert time.monotonic() - seen >= MSGWAIT_S
     assert disk.sent.count("reset") == 2
 
 

@@ -10,9 +10,10 @@ from pytest_mock import MockerFixture
 from snow_ha_plugin.core import cib, fencing
 from snow_ha_plugin.core.fencing import Timing
 from snow_ha_plugin.errors import ConfigurationError, UnavailableError, UnsafeError
+from snow_ha_plugin.model import ClusterState, NodeState
 from snow_ha_plugin.steps import fencing as protection
 from snow_ha_plugin.steps.site import Site
-from snow_ha_plugin.system import bmc, sbd
+from snow_ha_plugin.system import bmc, pacemaker, sbd
 from snow_ha_plugin.system.sbd import Look, Watchdog
 from tests.captures import unconfigured_cluster
 
@@ -162,6 +163,8 @@ class TestProof:
     @pytest.fixture
     def unread(self, mocker: MockerFixture) -> list[str]:
         found: list[str] = []
+        nodes = tuple(NodeState(name, True, False, False, False) for name in NAMES)
+        mocker.patch.object(pacemaker, "state", return_value=ClusterState(True, False, nodes, ()))
         mocker.patch.object(sbd, "test_slots", return_value=found)
         return found
 
@@ -190,6 +193,16 @@ class TestProof:
         unread.append("snow02")
         with pytest.raises(UnsafeError, match="snow02 did not read"):
             protection.refuse_unproved(replace(site, fencing=fencing.SBD))
+
+    def test_no_test_message_is_sent_while_a_server_may_be_poisoned(
+        self, site: Site, looks: dict[str, Look], unread: list[str], mocker: MockerFixture
+    ) -> None:
+        nodes = tuple(NodeState(name, name == "snow01", False, False, False) for name in NAMES)
+        mocker.patch.object(pacemaker, "state", return_value=ClusterState(True, False, nodes, ()))
+        send = mocker.patch.object(sbd, "test_slots")
+        with pytest.raises(UnsafeError, match="snow02 is not in the cluster"):
+            protection.refuse_unproved(replace(site, fencing=fencing.SBD))
+        assert not send.called
 
     def test_fails_where_a_bmc_does_not_answer(
         self, site: Site, looks: dict[str, Look], unread: list[str], mocker: MockerFixture
