@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,13 @@ pytestmark = pytest.mark.lab
 CHECKOUT = Path(__file__).resolve().parents[2]
 UNIT_TESTS = ("core", "system", "steps", "cli", "scenarios", "test_layers.py", "test_plugin.py")
 FAILOVER_WITHIN_S = 120
-ENABLE_WITHIN_S = 180
+ENABLE_WITHIN_S = 240
 
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    with Lab.up(f"debian13-{os.getpid()}", debian="trixie", site=build_site) as up:
+    site = partial(build_site, SNOW_HA_WATCHDOG_S="5")
+    with Lab.up(f"debian13-{os.getpid()}", debian="trixie", site=site) as up:
         yield up
 
 
@@ -43,9 +45,11 @@ def test_enable_failover_and_return_on_pacemaker_3(lab: Lab) -> None:
     lab.run("snow01", ["xl", "create", "/sNow/snow-tools/etc/domains/deploy01.cfg"])
     domid = world.domid("deploy01")
 
-    lab.run("snow01", ["snow-ha", "enable", "--without-fencing"], timeout=ENABLE_WITHIN_S)
+    lab.run("snow01", ["snow-ha", "enable"], timeout=ENABLE_WITHIN_S)
     assert world.domid("deploy01") == domid
-    again = lab.run("snow01", ["snow", "ha", "enable", "--without-fencing"], timeout=ENABLE_WITHIN_S)
+    fencing = json.loads(lab.run("snow01", ["snow-ha", "fencing", "status", "--json"]).stdout)
+    assert (fencing["way"], fencing["findings"]) == ("sbd", [])
+    again = lab.run("snow01", ["snow", "ha", "enable"], timeout=ENABLE_WITHIN_S)
     assert "nothing to do" in again.stdout
     assert all(len(world.where(domain.name)) == 1 for domain in GUIDE_DOMAINS)
 
@@ -56,7 +60,7 @@ def test_enable_failover_and_return_on_pacemaker_3(lab: Lab) -> None:
         time.sleep(0.5)
 
     lab.power_on("snow01")
-    lab.run("snow02", ["snow-ha", "enable", "--without-fencing"], timeout=ENABLE_WITHIN_S)
+    lab.run("snow02", ["snow-ha", "enable"], timeout=ENABLE_WITHIN_S)
     assert _all_on(lab, "snow02"), "a domain moved back by itself"
     lab.run("snow02", ["snow-ha", "disable"], timeout=ENABLE_WITHIN_S)
     assert all(world.where(domain.name) == ["snow02"] for domain in GUIDE_DOMAINS)
