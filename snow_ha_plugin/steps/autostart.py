@@ -7,13 +7,21 @@ from snow_ha_plugin.steps.site import Site
 from snow_ha_plugin.steps.step import Step
 
 SERVICES = ("corosync", "pacemaker")
+# Its package enables it, and it requires corosync, which it so starts at boot.
+AT_BOOT = (*SERVICES, "corosync-qdevice")
 
 _LOOK = 'for service do echo "$service $(systemctl is-enabled "$service" 2>/dev/null)"; done'
+# Of a unit that is not installed it would complain.
+_DISABLE = """
+for service do
+    [ "$(systemctl is-enabled "$service" 2>/dev/null)" != enabled ] || systemctl --quiet disable "$service" || exit
+done
+"""
 
 
 def check(site: Site) -> list[Finding]:
     states = site.servers.each(
-        lambda name: site.servers.must(name, ["sh", "-c", _LOOK, "sh", *SERVICES]).text.split("\n")
+        lambda name: site.servers.must(name, ["sh", "-c", _LOOK, "sh", *AT_BOOT]).text.split("\n")
     )
     return [
         Finding(
@@ -23,13 +31,13 @@ def check(site: Site) -> list[Finding]:
             f"systemctl disable {service}",
         )
         for server, lines in states.items()
-        for service in SERVICES
+        for service in AT_BOOT
         if f"{service} enabled" in lines
     ]
 
 
 def apply(site: Site) -> None:
-    site.servers.each(lambda name: site.servers.must(name, ["systemctl", "--quiet", "disable", *SERVICES]))
+    site.servers.each(lambda name: site.servers.must(name, ["sh", "-c", _DISABLE, "sh", *AT_BOOT]))
 
 
 STEP = Step("autostart", "Cluster not started at boot", check, apply)

@@ -32,10 +32,14 @@ def test_services_that_start_at_boot_are_found(
     assert [finding.message.split()[:3] for finding in findings] == [["snow02", "starts", name] for name in services]
 
 
-def test_both_are_disabled_on_all_servers(site: Site, machines: Machines) -> None:
-    machines.stand_in("systemctl", "")
+def test_what_starts_at_boot_is_disabled_and_nothing_else(site: Site, machines: Machines) -> None:
+    machines.stand_in("systemctl", STATE.format("enabled", "disabled"))
     autostart.apply(site)
-    assert sorted(machines.log()) == [
-        "snow01 systemctl --quiet disable corosync pacemaker",
-        "snow02 systemctl --quiet disable corosync pacemaker",
+    assert [line for line in machines.log() if "disable" in line] == ["snow02 systemctl --quiet disable corosync"]
+
+
+def test_a_third_vote_does_not_start_corosync_at_boot(site: Site, machines: Machines) -> None:
+    machines.stand_in("systemctl", '[ "$2" = corosync-qdevice ] && echo enabled')
+    assert [finding.message.split()[:3] for finding in autostart.check(site)] == [
+        [name, "starts", "corosync-qdevice"] for name in ("snow01", "snow02")
     ]
