@@ -98,6 +98,7 @@ class SnowConf:
     fencing: str = ""
     watchdog_s: int = 15
     bmc_suffix: str = ""
+    qdevice: str = ""
 
 
 @dataclass(frozen=True)

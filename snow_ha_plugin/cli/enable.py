@@ -34,13 +34,20 @@ Looked = tuple[Step, list[Finding]]
     type=click.Choice(fencing.CHOICES),
     help="How a lost server is made sure to be dead; by default the BMCs where they answer, else sbd.",
 )
+@options.third_vote
 @click.option("--without-fencing", is_flag=True, help="As --fencing none: a cut network can destroy images.")
 @click.option("--floating-ip", metavar="IP/PREFIX", help="Instead of the gateway of NET_SNOW.")
 @options.replace_agents
 @options.dry_run
 @options.json_output
 def enable(
-    way: str | None, without_fencing: bool, floating_ip: str | None, replace_agents: bool, dry_run: bool, as_json: bool
+    way: str | None,
+    qdevice: str | None,
+    without_fencing: bool,
+    floating_ip: str | None,
+    replace_agents: bool,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Make every domain of this site highly available, on all servers of SNOW_NODES, with fencing.
 
@@ -51,7 +58,7 @@ def enable(
     if without_fencing and way not in (None, fencing.NONE):
         raise click.UsageError(f"--without-fencing and --fencing {way} contradict each other")
     asked = fencing.NONE if without_fencing else way or ""
-    here = site.load(fencing=asked, floating_ip=_network(floating_ip))
+    here = site.load(fencing=asked, qdevice=qdevice or "", floating_ip=_network(floating_ip))
     report: list[Looked] = []
     with output.progress("Looking at the site", quiet=as_json):
         here = protection.decide(here)
@@ -59,6 +66,8 @@ def enable(
         _rehearse(here)
     if not as_json:
         output.info(f"fencing: {here.fencing}; {here.why}")
+        if here.qdevice:
+            output.info(f"third vote: {here.qdevice}")
     for step in SERVER_STEPS:
         carry_out(here, step, report, dry_run=dry_run, quiet=as_json)
     if not dry_run and protection.edit(here, here.store.read()):
@@ -161,7 +170,7 @@ def tell(here: Site, report: list[Looked], changes: list[Change], *, dry_run: bo
     found = [finding for _, findings in report for finding in findings]
     if as_json:
         steps = [{"name": step.name, "findings": output.findings_json(findings)} for step, findings in report]
-        protected = {"way": here.fencing, "why": here.why}
+        protected = {"way": here.fencing, "why": here.why, "third_vote": here.qdevice}
         output.as_json(
             {"dry_run": dry_run, "fencing": protected, "steps": steps, "changes": output.changes_json(changes)}
         )

@@ -11,7 +11,7 @@ import click
 
 from snow_ha_plugin.cli import enable, options, output
 from snow_ha_plugin.core import fencing, findings
-from snow_ha_plugin.steps import drill, site, start
+from snow_ha_plugin.steps import corosync, drill, qdevice, site, start
 from snow_ha_plugin.steps import fencing as protection
 from snow_ha_plugin.steps.change import change, whereabouts
 from snow_ha_plugin.system import sbd
@@ -34,11 +34,13 @@ def set_up(way: str | None, dry_run: bool, as_json: bool) -> None:
     options.require_root()
     here = protection.decide(site.load(fencing=way or ""))
     report: list[enable.Looked] = []
-    if blocked := enable.errors(protection.WAY.check(here)):
+    if blocked := enable.errors([*qdevice.HOST.check(here), *protection.WAY.check(here)]):
         raise enable.Blocked(blocked)
     if not as_json:
         output.info(f"fencing: {here.fencing}; {here.why}")
-    for step in (protection.SET_UP, start.STEP):
+    # The times of a third vote follow from the watchdog's too.
+    third = (qdevice.SET_UP, corosync.STEP) if here.qdevice else ()
+    for step in (*third, protection.SET_UP, start.STEP):
         enable.carry_out(here, step, report, dry_run=dry_run, quiet=as_json)
     if not dry_run and protection.edit(here, here.store.read()):
         with output.progress("Trying the fencing, without harm", quiet=as_json):
@@ -61,18 +63,30 @@ def status(as_json: bool) -> None:
     tree = here.store.read()
     tested = fencing.tested(tree)
     looks = protection.look_at_all(here) if here.fencing in protection.OURS else {}
+    votes = qdevice.look_at_all(here) if here.qdevice else {}
     found = [*protection.check(here), *protection.check_set_up(here), *protection.check_times(here, looks)]
+    found += [*qdevice.check_set_up(here), *qdevice.check_vote(here)]
     if fencing.way(tree) == fencing.NONE:
         found.append(findings.no_fencing(tree))
     if as_json:
         servers = [_server(look, tested) for look in looks.values()]
+        third = {"host": here.qdevice, "voting": {name: look.votes_with_it for name, look in votes.items()}}
         output.as_json(
-            {"way": fencing.way(tree), "why": here.why, "servers": servers, "findings": output.findings_json(found)}
+            {
+                "way": fencing.way(tree),
+                "why": here.why,
+                "servers": servers,
+                "third_vote": third if votes else None,
+                "findings": output.findings_json(found),
+            }
         )
     else:
         output.info(f"fencing: {output.WAYS.get(fencing.way(tree), fencing.way(tree))}")
         for look in looks.values():
             click.echo(f"  {look.server}: {_line(look)}, last test {tested.get(look.server) or 'never'}")
+        if votes:
+            silent = [name for name, look in votes.items() if not look.votes_with_it]
+            output.info(f"third vote: {here.qdevice}, " + (f"not for {', '.join(silent)}" if silent else "voting"))
         for finding in found:
             output.finding(finding)
     if serious := enable.errors(found):

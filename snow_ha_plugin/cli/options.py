@@ -28,6 +28,11 @@ way = click.option(
     help="How a lost server is made sure to be dead; by default the BMCs where they answer, else sbd.",
 )  # fmt: skip
 
+third_vote = click.option(
+    "--qdevice", metavar="HOST",
+    help="Have corosync-qnetd on HOST give a third vote, to two servers or another even number; `none` for no more.",
+)  # fmt: skip
+
 replace_agents = click.option(
     "--replace-agents", is_flag=True, help="Run domains registered by hand with ocf:snow:Xen too, without a restart."
 )

@@ -12,6 +12,7 @@ from snow_ha_plugin.core import cib, fencing, roles
 from snow_ha_plugin.errors import UnsafeError
 from snow_ha_plugin.steps import foresight, standby
 from snow_ha_plugin.steps.foresight import Consequences, Outcome
+from snow_ha_plugin.system import qdevice
 from snow_ha_plugin.system.pacemaker import Store
 
 
@@ -110,10 +111,11 @@ def drain(server: str, force: bool, apart_off: frozenset[str], dry_run: bool, as
             changes = standby.empty(store, server, there)
         if changes and not as_json:
             output.info(f"{server} takes no domains until snow ha undrain {server}")
-            if fencing.is_last_one_weak(tree):
+            if fencing.is_last_one_weak(tree, third_vote=bool(qdevice.votes_here())):
                 output.warning(
                     f"if you stop {server}, a stall of the shared file system longer than the watchdog and 4 s resets "
-                    "the last server, with all domains; with SNOW_HA_WATCHDOG_S it rides out longer ones"
+                    "the last server, with all domains; with SNOW_HA_WATCHDOG_S it rides out longer ones, with a third "
+                    "vote (snow ha enable --qdevice HOST) any"
                 )
     if as_json:
         output.as_json({"dry_run": dry_run, "server": server, **_json(outcome, meant)})

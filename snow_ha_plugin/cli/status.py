@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from snow_ha_plugin.cli import options, output
-from snow_ha_plugin.core import cib
+from snow_ha_plugin.core import cib, findings
 from snow_ha_plugin.core.overview import DomainView, Overview, ServerView, migrating, overview, state_of
 from snow_ha_plugin.core.standing import Standing
-from snow_ha_plugin.system import command, migrations, pacemaker, snowtools
+from snow_ha_plugin.system import command, migrations, pacemaker, qdevice, snowtools
 from snow_ha_plugin.system.servers import Servers
 
 if TYPE_CHECKING:
@@ -48,6 +48,9 @@ def status(cib_path: Path | None, domains_dir: Path | None, snow_conf: Path | No
     sources = migrating(state) if store.live else {}
     progress = migrations.progress(Servers([]), sources) if sources else {}
     view = overview(tree, state, {domain.name: domain for domain in files}, progress)
+    if store.live and qdevice.votes_here() is False:
+        missing = findings.no_third_vote(Servers([]).here)
+        view = replace(view, findings=(*view.findings, missing))
     if as_json:
         output.as_json(_json(view))
     else:

@@ -39,35 +39,45 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Device:
+    """The quorum device of corosync-qdevice(8), model net: who gives the vote, and how long it may take."""
+
+    host: str
+    timeout_ms: int
+    sync_timeout_ms: int
+
+
+@dataclass(frozen=True)
 class Ring:
     """What a running corosync goes by: the nodes of its configuration, as `members` gives them, and who is there."""
 
     nodes: tuple[dict[str, str], ...]
     joined: frozenset[str]
+    device: Device | None = None
 
     @property
     def names(self) -> frozenset[str]:
         return frozenset(node.get("name", "") for node in self.nodes)
 
     def has_read(self, text: str) -> bool:
-        """Whether its nodes are those of a configuration; corosync lists them in another order."""
+        """Whether nodes and device are those of a configuration; corosync lists the nodes in another order."""
 
         def in_order(nodes: Iterable[dict[str, str]]) -> list[dict[str, str]]:
             return sorted(nodes, key=lambda node: node.get("nodeid", ""))
 
-        return in_order(self.nodes) == in_order(members(text))
+        return in_order(self.nodes) == in_order(members(text)) and self.device == device(text)
 
 
-def render(servers: Sequence[Server], ids: Mapping[str, int]) -> str:
+def render(servers: Sequence[Server], ids: Mapping[str, int], third: Device | None = None) -> str:
     """The configuration of a cluster of `servers`; every server has the same number of links, one or two.
 
-    `ids` is each server's nodeid: see `node_ids`.
+    `ids` is each server's nodeid: see `node_ids`. `third` is who has a vote beside the servers.
     """
     links = min(len(server.addresses) for server in servers)
     nodes = "".join(_node(ids[server.name], server, links) for server in servers)
     # two_node keeps quorum with one of two servers; wait_for_all keeps a server that starts alone from
-    # believing that the other one is gone (votequorum(5)).
-    two_node = "\n    two_node: 1\n    wait_for_all: 1" if len(servers) == 2 else ""
+    # believing that the other one is gone (votequorum(5)). A third vote decides both by itself.
+    two_node = "\n    two_node: 1\n    wait_for_all: 1" if len(servers) == 2 and not third else ""
     return f"""{MARK}
 totem {{
     version: 2
@@ -82,7 +92,7 @@ nodelist {{
 {nodes}}}
 
 quorum {{
-    provider: corosync_votequorum{two_node}
+    provider: corosync_votequorum{two_node}{_device(third) if third else ""}
 }}
 
 logging {{
@@ -104,6 +114,22 @@ def _node(number: int, server: Server, links: int) -> str:
     return f"    node {{\n        nodeid: {number}\n        name: {server.name}\n{addresses}    }}\n"
 
 
+def _device(third: Device) -> str:
+    # ffsplit: one vote, for one half (corosync-qdevice(8)); without TLS anybody could take part.
+    return f"""
+    device {{
+        model: net
+        votes: 1
+        timeout: {third.timeout_ms}
+        sync_timeout: {third.sync_timeout_ms}
+        net {{
+            host: {third.host}
+            algorithm: ffsplit
+            tls: required
+        }}
+    }}"""
+
+
 def node_ids(configurations: Iterable[str], names: Sequence[str]) -> dict[str, int]:
     """The nodeid of each server: the one that it has in a configuration of ours, and a new one for a new server.
 
@@ -122,7 +148,7 @@ def node_ids(configurations: Iterable[str], names: Sequence[str]) -> dict[str, i
 
 
 def parse_ring(text: str) -> Ring | None:
-    """The answer of `corosync-cmapctl -b nodelist.node runtime.members`; None where no corosync has answered."""
+    """The answer of `corosync-cmapctl -b nodelist.node quorum.device runtime.members`; None where none has answered."""
     values = dict(re.findall(r"^(\S+) \(\w+\) = (.*)$", text, re.MULTILINE))
     nodes: dict[str, dict[str, str]] = {}
     for key, value in values.items():
@@ -132,7 +158,8 @@ def parse_ring(text: str) -> Ring | None:
         return None
     present = {key.split(".")[2] for key, value in values.items() if key.endswith(".status") and value == "joined"}
     joined = frozenset(node.get("name", "") for node in nodes.values() if node.get("nodeid") in present)
-    return Ring(tuple(nodes.values()), joined)
+    third = {key.removeprefix("quorum.device."): value for key, value in values.items()}
+    return Ring(tuple(nodes.values()), joined, _device_of(third, third.get("net.host", "")))
 
 
 def parse(text: str, source: str = "corosync.conf") -> Section:
@@ -169,6 +196,22 @@ def is_debian_default(text: str) -> bool:
 def members(text: str) -> tuple[dict[str, str], ...]:
     """The values of each node of the nodelist, in the file's order."""
     return tuple(node.values for nodelist in parse(text).all("nodelist") for node in nodelist.all("node"))
+
+
+def device(text: str) -> Device | None:
+    """The quorum device of a configuration, where it has one with a host."""
+    for quorum in parse(text).all("quorum"):
+        for section in quorum.all("device"):
+            return _device_of(section.values, section.value("net", "host"))
+    return None
+
+
+def _device_of(values: Mapping[str, str], host: str) -> Device | None:
+    if not host:
+        return None
+    # corosync's own defaults (corosync-qdevice(8)).
+    timeout, sync_timeout = values.get("timeout", "10000"), values.get("sync_timeout", "30000")
+    return Device(host, int(timeout), int(sync_timeout)) if (timeout + sync_timeout).isdecimal() else None
 
 
 def is_authenticated(text: str) -> bool:

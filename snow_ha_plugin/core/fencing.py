@@ -46,6 +46,7 @@ class Timing:
 
     watchdog_s: int
     servers: int = 2
+    third_vote: bool = False
 
     @property
     def msgwait_s(self) -> int:
@@ -72,8 +73,11 @@ class Timing:
 
     @property
     def priority_delay_s(self) -> int:
-        """How much later the server with more domains is shot: by then it has shot the other, which is dead."""
-        return max(5, math.ceil(2 * self.watchdog_s / 3))
+        """How much later the server with more domains is shot: by then it has shot the other, which is dead.
+
+        With a third vote only one of two can shoot.
+        """
+        return 0 if self.third_vote else max(5, math.ceil(2 * self.watchdog_s / 3))
 
     @property
     def failover_s(self) -> float:
@@ -152,9 +156,9 @@ def way(tree: cib.Tree) -> str:
     return SBD if SBD_ID in ids else NONE
 
 
-def is_last_one_weak(tree: cib.Tree) -> bool:
+def is_last_one_weak(tree: cib.Tree, *, third_vote: bool) -> bool:
     """Whether a stall of the shared file system resets one of two servers that is left alone (sbd, two_node)."""
-    return len(cib.nodes(tree)) == 2 and way(tree) in (SBD, IPMI)
+    return len(cib.nodes(tree)) == 2 and way(tree) in (SBD, IPMI) and not third_vote
 
 
 def tested(tree: cib.Tree) -> dict[str, str]:

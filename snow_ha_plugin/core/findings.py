@@ -83,6 +83,17 @@ def no_fencing(tree: cib.Tree | None) -> Finding:
     )
 
 
+def no_third_vote(server: str, why: str = "") -> Finding:
+    """A server that has lost the vote of qnetd, which nobody misses before a server fails."""
+    return Finding(
+        Severity.WARNING,
+        "third-vote-missing",
+        f"{server} has no third vote{f' ({why})' if why else ''}:"
+        " if a server failed now, the others would lose quorum and stop their domains",
+        "see snow ha fencing status, and corosync-qnetd on its host",
+    )
+
+
 def _options(tree: cib.Tree) -> Iterator[Finding]:
     if cib.options(tree).get("no-quorum-policy") == "ignore":
         yield Finding(

@@ -14,6 +14,7 @@ from snow_ha_plugin.steps import (
     images,
     packages,
     permissions,
+    qdevice,
     shared,
     shutdown,
     start,
@@ -29,15 +30,18 @@ SERVER_STEPS = (
     xen.STEP,
     corosync.BY_HAND,
     corosync.MEMBERS,
+    qdevice.HOST,
     fencing.WAY,
     autostart.STEP,
     xendomains.STEP,
     authkey.STEP,
+    qdevice.SET_UP,
     corosync.STEP,
     permissions.STEP,
     shutdown.STEP,
     fencing.SET_UP,
     start.STEP,
+    qdevice.VOTE,
 )
 
 # All of these are one commit of the CIB.

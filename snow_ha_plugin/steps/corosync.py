@@ -1,7 +1,8 @@
 """The guide's corosync.conf: rendered for today's corosync, tested there before it is put in place, the old one kept.
 
 A configuration that somebody wrote for the same servers stays as it is: another transport or encryption would
-need the whole cluster to stop. Debian's own package starts a cluster of one node; that one is put away first.
+need the whole cluster to stop, as another quorum device does. Debian's own package starts a cluster of one node; that
+one is put away first.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from snow_ha_plugin.core import corosync
-from snow_ha_plugin.core.corosync import Ring
+from snow_ha_plugin.core import corosync, qdevice
+from snow_ha_plugin.core.corosync import Device, Ring
+from snow_ha_plugin.core.fencing import Timing
 from snow_ha_plugin.errors import UnsafeError
 from snow_ha_plugin.model import Finding, Severity
+from snow_ha_plugin.steps import stopping
 from snow_ha_plugin.steps.site import Site
 from snow_ha_plugin.steps.step import Step
 
@@ -21,7 +24,7 @@ PATH = "/etc/corosync/corosync.conf"
 _LOOK = """
 [ ! -e "$1" ] || cat "$1" || exit
 printf '\\0'
-! systemctl --quiet is-active corosync || corosync-cmapctl -b nodelist.node runtime.members
+! systemctl --quiet is-active corosync || corosync-cmapctl -b nodelist.node quorum.device runtime.members
 """
 
 # The CIB of Debian's cluster of one would win over an empty one, and bring its node along.
@@ -68,7 +71,13 @@ def _look(site: Site) -> dict[str, _Look]:
 
 def _wanted(site: Site, looks: Mapping[str, _Look]) -> str:
     texts = [look.text for look in looks.values()]
-    return corosync.render(site.members, corosync.node_ids(texts, site.servers.names))
+    return corosync.render(site.members, corosync.node_ids(texts, site.servers.names), wanted_device(site))
+
+
+def wanted_device(site: Site) -> Device | None:
+    """The quorum device of this site's configuration, None where it has no third vote."""
+    times = Timing(site.conf.watchdog_s, len(site.servers.names), third_vote=bool(site.qdevice))
+    return qdevice.device(site.qdevice, times) if site.qdevice else None
 
 
 def check(site: Site) -> list[Finding]:
@@ -91,6 +100,9 @@ def apply(site: Site) -> None:
     wanted = _wanted(site, looks)
     to_write = [server for server, look in looks.items() if look.text != wanted and not look.is_foreign]
     rings = {server: look.ring for server, look in looks.items() if look.ring and not look.is_default}
+    if any(ring.device != wanted_device(site) for server, ring in rings.items() if not looks[server].is_foreign):
+        _stop(site, list(rings))
+        rings = {}
 
     def write(server: str) -> None:
         if looks[server].is_default:
@@ -101,6 +113,39 @@ def apply(site: Site) -> None:
     # It makes all members of the ring read their files, so all must be there.
     if rings and (to_write or not all(ring.has_read(wanted) for ring in rings.values())):
         site.servers.must(next(iter(rings)), ["corosync-cfgtool", "-R"])
+
+
+def _stop(site: Site, servers: list[str]) -> None:
+    """Another quorum device takes a restart: it changes who has quorum while one server goes by the old rule.
+
+    The domains run on; Pacemaker, which has let go of them, takes hold again at the end of `enable`.
+    """
+    if stopping.running(site):
+        stopping.let_go(site)
+    for group in stopping.in_order(site, servers):
+        stopping.stop(site, group)
+
+
+def devices(site: Site) -> dict[str, tuple[Device | None, Device | None]]:
+    """Each server's quorum device: that of a configuration of ours, and that which a running corosync goes by."""
+    found = {}
+    for server, look in _look(site).items():
+        found[server] = (device_of_ours(look.text), look.ring.device if look.ring and not look.is_default else None)
+    return found
+
+
+def device_of_ours(text: str) -> Device | None:
+    return corosync.device(text) if corosync.is_ours(text) else None
+
+
+def forget_device(site: Site) -> None:
+    """Take the quorum device out of configurations of ours; the cluster is stopped."""
+    texts = {server: look.text for server, look in _look(site).items() if corosync.is_ours(look.text)}
+    wanted = corosync.render(site.members, corosync.node_ids(texts.values(), site.servers.names))
+    put = ["sh", "-c", _PUT_IN_PLACE, "sh", PATH]
+    for server, text in texts.items():
+        if corosync.device(text):
+            site.servers.must(server, put, stdin=wanted.encode())
 
 
 def check_members(site: Site) -> list[Finding]:

@@ -12,7 +12,7 @@ from functools import partial
 
 from snow_ha_plugin.core import cib, clusteroptions, registration
 from snow_ha_plugin.model import Change
-from snow_ha_plugin.steps import fencing, hook, shutdown, stopping
+from snow_ha_plugin.steps import fencing, hook, qdevice, shutdown, stopping
 from snow_ha_plugin.steps.change import change
 from snow_ha_plugin.steps.site import Site
 
@@ -38,6 +38,9 @@ def plan(site: Site) -> list[Part]:
     # sbd has disarmed its watchdog only when corosync has stopped everywhere.
     if fencing.is_set_up(site):
         parts.append(Part(Change("fencing", "sbd", "Taking sbd off the servers"), lambda: fencing.take_out(site)))
+    if qdevice.is_set_up(site):
+        message = "Taking the third vote off the servers"
+        parts.append(Part(Change("third-vote", "corosync-qdevice", message), lambda: qdevice.disable(site)))
     if running or shutdown.is_there(site):
         parts.append(
             Part(Change("shutdown", "order", "Taking out the order of shutdown"), lambda: shutdown.remove(site))

@@ -14,7 +14,7 @@ from snow_ha_plugin.core import cib, clusteroptions, corosync, fencing
 from snow_ha_plugin.core.fencing import Timing
 from snow_ha_plugin.errors import ConfigurationError, UnavailableError, UnsafeError
 from snow_ha_plugin.model import Change, Finding, Severity
-from snow_ha_plugin.steps import stopping
+from snow_ha_plugin.steps import qdevice, stopping
 from snow_ha_plugin.steps.corosync import PATH as COROSYNC_CONF
 from snow_ha_plugin.steps.site import Site
 from snow_ha_plugin.steps.step import ConfigurationStep, Step
@@ -31,11 +31,12 @@ def file_of(site: Site) -> Path:
 
 
 def timing(site: Site) -> Timing:
-    return Timing(site.conf.watchdog_s, len(site.servers.names))
+    return Timing(site.conf.watchdog_s, len(site.servers.names), third_vote=bool(site.qdevice))
 
 
 def decide(site: Site) -> Site:
-    """The site with how it is to be fenced, and why."""
+    """The site with how it is to be fenced, and why, and with its third vote."""
+    site = qdevice.decide(site)
     tree = configuration(site)
     if tree is not None and fencing.is_by_hand(tree):
         return replace(site, fencing=fencing.BY_HAND, why="it is configured by hand, and stays so")

@@ -28,6 +28,9 @@ PROGRAMS = {
     "snow-ha": "snow-ha",
 }
 
+# What a third vote takes.
+QDEVICE = {"corosync-qdevice": "corosync-qdevice", "certutil": "libnss3-tools"}
+
 _MISSING = (
     'for program do command -v "$program" >/dev/null 2>&1 || echo "$program"; done; snow-ha --version 2>/dev/null; true'
 )
@@ -35,13 +38,14 @@ _MISSING = (
 
 def check(site: Site) -> list[Finding]:
     findings = []
+    programs = PROGRAMS | (QDEVICE if site.qdevice else {})
     for server, result in site.servers.each(
-        lambda name: site.servers.must(name, ["sh", "-c", _MISSING, "sh", *PROGRAMS])
+        lambda name: site.servers.must(name, ["sh", "-c", _MISSING, "sh", *programs])
     ).items():
         lines = result.text.split("\n")
-        missing = sorted({PROGRAMS[line] for line in lines if line in PROGRAMS})
+        missing = sorted({programs[line] for line in lines if line in programs})
         if missing:
-            message = f"{server} lacks {', '.join(line for line in lines if line in PROGRAMS)}"
+            message = f"{server} lacks {', '.join(line for line in lines if line in programs)}"
             findings.append(Finding(Severity.ERROR, "package-missing", message, f"apt install {' '.join(missing)}"))
         elif f"snow-ha {__version__}" not in lines:
             other = next((line for line in lines if line.startswith("snow-ha ")), "no version")

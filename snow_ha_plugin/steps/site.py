@@ -18,6 +18,7 @@ class Site:
     """Everything that the steps need to know. `broken` says which domain files cannot be used.
 
     `fencing` is what was asked for until steps.fencing has decided; `why` is its reason, `bmcs` each server's BMC.
+    `qdevice` is the host of the third vote, until then as asked for; empty where there is none.
     """
 
     layout: Layout
@@ -28,12 +29,13 @@ class Site:
     broken: tuple[Finding, ...] = ()
     floating_ip: Network | None = None
     fencing: str = ""
+    qdevice: str = ""
     why: str = ""
     bmcs: Mapping[str, str] = field(default_factory=dict)
     store: LiveCib = field(default_factory=LiveCib)
 
 
-def load(*, floating_ip: Network | None = None, fencing: str = "") -> Site:
+def load(*, floating_ip: Network | None = None, fencing: str = "", qdevice: str = "") -> Site:
     """Read the site; the floating IP is by default the gateway of NET_SNOW.
 
     ConfigurationError where SNOW_NODES does not name two servers or more, and this one among them.
@@ -62,6 +64,7 @@ def load(*, floating_ip: Network | None = None, fencing: str = "") -> Site:
         broken=tuple(_broken(error) for error in errors),
         floating_ip=floating_ip or conf.net_snow,
         fencing=fencing,
+        qdevice=qdevice,
     )
 
 

@@ -6,6 +6,7 @@ import time
 
 from snow_ha_plugin.errors import TimedOutError, UnavailableError
 from snow_ha_plugin.model import Finding, Severity
+from snow_ha_plugin.steps import qdevice
 from snow_ha_plugin.steps.site import Site
 from snow_ha_plugin.steps.step import Step
 from snow_ha_plugin.system import pacemaker
@@ -41,6 +42,7 @@ def apply(site: Site) -> None:
         except UnavailableError:
             offline = list(site.servers.names)
         if not offline:
+            qdevice.wait_for_votes(site)
             return
         time.sleep(POLL_S)
     raise TimedOutError(

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from snow_ha_plugin.core import domaincfg, fencing, timeouts
+from snow_ha_plugin.core import domaincfg, fencing, qdevice, timeouts
 from snow_ha_plugin.errors import (
     ConfigurationError,
     DataError,
@@ -40,7 +40,7 @@ exit 1
 # bash: it may have variables, functions and positional parameters of any name.
 _ARRAYS = (
     "SNOW_NODES", "NET_SNOW", "NET_COMP", "NET_MGMT", "IPMI_USER",
-    "SNOW_HA_MIGRATION_MIB_S", "SNOW_HA_FENCING", "SNOW_HA_WATCHDOG_S",
+    "SNOW_HA_MIGRATION_MIB_S", "SNOW_HA_FENCING", "SNOW_HA_WATCHDOG_S", "SNOW_HA_QDEVICE",
 )  # fmt: skip
 _PRINT = f"""
 source "$1" >/dev/null 2>&1 3>/dev/null
@@ -90,6 +90,7 @@ def read_conf(path: Path) -> SnowConf:
         fencing=_fencing(values["SNOW_HA_FENCING"], path),
         watchdog_s=_watchdog(values["SNOW_HA_WATCHDOG_S"], path),
         bmc_suffix=_bmc_suffix(values["NET_MGMT"]) if any(values["IPMI_USER"]) else "",
+        qdevice=_qdevice(values["SNOW_HA_QDEVICE"], path),
     )
 
 
@@ -163,6 +164,15 @@ def _watchdog(fields: list[str], path: Path) -> int:
     return int(text)
 
 
+def _qdevice(fields: list[str], path: Path) -> str:
+    text = fields[0] if fields else ""
+    if text and not qdevice.HOST.fullmatch(text):
+        raise ConfigurationError(
+            f"{path}: SNOW_HA_QDEVICE={text!r}", f"it is a host's name or address, or {qdevice.NONE}", "mend it"
+        )
+    return text
+
+
 def _bmc_suffix(fields: list[str]) -> str:
     """What sNow! adds to a server's name for its BMC: the last field of NET_MGMT."""
     return fields[5] if len(fields) > 5 and fields[5] else BMC_SUFFIX
@@ -186,6 +196,12 @@ def domain_names(path: Path) -> tuple[str, ...]:
 def roles(path: Path) -> dict[str, tuple[str, ...]]:
     """The roles of each domain of domains.conf."""
     return {row[0]: tuple(row[1].split(",")) for row in _rows(path) if len(row) > 1 and row[1] != SERVER_ROLE}
+
+
+def rows_of(path: Path, identities: Iterable[str]) -> tuple[str, ...]:
+    """The rows of domains.conf, domains and servers, that have one of these names or addresses."""
+    wanted = set(identities)
+    return tuple(row[0] for row in _rows(path) if wanted & {row[0], *row[3:4], *row[9:10]})
 
 
 def servers(names: Iterable[str], domains_conf: Path) -> tuple[Server, ...]:

@@ -23,7 +23,8 @@ pytestmark = pytest.mark.lab
 LABS_AT_ONCE = 6
 WITHIN_S = 600
 
-STEPS = [step.name for step in (*SERVER_STEPS, *AFTERWARDS) if step.apply]
+# Without a third vote, whose steps have nothing to do.
+STEPS = [step.name for step in (*SERVER_STEPS, *AFTERWARDS) if step.apply and not step.name.startswith("qdevice")]
 # The CIB is committed when the servers are ready and the hook is not there yet.
 IN_ORDER = [*STEPS[: -len(AFTERWARDS)], "commit", *STEPS[-len(AFTERWARDS) :]]
 ONCE = {f"after {name}": [f"after {name}"] for name in IN_ORDER}

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snow_ha_plugin.core import corosync
+from snow_ha_plugin.core.corosync import Device
 from snow_ha_plugin.errors import DataError
 from snow_ha_plugin.model import Server
 from tests.captures import capture
@@ -125,6 +126,45 @@ def test_only_a_pair_is_a_two_node_cluster(count: int, value: str) -> None:
     conf = corosync.parse(render([Server(f"snow{n:02}", (f"10.1.0.{n}",)) for n in range(1, count + 1)]))
     assert conf.value("quorum", "two_node") == value
     assert conf.value("quorum", "wait_for_all") == value
+
+
+def test_a_third_vote_takes_the_place_of_the_rule_for_two() -> None:
+    pair = [Server("a", ("10.0.0.1",)), Server("b", ("10.0.0.2",))]
+    device = Device("qnetd01", 5000, 10000)
+    text = corosync.render(pair, {"a": 1, "b": 2}, device)
+    conf = corosync.parse(text)
+    assert conf.value("quorum", "two_node") == conf.value("quorum", "wait_for_all") == ""
+    (section,) = conf.all("quorum")[0].all("device")
+    assert section.values == {"model": "net", "votes": "1", "timeout": "5000", "sync_timeout": "10000"}
+    assert section.all("net")[0].values == {"host": "qnetd01", "algorithm": "ffsplit", "tls": "required"}
+    assert corosync.device(text) == device
+    assert corosync.device(render(pair)) is None
+    assert corosync.members(text) == corosync.members(render(pair))
+
+
+def test_a_device_by_hand_has_corosyncs_own_times() -> None:
+    text = "quorum {\n device {\n model: net\n net {\n host: h\n }\n }\n}\n"
+    assert corosync.device(text) == Device("h", 10000, 30000)
+    assert corosync.device("quorum {\n device {\n model: net\n }\n}\n") is None
+
+
+def test_a_running_corosync_goes_by_its_device_too() -> None:
+    pair = [Server("a", ("10.0.0.1",)), Server("b", ("10.0.0.2",))]
+    texts = [corosync.render(pair, {"a": 1, "b": 2}, device) for device in (None, Device("h", 1500, 3000))]
+    nodes = "".join(
+        f"nodelist.node.{n}.{key} (str) = {value}\n"
+        for n, node in enumerate(corosync.members(texts[0]))
+        for key, value in node.items()
+    )
+    device = "quorum.device.net.host (str) = h\nquorum.device.timeout (u32) = 1500\n"
+    rings = [
+        corosync.parse_ring(nodes),
+        corosync.parse_ring(f"{nodes}{device}quorum.device.sync_timeout (u32) = 3000\n"),
+    ]
+    assert [[ring is not None and ring.has_read(text) for text in texts] for ring in rings] == [
+        [True, False],
+        [False, True],
+    ]
 
 
 def test_todays_transport_is_authenticated_and_signed() -> None:
