@@ -8,12 +8,15 @@ BUILD_PACKAGES = \
 	python3 python3-click python3-lxml python3-pluggy python3-rich python3-setuptools python3-sh python3-wheel \
 	pacemaker-cli-utils python3-hypothesis python3-pytest python3-pytest-mock
 PACKAGES = $(BUILD_PACKAGES) \
-	debian-archive-keyring debootstrap iproute2 procps util-linux python3-pytest-xdist python3-venv \
+	bindfs debian-archive-keyring debootstrap iproute2 nftables openipmi procps util-linux \
+	python3-pytest-xdist python3-venv \
 	ganeti-htools gawk libxml2-utils openssh-client resource-agents shellcheck
 XEN_PACKAGES = cpio e2fsprogs qemu-system-x86
+# What the labs and the proofs are made of, which no package needs.
+OF_LABS = tests/chaos tests/model
 UNIT = tests/core tests/system tests/steps tests/cli tests/packaging tests/scenarios tests/test_layers.py tests/test_plugin.py
 
-.PHONY: demo test unit unit-newest lint contract lab-tests test-xen bench deb apt-repo dependencies venv
+.PHONY: demo test unit unit-newest lint contract lab-tests chaos test-xen bench deb apt-repo dependencies venv
 
 demo: dependencies
 	tests/lab/demo
@@ -26,13 +29,14 @@ unit: dependencies unit-newest
 	$(PYTHON) -m pytest -q $(UNIT)
 
 unit-newest: dependencies venv
-	$(VENV)/bin/python -m pytest -q $(UNIT)
+	$(VENV)/bin/python -m pytest -q $(UNIT) $(OF_LABS)
 
 lint: dependencies venv
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	shellcheck hooks/*.sh packaging/apt-repo packaging/build-deb packaging/completion/snow-ha packaging/tend-hook tests/lab/*.sh tests/xenlab/*.sh
+	shellcheck hooks/*.sh packaging/apt-repo packaging/build-deb packaging/completion/snow-ha packaging/ipmitool packaging/sbd-disk \
+		packaging/tend-hook tests/lab/*.sh tests/xenlab/*.sh
 	shellcheck --shell=sh packaging/debian/snow-ha.p* packaging/debian/tests/agent packaging/debian/tests/two-servers
 
 # Most of their time is waiting for deadlines to pass.
@@ -44,17 +48,30 @@ lab-tests: dependencies
 	$(PYTHON) -m pytest -q --durations=10 --numprocesses=2 --dist=loadfile -m "not xen" \
 		tests/cluster tests/xen/test_interruptions.py
 
-# Real Xen on two emulated servers: its files take about three minutes the first time. What matters most comes first:
-# SNOW_HA_XEN_S says how many seconds there are, and what does not fit in is left out.
-test-xen: PACKAGES += $(XEN_PACKAGES)
+# Faults at random; see tests/chaos/README.md. make chaos ROUNDS=200 SEED=7 FENCING=ipmi SERVERS=3
+ROUNDS = 20
+SEED = 1
+FENCING = sbd
+SERVERS = 2
+chaos: dependencies
+	tests/lab/chaos --rounds $(ROUNDS) --seed $(SEED) --fencing $(FENCING) --servers $(SERVERS)
+
+# Real Xen on two emulated servers: its files take about three minutes the first time. The smoke set comes first, in any
+# case, then what matters most: SNOW_HA_XEN_S says how many seconds there are, and what does not fit in is left out.
+test-xen test-xen-smoke: PACKAGES += $(XEN_PACKAGES)
 test-xen: dependencies
-	$(PYTHON) -m pytest -q --durations=10 -m xen $(addprefix tests/xen/test_,agent.py interruptions.py xenlab.py hypervisor.py)
+	$(PYTHON) -m pytest -q --durations=10 -m xen \
+		$(addprefix tests/xen/test_,agent.py watchdog.py split.py interruptions.py xenlab.py hypervisor.py)
+
+test-xen-smoke: dependencies
+	$(PYTHON) -m pytest -q --durations=10 -m smoke tests/xen/test_agent.py tests/xen/test_watchdog.py
 
 # Small: only to see that the benchmarks work.
 bench: dependencies
 	tests/bench/registration --domains 4
 	tests/bench/agent --rounds 10
 	tests/bench/balance --small --without-optimum
+	tests/bench/failover --fencing sbd --rounds 1 --watchdog 5
 
 # The source and binary package, tested on the way, in build/.
 deb: PACKAGES = $(BUILD_PACKAGES)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import cluster, host
+from tests.lab import cluster, host, loops
 from tests.lab.cluster import Lab
 from tests.lab.host import LabError
 
@@ -49,6 +49,7 @@ def remains(name: str) -> list[str]:
     found = [str(path) for path in (directory, group) if path.exists()]
     found += [f"mount {path}" for path in host.mounts_below(directory)]
     found += re.findall(rf"^snow-ha-lab\.{name}\..*", host.run(["ip", "netns", "list"]), re.MULTILINE)
+    found += [str(claim) for claim in (cluster.STATE / loops.CLAIMS).glob("*") if claim.readlink().parts[0] == name]
     for process in Path("/proc").glob("[0-9]*"):
         try:
             seen = (process / "mountinfo").read_text() + (process / "cmdline").read_text()
@@ -248,6 +249,21 @@ class TestNothingRemains:
         lab.down()
         assert remains(spare_name) == []
 
+    def test_of_a_lab_whose_servers_hang(self, spare_name: str) -> None:
+        lab = Lab.up(spare_name, servers=1)
+        lab.run("snow01", ["dd", "if=/dev/zero", "of=/sNow/disk.img", "bs=1M", "count=1"])
+        device = lab.run("snow01", ["losetup", "--find", "--show", "--direct-io=on", "/sNow/disk.img"]).stdout.strip()
+        lab.shared_hang("snow01")
+        # In a sleep that no signal ends.
+        reading = subprocess.Popen(
+            lab.command("snow01", ["/usr/bin/dd", f"if={device}", "of=/dev/null", "iflag=direct"])
+        )
+        with pytest.raises(subprocess.TimeoutExpired):
+            reading.wait(timeout=0.5)
+        lab.down()
+        reading.wait(timeout=5)
+        assert remains(spare_name) == []
+
     def test_of_an_up_that_fails(self, spare_name: str) -> None:
         def failing_site(shared: Path, addresses: dict[str, str]) -> None:
             raise LabError("no site today")
@@ -314,7 +330,7 @@ class TestProgram:
     @pytest.mark.parametrize(
         ("words", "status", "message"),
         [
-            (["up", "--servers", "0"], 1, "a lab has 1 to 99 servers"),
+            (["up", "--servers", "0"], 1, "a lab has 1 to 89 servers"),
             (["up", "--servers", "two"], 64, "invalid int value"),
             (["up", "--debian", "etch"], 64, "invalid choice: 'etch'"),
             (["up", "--name", "../x"], 1, "not a lab's name: '../x'"),

@@ -10,14 +10,14 @@ import pytest
 
 from tests.cluster import cluster_state as state
 from tests.lab.cluster import Lab
-from tests.lab.site import CONFIGURATION, DOMAIN_FILES
+from tests.lab.site import CONFIGURATION, DOMAIN_FILES, IPMI_PASSWORD
 
 pytestmark = pytest.mark.lab
 
 ENABLE = ["snow-ha", "enable", "--without-fencing"]
 AS_NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 PACKAGE = Path("usr/lib/python3/dist-packages/snow_ha_plugin/__init__.py")
-SECRETS = ("master secret of the lab", "bmc $ecret of the lab")
+SECRETS = ("master secret of the lab", IPMI_PASSWORD)
 
 Trouble = Callable[[Lab], AbstractContextManager[None]]
 
@@ -142,7 +142,7 @@ CASES = {
     "snow.conf writable by the group": Case(with_mode(0o660), ENABLE, 77, "chmod 600"),
     "snow.conf writable by others": Case(with_mode(0o606), ENABLE, 77, "chmod 600"),
     "snow.conf with a syntax error": Case(
-        edited(snow_conf, lambda text: text + "NET_X=( 'unclosed bmc $ecret of the lab\n"), ENABLE, 78, "syntax error"
+        edited(snow_conf, lambda text: text + "NET_X=( 'unclosed " + IPMI_PASSWORD + "\n"), ENABLE, 78, "syntax error"
     ),
     "a server without network": Case(without_network, ENABLE, 69, "snow02 cannot be reached"),
     "another version there": Case(

@@ -5,15 +5,16 @@ set -eu
 release=$1 target=$2 mirror=$3 log=$4
 exec >"$log" 2>&1
 
-# The IPMI one alone where Debian has split them: all of them are 1.7 GB there.
+# Only what can fence a server here where Debian has split them: all of them are 1.7 GB there.
 case $release in
     bookworm) fence_agents=fence-agents ;;
-    *) fence_agents=fence-agents-ipmilan ;;
+    *) fence_agents="fence-agents-ipmilan fence-agents-sbd" ;;
 esac
 # Without recommended packages; udev is left out on purpose, a container has no devices to manage.
 packages="
     systemd-sysv dbus iproute2 iputils-ping openssh-server procps kmod gawk ca-certificates nftables
-    corosync pacemaker pacemaker-cli-utils crmsh resource-agents $fence_agents libxml2-utils
+    corosync pacemaker pacemaker-cli-utils crmsh resource-agents $fence_agents ipmitool libxml2-utils
+    sbd corosync-qdevice corosync-qnetd libnss3-tools
     python3 python3-pluggy python3-sh python3-lxml python3-click python3-rich
     python3-pytest python3-pytest-mock python3-hypothesis"
 
@@ -43,6 +44,12 @@ rm -f "$target"/etc/ssh/ssh_host_* "$target/etc/hostname" "$target/var/lib/dbus/
 rm -f "$target/etc/resolv.conf"
 : >"$target/etc/resolv.conf"
 
-# The console is a null device, and nightly jobs only disturb measurements.
-ln -s /dev/null "$target/etc/systemd/system/console-getty.service"
+# Debian enables them all. qnetd is for a third host, and the others need a configuration: without one, sbd keeps
+# corosync from starting, which it is a requirement of.
+chroot "$target" systemctl disable corosync-qnetd corosync-qdevice sbd sbd_remote
+# The console is a null device, no server has a BMC or a watchdog that these could open, and nightly jobs only
+# disturb measurements.
+for service in console-getty openipmi ipmievd wdmd; do
+    ln -sf /dev/null "$target/etc/systemd/system/$service.service"
+done
 rm -f "$target"/etc/systemd/system/timers.target.wants/*

@@ -1,8 +1,9 @@
 #!/bin/sh
-# PID 1 of a server until systemd takes over: sh boot.sh ROOT HOSTNAME SHARED WORLD
-# Runs in new namespaces (see server.py), in the cgroup that becomes the root of the server's own tree.
+# PID 1 of a server until systemd takes over: sh boot.sh ROOT HOSTNAME SHARED WORLD POWER LOOP...
+# Runs in new namespaces (see chassis.py), in the cgroup that becomes the root of the server's own tree.
 set -eu
-root=$1 hostname=$2 shared=$3 world=$4
+root=$1 hostname=$2 shared=$3 world=$4 power=$5
+shift 5
 
 hostname "$hostname"
 mount --make-rprivate /
@@ -14,13 +15,14 @@ mount --bind proc/sys proc/sys
 mount -o remount,bind,ro proc/sys
 mount --bind proc/sys/net proc/sys/net
 mount -o remount,bind,rw proc/sys/net
-# Pacemaker panics a node by writing here: that must not reboot the machine.
+# sbd resets a server by writing here, and Pacemaker when it panics: the chassis reads it.
 if [ -e proc/sysrq-trigger ]; then
-    mount --bind proc/sysrq-trigger proc/sysrq-trigger
-    mount -o remount,bind,ro proc/sysrq-trigger
+    mount --bind "$power/sysrq" proc/sysrq-trigger
 fi
 
 mount -t sysfs -o ro,nosuid,nodev,noexec sysfs sys
+mount --bind "$power/class" sys/class/watchdog
+mount -o remount,bind,ro sys/class/watchdog
 mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 sys/fs/cgroup
 
 mount -t tmpfs -o mode=755,nosuid,nodev tmpfs run
@@ -43,9 +45,19 @@ urandom 1 9
 tty 5 0
 console 1 3
 END
+# loop0 and so on are its own ones of the machine's, here and in /sys, where losetup looks for them, too.
+mount -t tmpfs -o mode=755,nosuid,nodev,noexec tmpfs sys/block
+index=0
+for number; do
+    mknod -m 660 "dev/loop$index" b 7 "$number"
+    ln -s "../devices/virtual/block/loop$number" "sys/block/loop$index"
+    index=$((index + 1))
+done
+mount -o remount,ro sys/block
 
 mount --bind "$shared" sNow
 mount --bind "$world" lab/world
+mount --bind "$power" lab/power
 
 pivot_root . mnt
 cd /

@@ -13,46 +13,64 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.lab import base, host, installation
+from tests.lab import base, host, installation, loops, native
+from tests.lab.hardware import Hardware
 from tests.lab.host import LabError
-from tests.lab.network import NAMESPACE_PREFIX, Network
-from tests.lab.server import Server
-from tests.lab.world import World
+from tests.lab.network import Network
+from tests.lab.server import Server, cgroup
 
 STATE = Path("/var/tmp/snow-ha-lab")
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,29}")
-MOST_SERVERS = 99
+MOST_SERVERS = 89
+# The third host, and the last part of its addresses.
+QNETD, QNETD_NUMBER = "qnetd01", 90
+# Of a lab's directory: there is one when the lab is.
+COMPLETE = "lab.json"
 
 Site = Callable[[Path, dict[str, str]], object]
 
 log = logging.getLogger(__name__)
 
 
-class Lab:
-    """A lab that is up. Make one with `Lab.up` (also as a context manager), or find one with `Lab.attach`."""
+@dataclass(frozen=True)
+class Equipment:
+    """What a lab consists of: Xen servers with or without BMCs, and perhaps a third host for corosync's qnetd."""
 
-    def __init__(self, name: str, servers: Sequence[str]) -> None:
-        self.name = name
-        self.names = list(servers)
-        self._directory = STATE / name
-        self.shared = self._directory / "shared"
-        self.world_dir = self._directory / "world"
-        self._network = Network(name)
-        self._servers = {
-            server: Server(
-                server,
-                f"10.77.0.{number}",
-                self._directory,
-                _cgroup(name, server),
-                self._network,
-            )
-            for number, server in enumerate(servers, start=1)
-        }
+    servers: int
+    qnetd: bool = False
+    bmc: bool = False
+
+
+class Lab(Hardware):
+    """A lab that is up. Make one with `Lab.up` (also as a context manager), or find one with `Lab.attach`.
+
+    `names` are the Xen servers'; QNETD is a server, too, where there is one.
+    """
+
+    def __init__(self, name: str, equipment: Equipment) -> None:
+        directory = STATE / name
+        numbers = {f"snow{number:02}": number for number in range(1, equipment.servers + 1)}
+        self.names = list(numbers)
+        if equipment.qnetd:
+            numbers[QNETD] = QNETD_NUMBER
+        super().__init__(name, directory, {server: Server(server, numbers[server], directory) for server in numbers})
+        self.equipment = equipment
+        self.shared = directory / "shared"
+        self.world_dir = directory / "world"
 
     @classmethod
-    def up(cls, name: str = "lab", servers: int = 2, debian: str = base.RELEASES[0], site: Site | None = None) -> "Lab":
+    def up(
+        cls,
+        name: str = "lab",
+        servers: int = 2,
+        debian: str = base.RELEASES[0],
+        site: Site | None = None,
+        qnetd: bool = False,
+        bmc: bool = False,
+    ) -> "Lab":
         """Make a lab and wait until its servers are up; on any failure nothing of it remains.
 
         `site(shared, addresses)` fills /sNow before the servers start. LabError: also for a name in use.
@@ -60,7 +78,7 @@ class Lab:
         _check(name)
         if not 1 <= servers <= MOST_SERVERS:
             raise LabError(f"a lab has 1 to {MOST_SERVERS} servers, not {servers}")
-        bottom = base.prepare(debian)
+        bottom, libraries = base.prepare(debian), native.prepare()
         directory = STATE / name
         STATE.mkdir(mode=0o700, exist_ok=True)
         try:
@@ -68,9 +86,9 @@ class Lab:
         except FileExistsError:
             raise LabError(f"there is a lab {name!r} already; `lab down --name {name}` removes it") from None
         with _locked(directory):
-            lab = cls(name, [f"snow{number:02}" for number in range(1, servers + 1)])
+            lab = cls(name, Equipment(servers, qnetd, bmc))
             try:
-                lab._build(bottom, site)
+                lab._build(bottom, libraries, site)
             except BaseException:
                 _remove(name)
                 raise
@@ -81,28 +99,34 @@ class Lab:
         """The lab of this name that is up already."""
         _check(name)
         try:
-            servers = json.loads((STATE / name / "servers.json").read_text())
+            equipment = json.loads((STATE / name / COMPLETE).read_text())
         except FileNotFoundError:
             raise LabError(f"there is no lab {name!r}; `lab up --name {name}` makes it") from None
-        return cls(name, servers)
+        return cls(name, Equipment(**equipment))
 
-    def _build(self, bottom: Path, site: Site | None) -> None:
-        addresses = {name: self.address(name) for name in self.names}
+    def _build(self, bottom: Path, libraries: Path, site: Site | None) -> None:
         self.shared.mkdir()
         self.world_dir.mkdir()
-        cgroup = _cgroup(self.name)
-        cgroup.create()
-        layer = installation.make_layer(self._directory / "layer", bottom, addresses, cgroup)
+        group = cgroup(self.name)
+        group.create()
+        hosts = {name: server.address for name, server in self._servers.items()}
+        if self.equipment.bmc:
+            hosts |= {f"{name}-mgmt": self._servers[name].bmc_address for name in self.names}
+        layer = installation.make_layer(self._directory / "layer", bottom, libraries, hosts, group)
         if site:
-            site(self.shared, addresses)
+            site(self.shared, {name: self.address(name) for name in self.names})
         self._network.create()
         for name, server in self._servers.items():
             server.make_disk([layer, bottom])
             installation.name_server(server.disk, name)
+            if name == QNETD:
+                installation.make_qnetd_host(server.disk)
+            loops.claim(STATE, self.name, name)
+            server.make_chassis(libraries, xen=name != QNETD, bmc=self.equipment.bmc and name != QNETD)
             self.power_on(name, wait=False)
         for server in self._servers.values():
             server.wait_until_up()
-        (self._directory / "servers.json").write_text(json.dumps(self.names))
+        (self._directory / COMPLETE).write_text(json.dumps(asdict(self.equipment)))
 
     def __enter__(self) -> "Lab":
         return self
@@ -150,33 +174,6 @@ class Lab:
             raise LabError(f"{shown}: exit status {done.returncode}\n{output}{errors}")
         return subprocess.CompletedProcess(argv, done.returncode, output, errors)
 
-    def power_off(self, server: str) -> None:
-        """Pull a server's plug: everything that runs in it, its domains included, is gone."""
-        self._server(server).stop()
-        self._world().power_off(server)
-
-    def power_on(self, server: str, wait: bool = True) -> None:
-        """Start a server with the disk it had; with `wait` until it is up (LabError after 60 s)."""
-        self._server(server).start()
-        self._world().power_on(server)
-        if wait:
-            self._server(server).wait_until_up()
-
-    def cut(self, server: str) -> None:
-        """Take a server off the network, until `heal`, also over a power cycle."""
-        self._server(server).cut()
-
-    def heal(self, server: str) -> None:
-        self._server(server).heal()
-
-    def _server(self, name: str) -> Server:
-        if name not in self._servers:
-            raise LabError(f"no such server: {name!r}; the lab {self.name!r} has {' '.join(self.names)}")
-        return self._servers[name]
-
-    def _world(self) -> World:
-        return World(self.world_dir)
-
 
 def down(name: str) -> bool:
     """Remove a lab, also a half-made one; False if there was none."""
@@ -190,16 +187,13 @@ def down(name: str) -> bool:
 
 def _remove(name: str) -> None:
     directory = STATE / name
-    _cgroup(name).kill()
+    cgroup(name).kill()
+    loops.release(STATE, name)
     Network(name).remove()
     for mount in host.mounts_below(directory):
         # Lazily: somebody may have gone there to read a log.
         host.run(["umount", "--lazy", mount])
     shutil.rmtree(directory)
-
-
-def _cgroup(lab: str, server: str = "") -> host.Cgroup:
-    return host.Cgroup(f"{NAMESPACE_PREFIX}.{lab}/{server}")
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 The lowest layer of the lab. Times are seconds.
 """
 
+import errno
 import os
 import subprocess
 import time
@@ -79,17 +80,38 @@ class Cgroup:
                 continue
         return pids
 
+    def strike(self) -> None:
+        """Send SIGKILL to every process of the branch: no program of it goes on, though some may still end."""
+        (self.path / "cgroup.kill").write_text("1")
+
+    def freeze(self, frozen: bool) -> None:
+        """Stop every process of the branch, also those to come, or let them go on."""
+        (self.path / "cgroup.freeze").write_text(str(int(frozen)))
+        events = self.path / "cgroup.events"
+        wanted = f"frozen {int(frozen)}"
+        wait_until(lambda: wanted in events.read_text(), 10, f"the processes in {self.path} are not {wanted}")
+
     def kill(self) -> None:
         """End every process of the branch and remove it; nothing happens where there is none."""
+        wait_until(self._is_removed, 30, f"the processes in {self.path} do not end")
+
+    def _is_removed(self) -> bool:
+        """Whether a try to kill and remove it was the last one."""
         if not self.path.exists():
-            return
-        (self.path / "cgroup.kill").write_text("1")
+            return True
+        self.strike()
         # Not its list of processes: that leaves out one whose first thread has ended while others still end.
-        events = self.path / "cgroup.events"
-        wait_until(lambda: "populated 0" in events.read_text(), 30, f"the processes in {self.path} do not end")
+        if "populated 0" not in (self.path / "cgroup.events").read_text():
+            return False
         inner = [path for path in self.path.rglob("*") if path.is_dir()]
-        for path in sorted([self.path, *inner], reverse=True):
-            path.rmdir()
+        try:
+            for path in sorted([self.path, *inner], reverse=True):
+                path.rmdir()
+        except OSError as error:
+            if error.errno != errno.EBUSY:  # else one that was on its way here has come in
+                raise
+            return False
+        return True
 
 
 def _cgroup2_tree() -> Path:

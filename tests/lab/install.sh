@@ -1,8 +1,8 @@
 #!/bin/sh
-# Installs the package and the stand-in for Xen over the base: sh install.sh BASE UPPER WORK ROOT PACKAGE LAB
+# Installs the package and the stand-ins over the base: sh install.sh BASE UPPER WORK ROOT PACKAGE LAB LIBRARIES
 # Runs in a mount namespace of its own (see installation.py); what is new ends up in UPPER.
 set -eu
-base=$1 upper=$2 work=$3 root=$4 package=$5 lab=$6
+base=$1 upper=$2 work=$3 root=$4 package=$5 lab=$6 libraries=$7
 
 mount --make-rprivate /
 mount -t overlay -o "lowerdir=$base,upperdir=$upper,workdir=$work,volatile" overlay "$root"
@@ -11,10 +11,20 @@ cp "$package" "$root/tmp/snow-ha.deb"
 chroot "$root" dpkg --install /tmp/snow-ha.deb
 
 # The stand-in for Xen's xl, and its modules, which it finds through the link.
-mkdir -p "$root/usr/lib/xl-stand-in" "$root/sNow" "$root/lab/world"
+mkdir -p "$root/usr/lib/xl-stand-in" "$root/sNow" "$root/lab/world" "$root/lab/power"
 cp -r "$lab/xl" "$lab/xlstandin" "$root/usr/lib/xl-stand-in"
 chroot "$root" python3 -m compileall -q /usr/lib/xl-stand-in
 ln -s ../lib/xl-stand-in/xl "$root/usr/sbin/xl"
+
+# The watchdog: its devices for sbd, and what loads their modules, which systemd's own program cannot.
+install -D -m 644 "$libraries/watchdog.so" "$root/usr/lib/lab/watchdog.so"
+install -D -m 755 "$lab/modprobe.py" "$root/usr/local/sbin/modprobe"
+install -D -m 755 "$lab/modules-load.sh" "$root/usr/lib/lab/modules-load"
+mkdir -p "$root/etc/systemd/system/sbd.service.d" "$root/etc/systemd/system/systemd-modules-load.service.d"
+printf '[Service]\nEnvironment=LD_PRELOAD=/usr/lib/lab/watchdog.so\n' \
+    >"$root/etc/systemd/system/sbd.service.d/lab-watchdog.conf"
+printf '[Service]\nExecStart=\nExecStart=/usr/lib/lab/modules-load\n' \
+    >"$root/etc/systemd/system/systemd-modules-load.service.d/lab-modprobe.conf"
 
 # root may log in from every server to every server. They share one host key.
 mkdir -m 700 "$root/root/.ssh"

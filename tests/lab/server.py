@@ -1,22 +1,27 @@
 """One server of a lab: a container with systemd as PID 1, and a disk that survives power-off.
 
 Everything that runs in a server is in its cgroup. By that it is found again and ended, so that no file with
-process ids can be wrong. Times are seconds.
+process ids can be wrong. Its power is in the hands of its chassis, a process of its own. Times are seconds.
 """
 
+import socket
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab import host
-from tests.lab.network import Network
+from tests.lab import host, network
+from tests.lab.network import NAMESPACE_PREFIX, Network
 
-BOOT = Path(__file__).with_name("boot.sh")
-START_TIMEOUT_S = 30
+CHECKOUT = Path(__file__).parents[2]
+CHASSIS_TIMEOUT_S = 30
+# Of a power-on or power-off, which wait for each other.
+POWER_TIMEOUT_S = 120
 BOOT_TIMEOUT_S = 60
+DEBIAN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENT = {
     # The administrator's: sNow!'s own program first.
-    "PATH": "/sNow/snow-tools/sbin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "PATH": f"/sNow/snow-tools/sbin:{DEBIAN_PATH}",
     "HOME": "/root",
     "USER": "root",
     "LOGNAME": "root",
@@ -25,23 +30,55 @@ ENVIRONMENT = {
 }
 
 
+def cgroup(lab: str, branch: str = "") -> host.Cgroup:
+    return host.Cgroup(f"{NAMESPACE_PREFIX}.{lab}/{branch}")
+
+
 @dataclass(frozen=True)
 class Server:
-    """`directory` is the lab's: it has the servers' disks, and what they see as /sNow and /lab/world."""
+    """`lab` is the lab's directory, which has its name; `number` is the last part of the server's addresses."""
 
     name: str
-    address: str
-    directory: Path
-    cgroup: host.Cgroup
-    network: Network
+    number: int
+    lab: Path
+
+    @property
+    def address(self) -> str:
+        return network.address(self.number)
+
+    @property
+    def bmc_address(self) -> str:
+        return network.bmc_address(self.number)
+
+    @property
+    def cgroup(self) -> host.Cgroup:
+        return cgroup(self.lab.name, self.name)
+
+    @property
+    def network(self) -> Network:
+        return Network(self.lab.name)
+
+    @property
+    def directory(self) -> Path:
+        return self.lab / self.name
 
     @property
     def disk(self) -> Path:
-        return self.directory / self.name / "root"
+        return self.directory / "root"
 
     @property
-    def _cut_mark(self) -> Path:
-        return self.directory / self.name / "cut"
+    def power(self) -> Path:
+        """What the server has as /lab/power: its side of the chassis."""
+        return self.directory / "power"
+
+    @property
+    def control(self) -> Path:
+        """The lab's side of it."""
+        return self.directory / "chassis"
+
+    @property
+    def boot_log(self) -> Path:
+        return self.directory / "boot.log"
 
     def make_disk(self, layers: Sequence[Path]) -> None:
         """Mount the server's disk: its own changes over `layers`, the first on top."""
@@ -52,6 +89,48 @@ class Server:
         # volatile: a disk that is lost when the machine crashes need not wait for fsync.
         options = f"lowerdir={lower},upperdir={upper},workdir={work},volatile"
         host.run(["mount", "-t", "overlay", "-o", options, "overlay", self.disk])
+
+    def make_chassis(self, libraries: Path, xen: bool, bmc: bool) -> None:
+        """Start the chassis, of a Xen server or another one, with or without a BMC; the server is off."""
+        log = self.directory / "chassis.log"
+        options = [*(["--xen"] if xen else []), *(["--bmc"] if bmc else [])]
+        # Mounts of its own: the machine need not see a file system that hangs.
+        host.run([
+            "setsid", "--fork", "sh", "-c", 'log=$0; exec "$@" >"$log" 2>&1', log,
+            *cgroup(self.lab.name, f"{self.name}.chassis").entered(),
+            "unshare", "--mount",
+            "env", f"PYTHONPATH={CHECKOUT}", sys.executable,
+            "-m", "tests.lab.chassis", self.lab, self.name, str(self.number), libraries, *options,
+        ])  # fmt: skip
+        host.wait_until(self._has_chassis, CHASSIS_TIMEOUT_S, f"{self.name} has no chassis, see {log}")
+
+    def _has_chassis(self) -> bool:
+        try:
+            self.ask("is-on")
+        except host.LabError:
+            return False
+        return True
+
+    def ask(self, verb: str) -> str:
+        """Have the chassis do something; its answer. LabError: it cannot."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as control:
+            control.settimeout(POWER_TIMEOUT_S)
+            try:
+                control.connect(str(self.control))
+                control.send(verb.encode())
+                result, _, text = control.recv(4096).decode().partition(" ")
+            except OSError as error:
+                raise host.LabError(f"{self.name}: its chassis does not answer: {error}") from error
+        if result != "ok":
+            log = self.directory / "chassis.log"
+            raise host.LabError(text or f"{self.name}: its chassis failed, see {log}")
+        return text
+
+    def freeze(self, frozen: bool) -> None:
+        try:
+            self.cgroup.freeze(frozen)
+        except OSError:
+            raise host.LabError(f"{self.name} is off") from None
 
     @property
     def pid(self) -> int | None:
@@ -67,54 +146,19 @@ class Server:
                 return pid
         return None
 
-    def start(self) -> None:
-        """Power on; returns when systemd has been started, long before it is done."""
-        if self.pid:
-            raise host.LabError(f"{self.name} is on already")
-        self.cgroup.kill()
-        self.cgroup.create()
-        namespace = self.network.plug(self.name, self.address, connected=not self._cut_mark.exists())
-        boot_log = self.disk.with_name("boot.log")
-        host.run([
-            "setsid", "--fork", "sh", "-c", 'log=$0; exec "$@" >"$log" 2>&1', boot_log,
-            *self.cgroup.entered(),
-            "nsenter", f"--net=/run/netns/{namespace}",
-            "unshare", "--mount", "--uts", "--ipc", "--pid", "--cgroup", "--fork", "--kill-child=KILL",
-            "sh", BOOT, self.disk, self.name, self.directory / "shared", self.directory / "world",
-        ])  # fmt: skip
-        try:
-            host.wait_until(lambda: self.pid is not None, START_TIMEOUT_S, f"{self.name} did not start")
-        except host.LabError as error:
-            raise host.LabError(f"{error}: {boot_log.read_text()}") from error
-        self.network.forget(self.name)
-
     def wait_until_up(self) -> None:
         """Wait until systemd is done with booting and sshd lets root in."""
         host.wait_until(self._is_up, BOOT_TIMEOUT_S, f"{self.name} did not come up")
 
     def _is_up(self) -> bool:
         booted = "systemctl is-system-running | grep -qxE 'running|degraded'"
-        command = self.command(["bash", "-c", f"{booted} && ssh -o ConnectTimeout=5 $HOSTNAME true"])
+        script = ["bash", "-c", f"{booted} && ssh -o ConnectTimeout=5 $HOSTNAME true"]
         try:
-            host.run(command)
+            # Without /sNow in its path, which may hang.
+            host.run(self.command(script, {"PATH": DEBIAN_PATH}))
         except host.LabError:
             return False
         return True
-
-    def stop(self) -> None:
-        """Power off, as pulling the plug does: nothing in the server gets to hear of it."""
-        self.cgroup.kill()
-        self.network.unplug(self.name)
-
-    def cut(self) -> None:
-        self._cut_mark.touch()
-        if self.pid:
-            self.network.disconnect(self.name)
-
-    def heal(self) -> None:
-        self._cut_mark.unlink(missing_ok=True)
-        if self.pid:
-            self.network.connect(self.name)
 
     def command(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> list[str]:
         """The command line that runs `argv` in the server; it dies with the process that starts it.
@@ -124,9 +168,13 @@ class Server:
         pid = self.pid
         if pid is None:
             raise host.LabError(f"{self.name} is off")
+        try:
+            entered = self.cgroup.entered("lab-run")
+        except FileNotFoundError:  # since a moment ago
+            raise host.LabError(f"{self.name} is off") from None
         variables = [f"{name}={value}" for name, value in {**ENVIRONMENT, **(env or {})}.items()]
         return [
-            *self.cgroup.entered("lab-run"),
+            *entered,
             "nsenter", f"--target={pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup",
             "setpriv", "--pdeathsig", "KILL",
             "env", "--ignore-environment", "--chdir=/root", *variables, *argv,

@@ -16,6 +16,10 @@ HOOK = PROJECT / "hooks" / "50-snow-ha.sh"
 STAND_IN = PROJECT / "tests" / "lab" / "snow"
 
 FLOATING_IP = "10.77.0.254"
+# Of all BMCs: with what a shell would take apart, but without a space, which the lab's BMCs cannot be given, and of
+# the 20 bytes that IPMI 2.0 allows at most.
+IPMI_USER = "admin"
+IPMI_PASSWORD = 'bmc$ecret&of"lab*1'
 # Places in the site, Links in snow-tools/etc lead to the configuration, as `snow init` has it.
 CONFIGURATION = Path("snow-configspace/system_files/etc")
 DOMAIN_FILES = Path("snow-tools/etc/domains")
@@ -107,8 +111,8 @@ def _write_configuration(
         "NET_COMP": f"( 'xsnow0' '{FLOATING_IP}' '10.77.0.129' '10.77.0.' '255.255.255.0' '' )",
         "NET_MGMT": "( 'xmgmt0' '10.78.0.254' '10.78.0.1' '10.78.0.' '255.255.255.0' '-mgmt' )",
         "IPMI_TYPE": "lanplus",
-        "IPMI_USER": "admin",
-        "IPMI_PASSWORD": "'bmc $ecret of the lab'",
+        "IPMI_USER": IPMI_USER,
+        "IPMI_PASSWORD": f"'{IPMI_PASSWORD}'",
         "BLOCKN": "12",
         "BLOCKD": "5",
         "CLUSTERS": '([mycluster]="n[01-04]")',
