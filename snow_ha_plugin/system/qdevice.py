@@ -20,10 +20,19 @@ PORT = 5403
 CONNECTS_WITHIN_S = 5
 
 MARK = "# Written by snow-ha."
-# By path: whoever starts corosync starts the vote with it, and Pacemaker ends before the vote does.
+# By path: whoever starts corosync starts the vote with it, and Pacemaker ends before the vote does. The vote restarts
+# after a failure, and requires corosync: unless bound to it, it starts a corosync that died, which is a member again
+# before the others have fenced its server.
 UNITS = {
     "/etc/systemd/system/corosync.service.d/snow-ha-qdevice.conf": f"{MARK}\n[Unit]\nWants=corosync-qdevice.service\n",
-    "/etc/systemd/system/corosync-qdevice.service.d/snow-ha.conf": f"{MARK}\n[Unit]\nBefore=pacemaker.service\n",
+    "/etc/systemd/system/corosync-qdevice.service.d/snow-ha.conf": f"""{MARK}
+[Unit]
+BindsTo=corosync.service
+Before=pacemaker.service
+
+[Service]
+RestartSec=2
+""",
 }
 # Where the tool has it.
 DATABASE = "/etc/corosync/qdevice/net/nssdb"

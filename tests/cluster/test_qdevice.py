@@ -117,6 +117,15 @@ def test_a_cut_server_is_reset_and_no_other(voting: Lab) -> None:
     assert state.doubles(voting) == []
 
 
+def test_a_server_whose_corosync_dies_is_reset_and_the_vote_does_not_start_it_again(voting: Lab) -> None:
+    began = time.monotonic()
+    voting.run("snow02", ["pkill", "-KILL", "-x", "corosync"])
+    wait_until(lambda: resets(voting, began) == ["snow02"], FAILOVER_WITHIN_S, "snow02 was not reset")
+    state.wait_for_all_domains(voting, FAILOVER_WITHIN_S)
+    wait_until_back(voting, "snow02")
+    assert state.doubles(voting) == []
+
+
 def test_the_last_one_outlives_a_shared_file_system_that_hangs(voting: Lab) -> None:
     began = time.monotonic()
     for server in voting.names:
