@@ -208,8 +208,7 @@ def check(as_json: bool) -> None:
     Exit status 0 only if no error was found; warnings and remarks do not count.
     """
     options.require_root()
-    here = protection.decide(site.load())
-    found: list[Finding] = []
+    here, found = protection.as_it_is(site.load())
     for step in (*SERVER_STEPS, *AFTERWARDS):
         found += _attempt(step.name, lambda step=step: step.check(here))  # type: ignore[misc]
     found += _attempt("configuration", lambda: _missing_configuration(here))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from snow_ha_plugin.core import cib, clusteroptions, corosync, fencing
 from snow_ha_plugin.core.fencing import Timing
+from snow_ha_plugin.core.findings import no_fencing
 from snow_ha_plugin.errors import ConfigurationError, UnavailableError, UnsafeError
 from snow_ha_plugin.model import Change, Finding, Severity
 from snow_ha_plugin.steps import qdevice, stopping
@@ -84,6 +85,15 @@ def configuration(site: Site) -> cib.Tree | None:
         return site.store.read()
     except UnavailableError:
         return pacemaker.stored_cib()
+
+
+def as_it_is(site: Site) -> tuple[Site, list[Finding]]:
+    """The site as its cluster is fenced now: where it is not, that is the one thing to be said of fencing."""
+    decided = decide(site)
+    tree = configuration(site)
+    if tree is None or decided.fencing == fencing.NONE or fencing.way(tree) != fencing.NONE:
+        return decided, []
+    return replace(decided, fencing=fencing.NONE), [no_fencing(tree)]
 
 
 def check(site: Site) -> list[Finding]:

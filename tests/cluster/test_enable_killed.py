@@ -63,8 +63,8 @@ def enable_killed(number: int, points: list[str]) -> Outcome:
     with Lab.up(f"killed-{number}-{os.getpid()}", site=build_site) as lab:
         state.boot_early_domains(lab)
         early, began = state.domids(lab), time.monotonic()
-        reached = {point: state.killed(lab, point, "enable", "--without-fencing") for point in points}
-        state.enable(lab)
+        reached = {point: state.killed(lab, point, "enable") for point in points}
+        state.snow_ha(lab, "enable")
         keys = [lab.disk(server) / "etc/corosync/authkey" for server in lab.names]
         return Outcome(
             reached,
@@ -74,7 +74,7 @@ def enable_killed(number: int, points: list[str]) -> Outcome:
             early,
             state.interrupted(lab, list(EARLY), began, time.monotonic()),
             state.doubles(lab),
-            state.enable(lab),
+            state.snow_ha(lab, "enable"),
         )
 
 
