@@ -21,8 +21,12 @@ UNIT = tests/core tests/system tests/steps tests/cli tests/packaging tests/scena
 demo: dependencies
 	tests/lab/demo
 
-# The package's build runs the unit tests with Debian 12's libraries.
-test: lint deb unit-newest contract lab-tests bench
+# The package's build runs the unit tests with Debian 12's libraries, beside those with PyPI's newest.
+test: lint
+	$(MAKE) --jobs=2 --output-sync=target deb unit-newest
+	$(MAKE) contract
+	$(MAKE) lab-tests
+	$(MAKE) bench
 
 # Debian 12's libraries, then PyPI's newest; Debian 13's are used by the lab tests.
 unit: dependencies unit-newest
@@ -43,9 +47,9 @@ lint: dependencies venv
 contract: dependencies
 	$(PYTHON) -m pytest -q --numprocesses=4 --dist=loadgroup tests/contract
 
-# Labs mostly wait, so two at a time; one file's tests share theirs.
+# Labs mostly wait, so three at a time; one file's tests share theirs.
 lab-tests: dependencies
-	$(PYTHON) -m pytest -q --durations=10 --numprocesses=2 --dist=loadfile -m "not xen" \
+	$(PYTHON) -m pytest -q --durations=10 --numprocesses=3 --dist=loadfile -m "not xen" \
 		tests/cluster tests/xen/test_interruptions.py
 
 # Faults at random; see tests/chaos/README.md. make chaos ROUNDS=200 SEED=7 FENCING=ipmi SERVERS=3

@@ -137,7 +137,6 @@ class Case:
 CASES = {
     "not root": Case(no_trouble, AS_NOBODY + ENABLE, 77, "needs root"),
     "status not root": Case(no_trouble, [*AS_NOBODY, "snow-ha", "status"], 77, "needs root"),
-    "without a word on fencing": Case(no_trouble, ["snow-ha", "enable"], 107, "fencing"),
     "no snow.conf": Case(without_snow_conf, ENABLE, 66, "snow.conf"),
     "snow.conf writable by the group": Case(with_mode(0o660), ENABLE, 77, "chmod 600"),
     "snow.conf writable by others": Case(with_mode(0o606), ENABLE, 77, "chmod 600"),
