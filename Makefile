@@ -16,7 +16,7 @@ XEN_PACKAGES = cpio e2fsprogs qemu-system-x86
 OF_LABS = tests/chaos tests/model
 UNIT = tests/core tests/system tests/steps tests/cli tests/packaging tests/scenarios tests/test_layers.py tests/test_plugin.py
 
-.PHONY: demo test unit unit-newest lint contract lab-tests chaos test-xen bench deb apt-repo dependencies venv
+.PHONY: demo test unit unit-newest lint contract lab-tests chaos test-xen test-xen-smoke bench deb apt-repo dependencies venv
 
 demo: dependencies
 	tests/lab/demo

@@ -1,6 +1,7 @@
 """The Xen labs of these tests: emulated servers start in about a minute, so one pair serves as many as it can.
 
-SNOW_HA_XEN_S is how many seconds there are for all of them: no test begins when less than one needs are left.
+The smoke set comes first, and in any case. SNOW_HA_XEN_S is how many seconds there are for all: no other test begins
+when less than one needs are left.
 """
 
 import os
@@ -20,8 +21,16 @@ TEST_S = 240
 NO_TIME = "no time is left"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "smoke: on real Xen, whatever time is left")
+    config.addinivalue_line("markers", "takes(seconds): longer than other tests on real Xen")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if item.get_closest_marker("xen") and time.monotonic() > ENDS - TEST_S:
+    if item.get_closest_marker("smoke") or not item.get_closest_marker("xen"):
+        return
+    takes = item.get_closest_marker("takes")
+    if time.monotonic() > ENDS - (takes.args[0] if takes else TEST_S):
         pytest.skip(NO_TIME)
 
 
@@ -36,6 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "/xen/" in str(item.path):
             item.add_marker("lab" if "stand-in" in item.nodeid else "xen")
+    items.sort(key=lambda item: item.get_closest_marker("smoke") is None)
 
 
 @pytest.fixture(scope="session")

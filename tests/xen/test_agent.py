@@ -5,18 +5,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab import host
+from tests.xen import pacemaker
 from tests.xen.agent import NOT_RUNNING, SUCCESS, Agent
 from tests.xen.guests import Yard
 from tests.xenlab.cluster import XenLab
 from tests.xenlab.guest import Guest
 
-CLUSTER_S = 180
-# With Pacemaker and corosync on the same emulated processor a migration takes minutes.
-MOVE_S = 900
-
 # The goal of the project for one monitor, in shares of the stock agent's processor time with the same xl.
 MONITOR_SHARE = 0.6
+# Of a migration, on servers whose processor is emulated.
+ATTEMPTS = 3
 
 # Measures Domain-0, which always runs; in turn, so that what else the machine does meets both alike.
 COSTS = """
@@ -48,21 +46,12 @@ def agent(yard: Yard, guest: Guest) -> Agent:
 @pytest.fixture
 def cluster(xenlab: XenLab) -> Iterator[None]:
     """Pacemaker on both servers, which calls both online."""
-    daemons = ["corosync", "pacemaker"]
-    for server in xenlab.names:
-        xenlab.run(server, ["systemctl", "start", "--no-block", *daemons])
-
-    def online() -> bool:
-        said = xenlab.run("snow01", ["crm_mon", "-1"], check=False).stdout
-        return "Online: [ snow01 snow02 ]" in said
-
-    host.wait_until(online, CLUSTER_S, "the servers are not online")
+    pacemaker.start(xenlab)
     yield
-    xenlab.run("snow01", ["cibadmin", "--erase", "--force"])
-    for server in xenlab.names:
-        xenlab.run(server, ["systemctl", "stop", *reversed(daemons)])
+    pacemaker.stop(xenlab)
 
 
+@pytest.mark.smoke
 def test_the_life_of_a_domain(yard: Yard, guest: Guest, agent: Agent) -> None:
     here = yard.here
     assert agent.does(here, "monitor") == NOT_RUNNING
@@ -77,10 +66,20 @@ def test_the_life_of_a_domain(yard: Yard, guest: Guest, agent: Agent) -> None:
     assert agent.does(here, "stop") == SUCCESS
 
 
+def migrate(yard: Yard, guest: Guest, agent: Agent, source: str, target: str) -> None:
+    """Migrate; a guest that has just started sometimes cannot ("superpage"), and runs on where it is meanwhile."""
+    for _ in range(ATTEMPTS):
+        if agent.does(source, "migrate_to", target) == SUCCESS:
+            return
+        assert yard.live(guest) == [source]
+    pytest.fail(f"{guest.name} does not migrate from {source} to {target}")
+
+
+@pytest.mark.smoke
 def test_a_domain_migrates_there_and_back_and_keeps_running(yard: Yard, guest: Guest, agent: Agent) -> None:
     started = yard.create(guest)
     for source, target in ((yard.here, yard.there), (yard.there, yard.here)):
-        assert agent.does(source, "migrate_to", target) == SUCCESS
+        migrate(yard, guest, agent, source, target)
         assert agent.does(target, "migrate_from") == SUCCESS
         assert yard.live(guest) == [target]
         assert agent.does(source, "stop") == SUCCESS
@@ -104,28 +103,13 @@ def test_a_monitor_costs_little_beside_that_of_the_stock_agent(xenlab: XenLab) -
 
 def test_pacemaker_adopts_a_running_domain_and_moves_it(yard: Yard, guest: Guest, cluster: None) -> None:
     started = yard.create(guest)
-    operations = "".join(
-        f'<op id="{guest.name}-{name}" name="{name}" timeout="{MOVE_S}s" interval="{interval}"/>'
-        for name, interval in (("start", 0), ("stop", 0), ("monitor", "30s"), ("migrate_to", 0), ("migrate_from", 0))
-    )
-    resources = (
-        f'<resources><primitive id="{guest.name}" class="ocf" provider="snow" type="Xen">'
-        f'<meta_attributes id="m"><nvpair id="m-a" name="allow-migrate" value="true"/></meta_attributes>'
-        f'<instance_attributes id="i"><nvpair id="i-x" name="xmfile" value="{guest.file}"/></instance_attributes>'
-        f"<operations>{operations}</operations></primitive></resources>"
-    )
     run = yard.lab.run
     run(yard.here, ["crm_attribute", "--type", "crm_config", "--name", "stonith-enabled", "--update", "false"])
+    resources = f"<resources>{pacemaker.primitive(guest)}</resources>"
     run(yard.here, ["cibadmin", "--replace", "--scope", "resources", "--xml-text", resources])
-
-    def active() -> str:
-        run(yard.here, ["crm_resource", "--wait", f"--timeout={MOVE_S}s"], timeout=MOVE_S + 20)
-        said = run(yard.here, ["crm_resource", "--locate", "--resource", guest.name]).stdout
-        return said.partition("is running on:")[2].strip()
-
-    assert active() == yard.here
+    assert pacemaker.settled(yard.lab, yard.here, guest) == yard.here
     yard.still_ticks(guest, started)
     run(yard.here, ["crm_resource", "--move", "--resource", guest.name, "--node", yard.there])
-    assert active() == yard.there
+    assert pacemaker.settled(yard.lab, yard.here, guest) == yard.there
     assert yard.live(guest) == [yard.there]
     yard.still_ticks(guest, started)

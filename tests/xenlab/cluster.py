@@ -157,6 +157,10 @@ class XenLab:
         """What a guest wrote last, wherever it runs or ran; None if it never wrote anything."""
         return last_tick(self._shared_disk, guest)
 
+    def console(self, server: str) -> str:
+        """What hypervisor and dom0 have printed since the server's last power-on, also after its end."""
+        return self._server(server).console.read_text(errors="replace")
+
     def is_on(self, server: str) -> bool:
         return self._server(server).is_on
 

@@ -8,17 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SECTOR_BYTES = 512
+# One disk for both servers.
+SHARED_DISK = "/dev/vdb"
 KERNEL_WORDS = "console=hvc0 quiet mitigations=off audit=0 apparmor=0 ipv6.disable=1"
 
 
 @dataclass(frozen=True)
 class Guest:
-    """A domain and what its file says. kind: pv or pvh. Its memory: 64 MiB are too few for it to start."""
+    """A domain and what its file says. kind: pv or pvh. Its memory: 64 MiB are too few for it to start.
+
+    disk: a device or a file of the server that it runs on.
+    """
 
     name: str
     number: int
     kind: str = "pv"
     memory_mib: int = 96
+    disk: str = SHARED_DISK
 
     @property
     def file(self) -> str:
@@ -36,7 +42,7 @@ class Guest:
             f"memory = {self.memory_mib}\n"
             "vcpus = 1\n"
             f'vif = [ "mac=00:16:3e:78:00:0{self.number},bridge=xenbr0" ]\n'
-            'disk = [ "format=raw,vdev=xvda,access=rw,target=/dev/vdb" ]\n'
+            f'disk = [ "format=raw,vdev=xvda,access=rw,target={self.disk}" ]\n'
         )
 
 
@@ -55,7 +61,12 @@ def last_tick(disk: Path, guest: Guest) -> Tick | None:
     """The last tick of a guest on the shared disk, as this machine sees it; None if it never wrote one."""
     with disk.open("rb") as image:
         image.seek(guest.number * SECTOR_BYTES)
-        words = image.read(SECTOR_BYTES).rstrip(b"\0").decode().split()
+        return tick_in(image.read(SECTOR_BYTES).decode())
+
+
+def tick_in(sector: str) -> Tick | None:
+    """The tick in a guest's sector of a disk; None if there never was one."""
+    words = sector.rstrip("\0").split()
     if not words:
         return None
     _, boot, seconds = words

@@ -26,7 +26,8 @@ chmod 755 "$root/usr/sbin/policy-rc.d"
 in_root apt-get update
 in_root apt-get install -y --no-install-recommends \
     systemd-sysv dbus iproute2 iputils-ping openssh-server procps kmod gawk python3 \
-    xen-utils-4.17 corosync pacemaker pacemaker-cli-utils resource-agents
+    xen-utils-4.17 corosync pacemaker pacemaker-cli-utils resource-agents \
+    sbd nfs-kernel-server
 rm "$root/usr/sbin/policy-rc.d"
 
 # Not installed: nothing of these shall be configured in there, and both hypervisors are wanted.
@@ -51,6 +52,7 @@ in_root apt-get clean
 rm -rf "$root"/var/lib/apt/lists/*
 
 # kernel, and of its 390 MB of modules those that are used here: Xen's, the machine's, and for shared images
+# Nobody loads the watchdog but who wants it.
 
 cp "$kernel"/boot/vmlinuz-* "$target/vmlinuz"
 version=$(basename "$kernel"/lib/modules/*)
@@ -62,7 +64,7 @@ modules() {  # the files of these modules and of all that they need, in the orde
 }
 boot_modules='virtio_pci virtio_blk ext4 crc32c_generic'
 dom0_modules='xenfs xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xen-netback xen-blkback bridge virtio_net virtio_rng'
-other_modules='autofs4 loop nfsd nfsv3 nfsv4 dm-mod dm-snapshot dm-mirror dm-thin-pool'
+other_modules='xen_wdt autofs4 loop nfsd nfsv3 nfsv4 dm-mod dm-snapshot dm-mirror dm-thin-pool'
 # shellcheck disable=SC2086  # lists of words
 for file in $(modules $boot_modules $dom0_modules $other_modules); do
     install -D -m 644 "$file" "$root/${file#"$kernel"/}"
@@ -153,8 +155,10 @@ ExecStart=/usr/local/sbin/lab-network
 WantedBy=multi-user.target
 END
 in_root systemctl enable lab-network.service
-# The cluster is started by who needs it; domains by nobody but who creates them.
-in_root systemctl disable corosync.service pacemaker.service xendomains.service
+# Cluster, fencing and NFS are started by who needs them; domains by nobody but who creates them. An sbd that is enabled
+# keeps corosync from starting until it has a configuration.
+in_root systemctl disable corosync.service pacemaker.service sbd.service sbd_remote.service xendomains.service \
+    nfs-server.service nfs-client.target rpcbind.service rpcbind.socket
 # What an emulated processor should not spend its time on.
 for unit in systemd-udevd.service systemd-udev-trigger.service systemd-udevd-kernel.socket systemd-udevd-control.socket \
     systemd-logind.service systemd-random-seed.service systemd-update-utmp.service systemd-update-utmp-runlevel.service \
