@@ -62,10 +62,11 @@ chaos: dependencies
 
 # Real Xen on two emulated servers: its files take about three minutes the first time. The smoke set comes first, in any
 # case, then what matters most: SNOW_HA_XEN_S says how many seconds there are, and what does not fit in is left out.
+XEN = xen
 test-xen test-xen-smoke: PACKAGES += $(XEN_PACKAGES)
 test-xen: dependencies
-	$(PYTHON) -m pytest -q --durations=10 -m xen \
-		$(addprefix tests/xen/test_,agent.py watchdog.py split.py interruptions.py xenlab.py hypervisor.py)
+	$(PYTHON) -m pytest -q --durations=10 -m "$(XEN)" \
+		$(addprefix tests/xen/test_,agent.py watchdog.py interruptions.py xenlab.py hypervisor.py split.py)
 
 test-xen-smoke: dependencies
 	$(PYTHON) -m pytest -q --durations=10 -m smoke tests/xen/test_agent.py tests/xen/test_watchdog.py
