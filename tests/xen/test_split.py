@@ -25,7 +25,7 @@ READ_S = 2
 
 
 # Two servers of their own, NFS, a cluster, and then all of a failover.
-pytestmark = pytest.mark.takes(600)
+pytestmark = pytest.mark.takes(1500)
 
 
 @pytest.fixture(scope="module")
