@@ -27,7 +27,7 @@ DOMAIN_FILES = "/sNow/snow-tools/etc/domains"
 # Of the guide's domains three run before anybody thinks of a cluster, on both servers.
 EARLY = {"proxy01": "snow01", "nis01": "snow01", "nis02": "snow02"}
 # Pacemaker waits 20 s for older members (dc-deadtime), corosync's and Pacemaker's stop take up to 15 s.
-ENABLE_WITHIN_S = 180
+ENABLE_WITHIN_S = 300
 SETTLED_WITHIN_S = 60
 
 # Of Pacemaker's state, what an empty cluster would wait for: a test that is about something else need not.

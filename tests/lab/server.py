@@ -17,7 +17,7 @@ CHECKOUT = Path(__file__).parents[2]
 CHASSIS_TIMEOUT_S = 30
 # Of a power-on or power-off, which wait for each other.
 POWER_TIMEOUT_S = 120
-BOOT_TIMEOUT_S = 60
+BOOT_TIMEOUT_S = 120
 DEBIAN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENT = {
     # The administrator's: sNow!'s own program first.
