@@ -37,7 +37,7 @@ def test_unit_tests_pass_with_the_libraries_of_debian_13(lab: Lab) -> None:
     for part in ("setup.cfg", "pyproject.toml"):
         shutil.copy(CHECKOUT / part, source)
     chosen = [f"/sNow/source/tests/{part}" for part in UNIT_TESTS]
-    lab.run("snow01", ["sh", "-c", 'cd /sNow/source && python3 -m pytest -q "$@"', "sh", *chosen], timeout=600)
+    lab.run("snow01", ["sh", "-c", 'cd /sNow/source && python3 -m pytest -q "$@"', "sh", *chosen], timeout=1200)
 
 
 def test_enable_failover_and_return_on_pacemaker_3(lab: Lab) -> None:

@@ -22,7 +22,7 @@ class Hardware:
         self._server(server).ask("power-off")
 
     def power_on(self, server: str, wait: bool = True) -> None:
-        """Start a server with the disk it had; with `wait` until it is up (LabError after 60 s)."""
+        """Start a server with the disk it had; with `wait` until it is up (LabError after 120 s)."""
         self._server(server).ask("power-on")
         if wait:
             self._server(server).wait_until_up()
