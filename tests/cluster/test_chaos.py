@@ -13,7 +13,7 @@ from tests.chaos.ways import WAYS
 
 pytestmark = pytest.mark.lab
 
-ROUNDS = int(os.environ.get("SNOW_HA_CHAOS_ROUNDS", "20"))
+ROUNDS = int(os.environ.get("SNOW_HA_CHAOS_ROUNDS", "10"))
 # In CI the same each time: a change is judged by itself.
 SEED = int(os.environ.get("SEED") or (1 if "CI" in os.environ else random.randrange(1 << 16)))
 

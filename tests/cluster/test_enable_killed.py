@@ -27,7 +27,8 @@ WITHIN_S = 1500
 STEPS = [step.name for step in (*SERVER_STEPS, *AFTERWARDS) if step.apply and not step.name.startswith("qdevice")]
 # The CIB is committed when the servers are ready and the hook is not there yet.
 IN_ORDER = [*STEPS[: -len(AFTERWARDS)], "commit", *STEPS[-len(AFTERWARDS) :]]
-ONCE = {f"after {name}": [f"after {name}"] for name in IN_ORDER}
+# Each of them alone, where the next run finds something else than a step that is done or not.
+ONCE = {point: [point] for point in ("after corosync", "after fencing-set-up", "after start", "after commit")}
 EVERYWHERE = [
     f"before {IN_ORDER[0]}",
     *(
