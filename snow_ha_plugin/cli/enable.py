@@ -28,12 +28,7 @@ Looked = tuple[Step, list[Finding]]
 
 
 @click.command()
-@click.option(
-    "--fencing",
-    "way",
-    type=click.Choice(fencing.CHOICES),
-    help="How a lost server is made sure to be dead; by default the BMCs where they answer, else sbd.",
-)
+@options.way
 @options.third_vote
 @click.option("--without-fencing", is_flag=True, help="As --fencing none: a cut network can destroy images.")
 @click.option("--floating-ip", metavar="IP/PREFIX", help="Instead of the gateway of NET_SNOW.")
@@ -70,9 +65,8 @@ def enable(
             output.info(f"third vote: {here.qdevice}")
     for step in SERVER_STEPS:
         carry_out(here, step, report, dry_run=dry_run, quiet=as_json)
-    if not dry_run and protection.edit(here, here.store.read()):
-        with output.progress("Trying the fencing, without harm", quiet=as_json):
-            protection.refuse_unproved(here)
+    if not dry_run:
+        try_fencing(here, quiet=as_json)
     changes = _configure(here, dry_run=dry_run, quiet=as_json)
     if not dry_run:
         changes += _try_again(here, quiet=as_json)
@@ -125,6 +119,13 @@ def carry_out(here: Site, step: Step, report: list[Looked], *, dry_run: bool, qu
         left = errors(step.check(here))
     if left:
         raise Blocked(left)
+
+
+def try_fencing(here: Site, *, quiet: bool) -> None:
+    """Without harm, before something of it is written into the CIB."""
+    if protection.edit(here, here.store.read()):
+        with output.progress("Trying the fencing, without harm", quiet=quiet):
+            protection.refuse_unproved(here)
 
 
 def _configure(here: Site, *, dry_run: bool, quiet: bool) -> list[Change]:

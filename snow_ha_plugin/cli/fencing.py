@@ -42,9 +42,8 @@ def set_up(way: str | None, dry_run: bool, as_json: bool) -> None:
     third = (qdevice.SET_UP, corosync.STEP) if here.qdevice else ()
     for step in (*third, protection.SET_UP, start.STEP):
         enable.carry_out(here, step, report, dry_run=dry_run, quiet=as_json)
-    if not dry_run and protection.edit(here, here.store.read()):
-        with output.progress("Trying the fencing, without harm", quiet=as_json):
-            protection.refuse_unproved(here)
+    if not dry_run:
+        enable.try_fencing(here, quiet=as_json)
     changes = change(
         here.store, partial(protection.edit_after_restart, here), locate=whereabouts(here.servers), dry_run=dry_run
     )

@@ -160,13 +160,17 @@ def pairs(element: Tree, set_tag: str) -> dict[str, str]:
 
 def options(tree: Tree) -> dict[str, str]:
     """The cluster options in force, by name."""
-    sets = tree.findall("configuration/crm_config/cluster_property_set")
-    sets.sort(key=lambda options_set: options_set.get("id") != ADMIN_OPTIONS)
     found: dict[str, str] = {}
-    for options_set in sets:
+    for options_set in _option_sets(tree):
         for pair in options_set.iterfind("nvpair"):
             found.setdefault(pair.get("name", ""), pair.get("value", ""))
     return found
+
+
+def _option_sets(tree: Tree) -> list[Tree]:
+    """The sets of cluster options; of an option that comes twice the first counts."""
+    sets: list[Tree] = tree.findall("configuration/crm_config/cluster_property_set")
+    return sorted(sets, key=lambda options_set: options_set.get("id") != ADMIN_OPTIONS)
 
 
 def boolean(text: str) -> bool:
@@ -258,9 +262,7 @@ def put_pairs(parent: Tree, set_tag: str, set_id: str, values: Mapping[str, str]
 
 def put_option(tree: Tree, set_id: str, name: str, value: str) -> bool:
     """Give a cluster option a value where it is in force now, else in our set of that id; whether anything changed."""
-    sets = tree.findall("configuration/crm_config/cluster_property_set")
-    sets.sort(key=lambda options_set: options_set.get("id") != ADMIN_OPTIONS)
-    for options_set in sets:
+    for options_set in _option_sets(tree):
         pair = options_set.find(f"nvpair[@name='{name}']")
         if pair is not None:
             changed = bool(pair.get("value") != value)

@@ -194,9 +194,7 @@ def _allowed(
 def _why_not(primitive: Primitive, resource: ResourceState | None, found: Rules, defaults: Mapping[str, str]) -> str:
     """Why a domain cannot move; nothing if it can."""
     migrates = primitive.meta.get("allow-migrate", defaults.get("allow-migrate"))
-    if (migrates or "false").lower() not in ("true", "yes", "on", "1", "y") and not (
-        migrates is None and primitive.agent == agents.OURS
-    ):
+    if not cib.boolean(migrates or "false") and not (migrates is None and primitive.agent == agents.OURS):
         return "it cannot migrate live (allow-migrate)"
     if resource is None or not resource.servers:
         return ""
