@@ -223,10 +223,14 @@ class TestSetUp:
         looks["snow02"] = look("snow02", **NEW)
         assert self.said(site) == "snow01 still has what a third vote takes"
 
-    def test_its_programs_are_asked_for_where_it_is_wanted(self, site: Site, machines: Machines) -> None:
-        assert not any("corosync-qdevice" in finding.message for finding in packages.check(site))
-        machines.stand_in("snow-ha", "echo snow-ha 0")
-        assert all("corosync-qdevice" in finding.remedy for finding in packages.check(with_host(site)))
+    def test_its_programs_are_asked_for_where_it_is_wanted(
+        self, site: Site, machines: Machines, mocker: MockerFixture
+    ) -> None:
+        mocker.patch.object(packages, "PROGRAMS", {})
+        mocker.patch.object(packages, "QDEVICE", {"no-such-program": "corosync-qdevice"})
+        machines.stand_in("snow-ha", f"echo snow-ha {packages.__version__}")
+        assert packages.check(site) == []
+        assert [finding.remedy for finding in packages.check(with_host(site))] == ["apt install corosync-qdevice"] * 2
 
 
 class TestVote:
