@@ -65,6 +65,7 @@ class Hypervisor:
     cpus: int
     migrates_pv: bool
     guests: tuple[Guest, ...] = ()
+    dom0_is_fixed: bool = True
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,7 @@ class ResourceState:
     failed: bool
     blocked: bool
     pending: str = ""
+    orphaned: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,11 +163,20 @@ class MigrationProgress:
 
 @dataclass(frozen=True)
 class NodeState:
+    """A member; `leaving` is its way out of the cluster, `health` green, yellow or red."""
+
     name: str
     online: bool
     standby: bool
     maintenance: bool
     unclean: bool
+    leaving: bool = False
+    health: str = "green"
+
+    @property
+    def serves(self) -> bool:
+        """Whether Pacemaker could start something there, as far as the server itself is concerned."""
+        return self.online and not (self.standby or self.maintenance or self.unclean or self.leaving)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ LAYER_OF = {"cli": "top", "plugin": "top"}
 ONLY_IN = {
     "sh": {"system/command.py"},
     "subprocess": set(),
-    "lxml": {"core/cib.py", "system/pacemaker.py"},
+    "lxml": {"core/cib.py", "system/pacemaker.py", "system/scheduler.py"},
     "pluggy": {"plugin.py", "hookspecs.py"},
     "rich": {"cli/balance_view.py", "cli/output.py", "cli/status.py"},
 }

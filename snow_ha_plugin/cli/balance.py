@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
 from snow_ha_plugin.cli import options, output
-from snow_ha_plugin.core import cib, roster
-from snow_ha_plugin.core.balancing import Decision, Wishes, decide
-from snow_ha_plugin.core.load import By, Problem, used
-from snow_ha_plugin.core.overview import state_of
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.balancing import Decision, Wishes
+from snow_ha_plugin.core.load import By, Problem, spread, used
+from snow_ha_plugin.core.locationrules import Rule
 from snow_ha_plugin.core.placement import Limits
 from snow_ha_plugin.errors import UsageError
 from snow_ha_plugin.model import Move
 from snow_ha_plugin.steps import moves
-from snow_ha_plugin.steps.change import change
-from snow_ha_plugin.system import command, pacemaker
+from snow_ha_plugin.steps.agreement import Agreement, agree
+from snow_ha_plugin.steps.change import change, undisturbed, unsaid
+from snow_ha_plugin.steps.foresight import Outlook
 from snow_ha_plugin.system.pacemaker import Store
 
 
@@ -53,27 +55,30 @@ def balance(
     # read
     store = options.store(cib_path)
     tree = store.read()
-    roster.check(tree)
     sizes, roles = options.sizes_and_roles(store, tree, domains_dir)
-    # decide
-    state = pacemaker.state(tree) if store.live or command.is_installed("crm_mon") else state_of(tree)
-    decision = decide(tree, state, sizes, roles, wishes, rules_move=not store.live)
+    # decide, with Pacemaker's scheduler
+    agreement = agree(Outlook(tree, sizes), roles, wishes, rules_move=not store.live)
+    decision = agreement.decision
     if as_json:
-        output.as_json(_json(decision))
+        output.as_json(_json(agreement, decision.final if store.live else decision.moving))
     else:
         from snow_ha_plugin.cli import balance_view
 
-        balance_view.show(decision, options.migration_mib_s(store, snow_conf))
-    changes = decision.edit(cib.clone(tree))
-    if not (changes or decision.batches):
-        _say("nothing to do: the domains are where they should be", as_json)
+        balance_view.show(agreement, options.migration_mib_s(store, snow_conf))
+    changes = [] if agreement.refused else decision.edit(cib.clone(tree), decision.final)
+    if agreement.refused or not (changes or decision.batches):
+        _say(
+            "nothing is changed" if agreement.refused else "nothing to do: the domains are where they should be",
+            as_json,
+        )
+        return
     if dry_run:
         return
     # apply
-    if (changes or decision.batches) and not yes and not _consents(decision, store):
+    if not yes and not _consents(decision, store):
         output.info("nothing was changed")
         return
-    _apply(store, decision, as_json=as_json)
+    _apply(store, agreement, as_json=as_json)
 
 
 def _consents(decision: Decision, store: Store) -> bool:
@@ -84,12 +89,19 @@ def _consents(decision: Decision, store: Store) -> bool:
     return click.confirm(f"[?] {what} now?")
 
 
-def _apply(store: Store, decision: Decision, *, as_json: bool) -> None:
+def _apply(store: Store, agreement: Agreement, *, as_json: bool) -> None:
     """Rules at rest first: one of an earlier plan would pull a domain back as soon as it has arrived."""
-    if store.live and decision.batches:
-        change(store, lambda tree: decision.edit(tree, at_rest=True))
-        moves.carry_out(store, decision.batches, on_progress=_teller(sum(map(len, decision.batches)), as_json))
-    changes = change(store, decision.edit)
+    decision = agreement.decision
+    if not store.live:
+        planned = [move for batch in decision.batches for move in batch]
+        judge = undisturbed(moves=planned, tell=unsaid)
+        changes = change(store, lambda tree: decision.edit(tree, decision.moving), judge)
+    else:
+        if decision.batches:
+            judge = undisturbed(tell=unsaid)
+            change(store, lambda tree: decision.edit(tree, decision.resting), judge)
+            moves.carry_out(store, decision.batches, on_progress=_teller(sum(map(len, decision.batches)), as_json))
+        changes = change(store, lambda tree: decision.edit(tree, decision.final), undisturbed())
     if changes:
         _say(f"{len(changes)} changes written", as_json)
 
@@ -111,11 +123,12 @@ def _say(text: str, quiet: bool) -> None:
         output.info(text)
 
 
-def _json(decision: Decision) -> dict[str, Any]:
+def _json(agreement: Agreement, rules: tuple[Rule, ...]) -> dict[str, Any]:
+    decision = agreement.decision
     plan, problem = decision.placement, decision.roster.problem
     return {
-        "imbalance_before": plan.imbalance_before,
-        "imbalance_after": plan.imbalance_after,
+        "before": asdict(spread(problem, problem.homes)),
+        "after": asdict(spread(problem, plan.at)),
         "lower_bound": plan.lower_bound,
         "moves": [
             {"domain": m.domain, "source": m.source, "target": m.target, "memory_mib": m.memory_mib, "batch": number}
@@ -123,10 +136,9 @@ def _json(decision: Decision) -> dict[str, Any]:
             for m in batch
         ],
         "servers": _servers_json(problem, plan.at),
-        "constraints": [
-            {"id": rule.id, "rsc": rule.rsc, "node": rule.node, "score": rule.score} for rule in decision.rules
-        ],
-        "violations": output.findings_json(decision.violations),
+        "constraints": [{"id": rule.id, "rsc": rule.rsc, "node": rule.node, "score": rule.score} for rule in rules],
+        **output.n_plus_1_json(agreement.after),
+        "violations": output.findings_json(agreement.findings),
     }
 
 

@@ -13,6 +13,7 @@ from snow_ha_plugin.cli import output
 from snow_ha_plugin.core.balancing import Decision
 from snow_ha_plugin.core.load import OVERCOMMIT, By, spread, used
 from snow_ha_plugin.model import Severity
+from snow_ha_plugin.steps.agreement import Agreement
 
 NO_TERMINAL_COLUMNS = 200
 
@@ -26,17 +27,18 @@ BESIDE_BARS = 4 * 5 + 4 * 3 + 2
 CROWDED, FULL = 0.8, 0.95
 
 
-def show(decision: Decision, migration_mib_s: int) -> None:
-    console = Console(highlight=False)
+def show(agreement: Agreement, migration_mib_s: int) -> None:
+    decision = agreement.decision
+    console = Console(highlight=False, emoji=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=NO_TERMINAL_COLUMNS)
+        console = Console(highlight=False, emoji=False, width=NO_TERMINAL_COLUMNS)
     console.print(_servers(decision, console.width))
     if decision.batches:
         console.print(_moves(decision, migration_mib_s))
-    for finding in decision.violations:
+    for finding in agreement.findings:
         if finding.severity != Severity.INFO:
             output.finding(finding)
-    for line in _summary(decision, migration_mib_s):
+    for line in _summary(agreement, migration_mib_s):
         console.print(line)
 
 
@@ -82,7 +84,8 @@ def _moves(decision: Decision, migration_mib_s: int) -> Table:
     return table
 
 
-def _summary(decision: Decision, migration_mib_s: int) -> Iterator[str]:
+def _summary(agreement: Agreement, migration_mib_s: int) -> Iterator[str]:
+    decision = agreement.decision
     plan, problem = decision.placement, decision.roster.problem
     moves = [move for batch in decision.batches for move in batch]
     memory = sum(move.memory_mib for move in moves)
@@ -91,13 +94,9 @@ def _summary(decision: Decision, migration_mib_s: int) -> Iterator[str]:
     took = f" in {batches}, about {memory / migration_mib_s:.0f} s at {migration_mib_s} MiB/s"
     yield f"{_count(len(moves), 'move', 'moves')}, {memory} MiB" + (took if moves else "")
     peaks = [spread(problem, at).peak(problem.by) for at in (problem.homes, plan.at)]
-    above = peaks[1] / plan.lower_bound - 1 if plan.lower_bound else 0.0
     what = "vcpus of the busiest" if problem.by == By.VCPUS else "memory of the fullest"
-    yield (
-        f"imbalance {plan.imbalance_before:.3f} -> {plan.imbalance_after:.3f}; {what} server "
-        f"{peaks[0]:.0%} -> {peaks[1]:.0%}, {above:.0%} above the best possible"
-    )
-    if not any(finding.id == "no-n+1" for finding in decision.violations):
+    yield f"{what} server {peaks[0]:.0%} -> {peaks[1]:.0%}, at best {plan.lower_bound:.0%}"
+    if agreement.after.holds:
         yield "N+1 holds: any one server may fail"
 
 

@@ -30,7 +30,13 @@ def add(
     found = place.domains(domains)
     _look_at_images(found, live=place.store.live)
     changes = membership.register(
-        place.store, found, place.migration_mib_s, servers=place.servers, stopped=stopped, dry_run=dry_run
+        place.store,
+        found,
+        place.migration_mib_s,
+        servers=place.servers,
+        stopped=stopped,
+        dry_run=dry_run,
+        tell=output.warning,
     )
     _tell(changes, "registered already: " + ", ".join(domain.name for domain in found), dry_run, as_json)
 
@@ -67,7 +73,9 @@ def sync(
     place = options.workplace(cib_path, domains_dir, snow_conf)
     found = place.domains(place.domains_to_sync())
     _look_at_images(found, live=place.store.live)
-    changes = membership.sync(place.store, found, place.migration_mib_s, servers=place.servers, dry_run=dry_run)
+    changes = membership.sync(
+        place.store, found, place.migration_mib_s, servers=place.servers, dry_run=dry_run, tell=output.warning
+    )
     if replace_agents:
         changes += agents.replace(place.store, place.servers, dry_run=dry_run)
     _tell(changes, "nothing to do: the CIB matches the domain files", dry_run, as_json)

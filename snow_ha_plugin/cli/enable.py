@@ -15,7 +15,7 @@ from snow_ha_plugin.errors import SnowHaError, UnavailableError
 from snow_ha_plugin.model import Change, Finding, Network, Severity
 from snow_ha_plugin.steps import AFTERWARDS, CONFIGURATION_STEPS, SERVER_STEPS, agents, ending, retry, site, start
 from snow_ha_plugin.steps import fencing as protection
-from snow_ha_plugin.steps.change import change, whereabouts
+from snow_ha_plugin.steps.change import change, undisturbed, unsaid, whereabouts
 from snow_ha_plugin.steps.site import Site
 from snow_ha_plugin.steps.step import Step
 from snow_ha_plugin.system import pacemaker
@@ -93,7 +93,8 @@ def _refuse_blocked(here: Site, report: list[Looked]) -> None:
 def _rehearse(here: Site) -> None:
     """Where the whole cluster runs already, let what its CIB would refuse be refused before anything is changed."""
     if not start.STEP.check(here):
-        change(here.store, partial(_edit, here), locate=whereabouts(here.servers), dry_run=True)
+        judge = undisturbed(locate=whereabouts(here.servers), tell=unsaid)
+        change(here.store, partial(_edit, here), judge, dry_run=True)
 
 
 class Blocked(SnowHaError):
@@ -135,7 +136,8 @@ def _configure(here: Site, *, dry_run: bool, quiet: bool) -> list[Change]:
         # What a dry run meets may be Debian's own cluster of one, which `enable` puts away.
         if dry_run and not {node.name for node in cib.nodes(here.store.read())} & set(here.servers.names):
             return edit(cib.empty())
-        changes = change(here.store, edit, locate=whereabouts(here.servers), dry_run=dry_run)
+        judge = undisturbed(locate=whereabouts(here.servers), tell=output.warning)
+        changes = change(here.store, edit, judge, dry_run=dry_run)
     except UnavailableError:
         if not dry_run:
             raise

@@ -13,7 +13,7 @@ from snow_ha_plugin.cli import enable, options, output
 from snow_ha_plugin.core import fencing, findings
 from snow_ha_plugin.steps import corosync, drill, qdevice, site, start
 from snow_ha_plugin.steps import fencing as protection
-from snow_ha_plugin.steps.change import change, whereabouts
+from snow_ha_plugin.steps.change import change, undisturbed, whereabouts
 from snow_ha_plugin.system import sbd
 
 
@@ -44,9 +44,8 @@ def set_up(way: str | None, dry_run: bool, as_json: bool) -> None:
         enable.carry_out(here, step, report, dry_run=dry_run, quiet=as_json)
     if not dry_run:
         enable.try_fencing(here, quiet=as_json)
-    changes = change(
-        here.store, partial(protection.edit_after_restart, here), locate=whereabouts(here.servers), dry_run=dry_run
-    )
+    judge = undisturbed(locate=whereabouts(here.servers), tell=output.warning)
+    changes = change(here.store, partial(protection.edit_after_restart, here), judge, dry_run=dry_run)
     enable.tell(here, report, changes, dry_run=dry_run, as_json=as_json)
 
 

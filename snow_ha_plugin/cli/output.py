@@ -19,7 +19,7 @@ from snow_ha_plugin.core import fencing
 from snow_ha_plugin.model import Change, Finding, Severity
 
 if TYPE_CHECKING:
-    from snow_ha_plugin.core.standing import Standing
+    from snow_ha_plugin.core.standing import NPlus1, Standing
 
 LETTER = {Severity.ERROR: "E", Severity.WARNING: "W", Severity.INFO: "I"}
 # How each way of fencing is told.
@@ -65,14 +65,21 @@ def findings_json(found: Iterable[Finding]) -> list[dict[str, str]]:
     return [{key: str(getattr(item, key)) for key in ("severity", "id", "message", "remedy")} for item in found]
 
 
+def standing_words(fullest: float, at_best: float) -> str:
+    """The fullest server's memory, now and in the best placement that there could be."""
+    return f"memory of the fullest server {fullest:.0%}, at best {at_best:.0%}"
+
+
 def standing_json(standing: Standing) -> dict[str, Any]:
-    """`n_plus_1` is null where sizes are unknown."""
+    return {"lower_bound": standing.lower_bound, **asdict(standing.spread), **n_plus_1_json(standing.n_plus_1)}
+
+
+def n_plus_1_json(found: NPlus1) -> dict[str, Any]:
+    """`n_plus_1` is null where it is unknown; `unasked` are the servers of whose failure the scheduler said nothing."""
     return {
-        "imbalance": standing.imbalance,
-        "lower_bound": standing.lower_bound,
-        **asdict(standing.spread),
-        "n_plus_1": standing.n_plus_1,
-        "stranded": [{"server": server, "domains": list(names)} for server, names in standing.stranded.items()],
+        "n_plus_1": found.holds,
+        "stranded": [{"server": server, "domains": list(names)} for server, names in found.stranded.items()],
+        "unasked": list(found.unasked),
     }
 
 

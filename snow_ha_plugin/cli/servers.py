@@ -11,7 +11,7 @@ from snow_ha_plugin.cli import options, output
 from snow_ha_plugin.core import cib, fencing, roles
 from snow_ha_plugin.errors import UnsafeError
 from snow_ha_plugin.steps import foresight, standby
-from snow_ha_plugin.steps.foresight import Consequences, Outcome
+from snow_ha_plugin.steps.foresight import Consequences, Outcome, Outlook
 from snow_ha_plugin.system import qdevice
 from snow_ha_plugin.system.pacemaker import Store
 
@@ -32,9 +32,9 @@ def what_if(
     run any more, or replicas would come together although another server could keep them apart.
     """
     store = options.store(cib_path)
-    tree = store.read()
-    outcome = foresight.failure_of(tree, servers)
-    meant = _consequences(store, tree, outcome, servers, apart_off, domains_dir)
+    now, groups = _outlook(store, apart_off, domains_dir)
+    outcome = now.failure(servers)
+    meant = foresight.consequences(now, outcome, now.after_failure(servers), groups)
     if as_json:
         output.as_json({"servers": list(servers), **_json(outcome, meant)})
     else:
@@ -44,22 +44,20 @@ def what_if(
         raise UnsafeError(meant.harm, why, "see snow ha balance, and the memory of the other servers")
 
 
-def _consequences(
-    store: Store, tree: cib.Tree, outcome: Outcome, without: tuple[str, ...], apart_off: frozenset[str],
-    domains_dir: Path | None,
-) -> Consequences:  # fmt: skip
+def _outlook(store: Store, apart_off: frozenset[str], domains_dir: Path | None) -> tuple[Outlook, dict[str, str]]:
+    """The cluster as it is, and its replicas."""
+    tree = store.read()
     sizes, roles_of = options.sizes_and_roles(store, tree, domains_dir)
-    groups = roles.groups(outcome.before, roles_of, apart_off)
-    return foresight.consequences(tree, outcome, without, groups, sizes)
+    return Outlook(tree, sizes), roles.groups(cib.domains(tree), roles_of, apart_off)
 
 
 def _json(outcome: Outcome, meant: Consequences) -> dict[str, Any]:
     return {
         "domains": [{"domain": d, "before": s, "after": outcome.after[d]} for d, s in outcome.before.items()],
-        "lost": list(meant.lost),
+        "lost": list(meant.cost.lost),
+        "squeezed": list(meant.cost.squeezed),
         "sharing": [{"server": s.server, "domains": list(s.domains), "harm": s.is_harm} for s in meant.sharing],
-        "n_plus_1": meant.n_plus_1,
-        "stranded": [{"server": server, "domains": list(names)} for server, names in meant.stranded.items()],
+        **output.n_plus_1_json(meant.n_plus_1),
     }
 
 
@@ -75,8 +73,8 @@ def _show(outcome: Outcome, meant: Consequences, when: str) -> None:
         if not found.is_harm:
             output.info(f"{found.text}, which then takes them down together")
     words = {True: "would hold: any one server could fail then", False: "would not hold", None: "is unknown"}
-    output.info(f"N+1 {words[meant.n_plus_1]}")
-    for finding in meant.findings:
+    output.info(f"N+1 {words[meant.n_plus_1.holds]}")
+    for finding in meant.n_plus_1.findings:
         output.finding(finding)
 
 
@@ -93,9 +91,9 @@ def drain(server: str, force: bool, apart_off: frozenset[str], dry_run: bool, as
     together although another server could keep them apart.
     """
     store = options.store(None)
-    tree = store.read()
-    outcome = standby.drained(tree, server)
-    meant = _consequences(store, tree, outcome, (server,), apart_off, None)
+    now, groups = _outlook(store, apart_off, None)
+    outcome, then = foresight.drained(now.tree, server, now.files)
+    meant = foresight.consequences(now, outcome, then, groups)
     refused = meant.harm and not force
     if not as_json and (dry_run or not refused):
         _show(outcome, meant, f"with {server} drained")
@@ -108,10 +106,10 @@ def drain(server: str, force: bool, apart_off: frozenset[str], dry_run: bool, as
     if not dry_run:
         there = [domain for domain, place in outcome.before.items() if place == server]
         with output.progress(f"{server} is emptied", quiet=as_json):
-            changes = standby.empty(store, server, there)
+            changes = standby.empty(store, server, there, outcome.after)
         if changes and not as_json:
             output.info(f"{server} takes no domains until snow ha undrain {server}")
-            if fencing.is_last_one_weak(tree, third_vote=bool(qdevice.votes_here())):
+            if fencing.is_last_one_weak(now.tree, third_vote=bool(qdevice.votes_here())):
                 output.warning(
                     f"if you stop {server}, a stall of the shared file system longer than the watchdog and 4 s resets "
                     "the last server, with all domains; with SNOW_HA_WATCHDOG_S it rides out longer ones, with a third "

@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from snow_ha_plugin.cli import options, output
-from snow_ha_plugin.core import cib, findings
-from snow_ha_plugin.core.overview import DomainView, Overview, ServerView, migrating, overview, state_of
+from snow_ha_plugin.core import cib, findings, standing
+from snow_ha_plugin.core.balancing import Wishes
+from snow_ha_plugin.core.overview import DomainView, Overview, ServerView, migrating, overview
 from snow_ha_plugin.core.standing import Standing
-from snow_ha_plugin.system import command, migrations, pacemaker, qdevice, snowtools
+from snow_ha_plugin.errors import SnowHaError
+from snow_ha_plugin.model import Domain, Finding, Severity
+from snow_ha_plugin.steps.agreement import survey
+from snow_ha_plugin.steps.foresight import Outlook
+from snow_ha_plugin.system import migrations, pacemaker, qdevice, snowtools
 from snow_ha_plugin.system.servers import Servers
 
 if TYPE_CHECKING:
@@ -36,18 +41,17 @@ def status(cib_path: Path | None, domains_dir: Path | None, snow_conf: Path | No
     """
     store = options.store(cib_path)
     tree = store.read()
-    if store.live or command.is_installed("crm_mon"):
-        state = pacemaker.state(None if store.live else tree)
-    else:
-        output.warning("crm_mon is not installed, and without it states are unknown; apt install pacemaker-cli-utils")
-        state = state_of(tree)
+    state = pacemaker.state(None if store.live else tree)
     directory = domains_dir or snowtools.layout().domains_dir
     sizes = [name for name, primitive in cib.domains(tree).items() if "hv_memory" not in primitive.utilization]
-    files, _ = snowtools.read_domains(directory, sizes)
+    read, _ = snowtools.read_domains(directory, sizes)
+    files = {domain.name: domain for domain in read}
     # A CIB in a file has no servers that could be asked.
     sources = migrating(state) if store.live else {}
     progress = migrations.progress(Servers([]), sources) if sources else {}
-    view = overview(tree, state, {domain.name: domain for domain in files}, progress)
+    stands, odd = _standing(tree, files)
+    view = overview(tree, state, stands, files, progress)
+    view = replace(view, findings=(*view.findings, *odd))
     if store.live and qdevice.votes_here() is False:
         missing = findings.no_third_vote(Servers([]).here)
         view = replace(view, findings=(*view.findings, missing))
@@ -55,6 +59,17 @@ def status(cib_path: Path | None, domains_dir: Path | None, snow_conf: Path | No
         output.as_json(_json(view))
     else:
         _show(view)
+
+
+def _standing(tree: cib.Tree, files: dict[str, Domain]) -> tuple[Standing | None, tuple[Finding, ...]]:
+    """How the cluster stands; of one that the scheduler or the balancer does not take only why."""
+    outlook = Outlook(tree, files)
+    try:
+        return standing.of(survey(outlook, {}, Wishes()), outlook.n_plus_1), ()
+    except SnowHaError as error:
+        reason = "; ".join(part for part in (error.message, error.details) if part)
+        message = f"the balance is unknown: {reason}"
+        return None, (Finding(Severity.WARNING, "balance-unknown", message, error.remedy),)
 
 
 def _json(view: Overview) -> dict[str, Any]:
@@ -97,9 +112,9 @@ def _json(view: Overview) -> dict[str, Any]:
 def _show(view: Overview) -> None:
     from rich.console import Console
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=NO_TERMINAL_COLUMNS)
+        console = Console(highlight=False, emoji=False, width=NO_TERMINAL_COLUMNS)
     console.print(_servers(view.servers))
     console.print(_domains(view.domains))
     for ip in view.floating_ips:
@@ -119,14 +134,13 @@ def _balance(console: Console, standing: Standing | None) -> None:
     if standing is None:
         console.print("Balance      [yellow]unknown[/]")
         return
-    fullest = f"memory of the fullest server {standing.spread.peak_memory:.0%}"
-    console.print(f"Balance      imbalance {standing.imbalance:.3f}, at best {standing.lower_bound:.3f}; {fullest}")
+    console.print(f"Balance      {output.standing_words(standing.spread.peak_memory, standing.lower_bound)}")
     words = {
         True: "[green]holds[/]: any one server may fail",
         False: "[bold red]does not hold[/]",
         None: "[yellow]unknown[/]",
     }
-    console.print(f"N+1          {words[standing.n_plus_1]}")
+    console.print(f"N+1          {words[standing.n_plus_1.holds]}")
 
 
 def _table(*columns: str) -> Table:

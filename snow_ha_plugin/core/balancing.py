@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum, auto
 
-from snow_ha_plugin.core import cib, locationrules, placement, roles, roster, standing
+from snow_ha_plugin.core import cib, locationrules, placement, roles
 from snow_ha_plugin.core.load import By, Problem, used
 from snow_ha_plugin.core.locationrules import Rule
 from snow_ha_plugin.core.placement import Limits, Placement
 from snow_ha_plugin.core.roster import Roster
-from snow_ha_plugin.core.survival import stranded
 from snow_ha_plugin.core.wording import in_words
-from snow_ha_plugin.model import Change, ClusterState, Domain, Finding, Move, Severity
+from snow_ha_plugin.model import Change, Finding, Move, Severity
 
 NO_LIMITS = Limits()
+
+# What one step of size is in priority: more than all roles together, so that who is large is placed first.
+LARGE = 100
+
+
+class Enforced(Enum):
+    """What Pacemaker is to count: memory and vcpus, memory alone, or what it counts already."""
+
+    SIZES = auto()
+    MEMORY = auto()
+    NOTHING = auto()
 
 
 @dataclass(frozen=True)
@@ -29,7 +40,8 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Decision:
-    """`resting` are the rules that hold while the moves are made: none of them moves a domain that runs.
+    """`moving` are the rules by which Pacemaker would carry the moves out, `resting` those that only hold the result,
+    and `final` those that stay.
 
     `violations` are what is not as it should be even after the moves.
     """
@@ -37,37 +49,51 @@ class Decision:
     roster: Roster
     placement: Placement
     batches: tuple[tuple[Move, ...], ...]
-    rules: tuple[Rule, ...]
+    moving: tuple[Rule, ...]
     resting: tuple[Rule, ...]
+    final: tuple[Rule, ...]
     groups: Mapping[str, str]
     priorities: Mapping[str, int]
+    enforced: Enforced
     violations: tuple[Finding, ...]
 
-    def edit(self, tree: cib.Tree, *, at_rest: bool = False) -> list[Change]:
-        """Write all of it but the moves into a CIB; `at_rest` so that it moves nothing that runs."""
-        changes = locationrules.put(tree, self.resting if at_rest else self.rules)
+    @property
+    def targets(self) -> dict[str, str]:
+        """Where each domain that moves is in the end."""
+        return {move.domain: move.target for batch in self.batches for move in batch}
+
+    def edit(self, tree: cib.Tree, rules: Iterable[Rule]) -> list[Change]:
+        """Write all of it but the moves into a CIB."""
+        changes = locationrules.put(tree, rules)
         changes += locationrules.put_apart(tree, self.groups)
         changes += locationrules.put_meta(tree, self.priorities)
-        if not self.roster.unsized and not _overfull(self.roster.problem, self.placement):
-            changes += locationrules.put_sizes_in_force(tree)
+        if self.enforced != Enforced.NOTHING and not (
+            self.roster.unsized or _overfull(self.roster.problem, self.placement)
+        ):
+            changes += locationrules.put_sizes_in_force(tree, vcpus=self.enforced == Enforced.SIZES)
         return changes
 
 
 def decide(
     tree: cib.Tree,
-    state: ClusterState,
-    files: Mapping[str, Domain],
+    found: Roster,
     roles_of: Mapping[str, Iterable[str]],
+    groups: Mapping[str, str],
     wishes: Wishes,
     *,
-    rules_move: bool,
+    fixed: Collection[str] = (),
+    enforced: Enforced = Enforced.SIZES,
+    large_first: bool = False,
 ) -> Decision:
-    """With `rules_move` the rules themselves make Pacemaker carry the moves out; else they only hold the result."""
-    names = sorted(cib.domains(tree))
-    groups = roles.groups(names, roles_of, wishes.apart_off)
-    found = roster.build(tree, state, files, groups, wishes.by)
-    planned = placement.plan(found.problem, wishes.limits)
-    places, tenants = found.problem.places, found.problem.tenants
+    """The best plan that leaves the domains of `fixed` where they are; `large_first` lets Pacemaker place the domains
+    that need the most memory first."""
+    problem = found.problem
+    if fixed:
+        kept = [replace(tenant, free=tenant.free and tenant.name not in fixed) for tenant in problem.tenants]
+        problem = replace(problem, tenants=tuple(kept))
+        found = replace(found, problem=problem)
+    planned = placement.plan(problem, wishes.limits)
+    places, tenants = problem.places, problem.tenants
     batches = tuple(
         tuple(
             Move(
@@ -78,28 +104,45 @@ def decide(
         )
         for batch in planned.batches
     )  # fmt: skip
+    priorities = {name: roles.priority(name, roles_of.get(name, ())) for name in cib.domains(tree)}
+    if large_first:
+        by_size = sorted({tenant.memory_mib for tenant in tenants})
+        priorities |= {tenant.name: LARGE * by_size.index(tenant.memory_mib) for tenant in tenants}
     return Decision(
         roster=found,
         placement=planned,
         batches=batches,
-        rules=_rules(tree, found, planned, wishes.failback, rules_move=rules_move),
-        resting=_rules(tree, found, planned, failback=False, rules_move=False),
+        moving=_rules(tree, found, planned, groups, failback=wishes.failback, moving=True),
+        resting=_rules(tree, found, planned, groups),
+        final=_rules(tree, found, planned, groups, failback=wishes.failback),
         groups=groups,
-        priorities={name: roles.priority(name, roles_of.get(name, ())) for name in names},
-        violations=(*_violations(found.problem, planned), *found.findings),
+        priorities=priorities,
+        enforced=enforced,
+        violations=(*_violations(problem, planned), *found.findings),
     )
 
 
-def _rules(tree: cib.Tree, found: Roster, planned: Placement, failback: bool, *, rules_move: bool) -> tuple[Rule, ...]:
+def _rules(
+    tree: cib.Tree,
+    found: Roster,
+    planned: Placement,
+    groups: Mapping[str, str],
+    *,
+    failback: bool = False,
+    moving: bool = False,
+) -> tuple[Rule, ...]:
     places = found.problem.places
     rules = []
     for tenant, at in zip(found.problem.tenants, planned.at, strict=True):
         if at is None or (tenant.allowed is not None and at not in tenant.allowed):
             continue
-        moves = rules_move and tenant.home is not None and at != tenant.home
+        liked = found.advice.scores.get(tenant.name, {})
+        better = max((liked.get(place.name, 0) for place in places), default=0) - liked.get(places[at].name, 0)
+        moves = moving and tenant.home is not None and at != tenant.home
         rules.append(
             locationrules.rule(
-                tenant.name, places[at].name, found.stickiness[tenant.name], found.rules.pull[tenant.name],
+                tenant.name, places[at].name, found.stickiness[tenant.name], max(better, 0),
+                replicas=list(groups.values()).count(groups.get(tenant.name, "")),
                 beats_stickiness=failback or moves,
             )
         )  # fmt: skip
@@ -111,11 +154,11 @@ def _rules(tree: cib.Tree, found: Roster, planned: Placement, failback: bool, *,
         if place.takes and place.memory_mib
     }
     for name in found.stopped:
-        liked = {server for server in free if found.rules.scores.get(name, {}).get(server, 0) >= 0}
+        open_to = {server for server in free if found.advice.scores.get(name, {}).get(server, 0) >= 0}
         server = (
             before.get(name)
             if before.get(name) in free
-            else max(sorted(liked), key=lambda one: free[one], default=None)
+            else max(sorted(open_to), key=lambda one: free[one], default=None)
         )
         if server:
             size = cib.domains(tree)[name].utilization.get("hv_memory", "0")
@@ -161,7 +204,4 @@ def _violations(problem: Problem, planned: Placement) -> list[Finding]:
         if len(names) > 1:
             message = f"{in_words(names)} share {places[at].name}, which takes them down together"
             found.append(Finding(Severity.WARNING, "replicas-together", message))
-    for place, lost in stranded(problem, planned.at).items():
-        alone = not any(other.takes for number, other in enumerate(places) if number != place)
-        found.append(standing.no_room(places[place].name, [tenants[one].name for one in lost], alone=alone))
     return found

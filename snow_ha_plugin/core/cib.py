@@ -7,11 +7,13 @@ Rules that never differ between Pacemaker 1.1 and 3.0 are the only ones used her
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lxml import etree
 
+from snow_ha_plugin.core.scores import score
 from snow_ha_plugin.errors import DataError
 from snow_ha_plugin.model import Constraint, Node, Primitive
 
@@ -106,15 +108,31 @@ def section(tree: Tree, name: str) -> Tree:
 
 
 def nodes(tree: Tree) -> tuple[Node, ...]:
+    """The members, each once: of two entries of one name the one that has a state; remote nodes are none.
+
+    Their CPUs are those that they have, however many vcpus the balancer lets them hold.
+    """
+    found: dict[str, Tree] = {}
+    for node in tree.iterfind("configuration/nodes/node"):
+        name = node.get("uname", "")
+        if node.get("type") != "remote" and (name not in found or _has_state(tree, node)):
+            found[name] = node
+    return tuple(Node(node.get("id", ""), name, *_sizes(node, overcommit_id(name))) for name, node in found.items())
+
+
+def stale_nodes(tree: Tree) -> tuple[Node, ...]:
+    """Entries of members that another entry of the same name stands for."""
+    current = {node.id for node in nodes(tree)}
     return tuple(
-        Node(
-            id=node.get("id", ""),
-            name=node.get("uname", ""),
-            memory_mib=_whole(node, "hv_memory"),
-            cpus=_whole(node, "cpu"),
-        )
+        Node(id=node.get("id", ""), name=node.get("uname", ""))
         for node in tree.iterfind("configuration/nodes/node")
+        if node.get("type") != "remote" and node.get("id") not in current
     )
+
+
+def _has_state(tree: Tree, node: Tree) -> bool:
+    states = tree.xpath("status/node_state[@id=$id]", id=node.get("id", ""))
+    return any(state.get("crmd", "0") not in ("offline", "0") for state in states)
 
 
 def primitives(tree: Tree) -> tuple[Primitive, ...]:
@@ -150,12 +168,59 @@ def resource(tree: Tree, resource_id: str) -> Tree | None:
     return None
 
 
-def pairs(element: Tree, set_tag: str) -> dict[str, str]:
-    """Names and values of an element's sets of one kind; of one that comes twice the first counts, as in Pacemaker."""
+def pairs(element: Tree, set_tag: str, *, without: str = "") -> dict[str, str]:
+    """Names and values of an element's sets of one kind, those of sets that are named by id-ref too.
+
+    Of a name that comes twice the set of the highest score counts, as in Pacemaker. What a rule in a set says of when
+    it holds is not asked here, and the set of the id `without` does not count.
+    """
     found: dict[str, str] = {}
-    for pair in element.iterfind(f"{set_tag}/nvpair"):
-        found.setdefault(pair.get("name", ""), pair.get("value", ""))
+    sets = [_referred(each) for each in element.iterfind(set_tag) if not without or each.get("id") != without]
+    for pair_set in sorted(sets, key=_rank):
+        for pair in pair_set.iterfind("nvpair"):
+            pair = _referred(pair)
+            found.setdefault(pair.get("name", ""), pair.get("value", ""))
     return found
+
+
+def _referred(element: Tree) -> Tree:
+    """The element itself, or the one that it stands for."""
+    reference = element.get("id-ref")
+    named = element.xpath("ancestor::configuration//*[@id=$id]", id=reference) if reference else ()
+    return named[0] if named else element
+
+
+def _rank(pair_set: Tree) -> int:
+    return -score(pair_set.get("score")) if re.fullmatch(r"[+-]?(\d+|INFINITY)", pair_set.get("score", "0")) else 0
+
+
+def parent(tree: Tree, resource_id: str) -> Tree | None:
+    """The group, clone or bundle that a resource is in."""
+    element = resource(tree, resource_id)
+    found = None if element is None else element.getparent()
+    return None if found is None or found.tag == "resources" else found
+
+
+def meta(tree: Tree, resource_id: str, name: str, default: str) -> str:
+    """A resource's meta attribute as it is in force: its own, its template's, that of what it is in, or a default."""
+    element = resource(tree, resource_id)
+    while element is not None and element.tag != "resources":
+        for source in (element, *_templates(element)):
+            found = pairs(source, "meta_attributes")
+            if name in found:
+                return found[name]
+        element = element.getparent()
+    defaults = tree.find("configuration/rsc_defaults")
+    return default if defaults is None else pairs(defaults, "meta_attributes").get(name, default)
+
+
+def _templates(element: Tree) -> list[Tree]:
+    return list(element.xpath("ancestor::resources/template[@id=$id]", id=element.get("template", "")))
+
+
+def template_operation(element: Tree, name: str) -> Tree | None:
+    """The operation of that name that a primitive has from its template."""
+    return next((op for each in _templates(element) for op in each.iterfind(f"operations/op[@name='{name}']")), None)
 
 
 def options(tree: Tree) -> dict[str, str]:
@@ -211,8 +276,22 @@ def operation_timeout_s(tree: Tree, resource_id: str, name: str, default_s: int)
     """The timeout of a resource's operation, where it is written in seconds as we write it; else `default_s`."""
     element = resource(tree, resource_id)
     operation = None if element is None else element.find(f"operations/op[@name='{name}']")
+    if operation is None and element is not None:
+        operation = template_operation(element, name)
     text = "" if operation is None else operation.get("timeout", "").removesuffix("s")
     return int(text) if text.isdecimal() else default_s
+
+
+def fail_counts(tree: Tree) -> list[tuple[str, str, str]]:
+    """Server, resource and count of each failure that Pacemaker remembers."""
+    found = []
+    for pair in tree.iterfind("status/node_state/transient_attributes/instance_attributes/nvpair"):
+        name = pair.get("name", "")
+        if name.startswith("fail-count-"):
+            state = next(pair.iterancestors("node_state"))
+            resource_name = name.removeprefix("fail-count-").partition("#")[0]
+            found.append((state.get("uname", ""), resource_name, pair.get("value", "")))
+    return found
 
 
 def failed_migrations(tree: Tree, resource_id: str) -> frozenset[tuple[str, str]]:
@@ -272,19 +351,29 @@ def put_option(tree: Tree, set_id: str, name: str, value: str) -> bool:
 
 
 def put_standby(tree: Tree, node: str, *, on: bool) -> bool:
-    """Set or clear a node's standby, where crm and pcs keep it: in the node's own attributes."""
-    element = tree.xpath("configuration/nodes/node[@uname=$node]", node=node)[0]
-    present = element.findall("instance_attributes/nvpair[@name='standby']")
+    """Set or clear a node's standby, where crm and pcs keep it: in the node's own attributes.
+
+    One that lasts until a reboot is in the states, which are not ours to write (see `transient_standby`).
+    """
+    entries = tree.xpath("configuration/nodes/node[@uname=$node]", node=node)
+    present = [pair for entry in entries for pair in entry.findall("instance_attributes/nvpair[@name='standby']")]
     if not on:
         present = [pair for pair in present if pair.get("value") != "off"]
         for pair in present:
             pair.getparent().remove(pair)
         return bool(present)
     if present:
-        changed = bool(present[0].get("value") != "on")
-        present[0].set("value", "on")
+        changed = any(pair.get("value") != "on" for pair in present)
+        for pair in present:
+            pair.set("value", "on")
         return changed
-    return put_pairs(element, "instance_attributes", f"nodes-{element.get('id')}", {"standby": "on"})
+    return put_pairs(entries[-1], "instance_attributes", f"nodes-{entries[-1].get('id')}", {"standby": "on"})
+
+
+def transient_standby(tree: Tree, node: str) -> bool:
+    """Whether a node is in standby until it is rebooted."""
+    path = "status/node_state[@uname=$node]/transient_attributes//nvpair[@name='standby' and @value!='off']"
+    return bool(tree.xpath(path, node=node))
 
 
 def remove_ours(tree: Tree, keep: str) -> list[str]:
@@ -353,8 +442,7 @@ def _referenced(constraint: Tree) -> Iterator[str]:
 
 
 def _primitive(element: Tree) -> Primitive:
-    template = element.xpath("ancestor::resources/template[@id=$id]", id=element.get("template", ""))
-    source = template[0] if template else element
+    source = next(iter(_templates(element)), element)
     agent = [source.get(key) for key in ("class", "provider", "type")]
     return Primitive(
         id=element.get("id", ""),
@@ -365,12 +453,18 @@ def _primitive(element: Tree) -> Primitive:
     )
 
 
-def _whole(element: Tree, name: str) -> int:
-    value = pairs(element, "utilization").get(name, "0")
-    if not value.isdecimal():
-        raise DataError(
-            f"the CIB gives {element.get('id')} the utilization {name}={value!r}",
-            "it must be a whole number of 0 or more",
-            "mend it with crm configure edit",
-        )
-    return int(value)
+def overcommit_id(node: str) -> str:
+    """The set with which the balancer lets a server hold more vcpus than it has CPUs."""
+    return f"{OURS}{node}-overcommit"
+
+
+def _sizes(node: Tree, overcommit: str) -> tuple[int, int]:
+    """A server's memory and CPUs; 0 for what is none."""
+    amounts = pairs(node, "utilization", without=overcommit)
+    return whole(amounts.get("hv_memory")) or 0, whole(amounts.get("cpu")) or 0
+
+
+def whole(value: str | None) -> int | None:
+    """A size as a number; None for one that is none, or that Pacemaker's own numbers do not hold (a C int)."""
+    fits = value is not None and value.isascii() and value.isdecimal() and len(value) < 11 and int(value) < 2**31
+    return int(value) if fits and value is not None else None

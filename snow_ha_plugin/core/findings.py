@@ -13,11 +13,13 @@ CLI_CONSTRAINTS = ("cli-prefer-", "cli-ban-", "cli-standby-")
 
 def of_configuration(tree: cib.Tree) -> list[Finding]:
     """What is dangerous or left over in the configuration, and what somebody else has written."""
-    return [*_fencing(tree), *_options(tree), *_constraints(tree), *_primitives(tree)]
+    return [
+        *_fencing(tree), *_options(tree), *_nodes(tree), *_failures(tree), *_constraints(tree), *_primitives(tree),
+    ]  # fmt: skip
 
 
-def of_state(state: ClusterState, known: set[str]) -> list[Finding]:
-    """What is not well now; `known` are the resources of the configuration."""
+def of_state(state: ClusterState) -> list[Finding]:
+    """What is not well now."""
     findings = []
     if not state.quorum:
         findings.append(
@@ -48,6 +50,11 @@ def of_state(state: ClusterState, known: set[str]) -> list[Finding]:
                 else ("maintenance", f"crm node ready {node.name}")
             )
             findings.append(Finding(Severity.WARNING, f"server-{how}", f"{node.name} is in {how}", remedy))
+        elif node.leaving:
+            findings.append(Finding(Severity.WARNING, "server-leaving", f"{node.name} is shutting down"))
+        if node.health != "green":
+            message = f"the health of {node.name} is {node.health}"
+            findings.append(Finding(Severity.WARNING, "server-sick", message, "see crm_mon --show-node-attributes"))
     for resource in state.resources:
         remedy = f"see crm_mon and the log, then crm resource cleanup {resource.id}"
         if len(resource.servers) > 1 and resource.role.lower() != "migrating":
@@ -57,7 +64,7 @@ def of_state(state: ClusterState, known: set[str]) -> list[Finding]:
             )
         if resource.failed or resource.blocked:
             findings.append(Finding(Severity.ERROR, "resource-failed", f"{resource.id} has failed", remedy))
-        if resource.id not in known:
+        if resource.orphaned:
             message = f"{resource.id} is not configured any more, but Pacemaker remembers it"
             findings.append(
                 Finding(Severity.WARNING, "orphan", message, f"crm_resource --refresh --resource {resource.id} --force")
@@ -102,6 +109,20 @@ def _options(tree: cib.Tree) -> Iterator[Finding]:
             "no-quorum-policy=ignore lets a server that is cut off run every domain once more",
             "crm configure property no-quorum-policy=stop",
         )
+
+
+def _nodes(tree: cib.Tree) -> Iterator[Finding]:
+    for node in cib.stale_nodes(tree):
+        message = f"the CIB has a second entry of {node.name}, with the id {node.id}, left over from another nodeid"
+        remedy = f"cibadmin --delete --xml-text '<node id=\"{node.id}\"/>'"
+        yield Finding(Severity.WARNING, "stale-node", message, remedy)
+
+
+def _failures(tree: cib.Tree) -> Iterator[Finding]:
+    for server, resource, count in cib.fail_counts(tree):
+        if count == "INFINITY":
+            message = f"{resource} has failed on {server}, which may not have it until that is cleaned up"
+            yield Finding(Severity.WARNING, "failed-there", message, f"crm resource cleanup {resource} {server}")
 
 
 def _constraints(tree: cib.Tree) -> Iterator[Finding]:

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
-from snow_ha_plugin.core import agents, cib, clusteroptions, rules
+from snow_ha_plugin.core import agents, cib, clusteroptions
 from snow_ha_plugin.core.load import OVERCOMMIT
+from snow_ha_plugin.core.scores import INFINITY
 from snow_ha_plugin.model import Change
 
 # What a rule of ours adds to a server's score; with failback so much more than the stickiness.
@@ -33,12 +34,17 @@ class Rule:
     score: int
 
 
-def rule(name: str, node: str, stickiness: int, pull: int = 0, *, beats_stickiness: bool) -> Rule:
-    """The rule of a domain; `pull` is what finite colocations of the administrator weigh."""
+def rule(name: str, node: str, stickiness: int, better: int = 0, *, replicas: int = 1, beats_stickiness: bool) -> Rule:
+    """The rule of a domain; `better` is by how much it likes another server, `replicas` how many are kept apart.
+
+    Without a stickiness that would hold it, the rule must outweigh what keeps replicas apart.
+    """
     if beats_stickiness:
-        score = min(stickiness + pull + PULL, rules.INFINITY - 1)
+        score = min(stickiness + better + PULL, INFINITY - 1)
+    elif stickiness > 1:
+        score = min(PULL, stickiness - 1)
     else:
-        score = min(PULL, stickiness - 1) if stickiness > 1 else 1
+        score = PULL - APART * replicas
     return Rule(f"{cib.OURS}{name}-location", name, node, score)
 
 
@@ -102,10 +108,10 @@ def put_apart(tree: cib.Tree, groups: Mapping[str, str]) -> list[Change]:
     return changes
 
 
-def put_sizes_in_force(tree: cib.Tree) -> list[Change]:
+def put_sizes_in_force(tree: cib.Tree, *, vcpus: bool) -> list[Change]:
     """Make Pacemaker go by sizes, with each CPU counting for as many vcpus as the balancer lets it.
 
-    What an administrator has set of it stays.
+    Without `vcpus` each server may hold all that there are. What an administrator has set of it stays.
     """
     changes = []
     if "placement-strategy" not in cib.options(tree):
@@ -118,13 +124,15 @@ def put_sizes_in_force(tree: cib.Tree) -> list[Change]:
         changes.append(Change("option", "placement-strategy", "no server gets more than fits, also after a failure"))
     if cib.options(tree).get("placement-strategy") == "default":
         return changes
+    needed = sum(cib.whole(domain.utilization.get("cpu")) or 0 for domain in cib.domains(tree).values())
     for node in cib.nodes(tree):
         element = tree.find(f"configuration/nodes/node[@id='{node.id}']")
-        set_id = f"{cib.OURS}{node.name}-overcommit"
-        if cib.put_pairs(element, "utilization", set_id, {"cpu": str(node.cpus * OVERCOMMIT)}):
-            # Pacemaker takes the set of the highest score first; `cib.nodes` the first, with what the server has.
+        set_id = cib.overcommit_id(node.name)
+        count = node.cpus * OVERCOMMIT if vcpus else max(node.cpus * OVERCOMMIT, needed)
+        if cib.put_pairs(element, "utilization", set_id, {"cpu": str(count)}):
+            # Pacemaker takes the set of the highest score first.
             element.find(f"utilization[@id='{set_id}']").set("score", "1")
-            changes.append(Change("capacity", node.name, f"{node.name} may hold {node.cpus * OVERCOMMIT} vcpus"))
+            changes.append(Change("capacity", node.name, f"{node.name} may hold {count} vcpus"))
     return changes
 
 

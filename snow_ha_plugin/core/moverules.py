@@ -46,10 +46,19 @@ def hold(tree: cib.Tree, domain: str) -> None:
     if operations is None:
         operations = cib.add(primitive, "operations", id=f"{PREFIX}{domain}-operations")
     operation = operations.find("op[@name='migrate_to']")
+    given: dict[str, str] = {}
     if operation is None:
-        operation = cib.add(operations, "op", id=f"{PREFIX}{domain}-op", name="migrate_to", interval="0s")
-    if "on-fail" not in operation.attrib and "on-fail" not in cib.pairs(operation, "meta_attributes"):
-        cib.put_pairs(operation, "meta_attributes", f"{PREFIX}{domain}-hold", {"on-fail": "block"})
+        # An operation of its own hides the one of its template, which may have a timeout.
+        hidden = cib.template_operation(primitive, "migrate_to")
+        attributes = {} if hidden is None else dict(hidden.attrib)
+        given = {} if hidden is None else cib.pairs(hidden, "meta_attributes")
+        attributes |= {"id": f"{PREFIX}{domain}-op", "name": "migrate_to"}
+        operation = cib.add(operations, "op", **{"interval": "0s"} | attributes)
+    else:
+        given = cib.pairs(operation, "meta_attributes")
+    if "on-fail" not in operation.attrib and "on-fail" not in given:
+        added = {"on-fail": "block"} | ({} if operation.find("meta_attributes") is not None else given)
+        cib.put_pairs(operation, "meta_attributes", f"{PREFIX}{domain}-hold", added)
 
 
 def held(tree: cib.Tree) -> frozenset[str]:

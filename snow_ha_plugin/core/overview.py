@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from snow_ha_plugin.core import cib, clusteroptions, fencing, findings, standing
+from snow_ha_plugin.core import cib, clusteroptions, fencing, findings
 from snow_ha_plugin.core.standing import Standing
-from snow_ha_plugin.model import ClusterState, Domain, Finding, MigrationProgress, NodeState, Primitive, ResourceState
+from snow_ha_plugin.model import ClusterState, Domain, Finding, MigrationProgress, Primitive, ResourceState
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class FencingView:
 
 @dataclass(frozen=True)
 class Overview:
-    """`standing` is None where the CIB is too odd for the balancer."""
+    """`standing` is None where the scheduler could not be asked."""
 
     servers: tuple[ServerView, ...]
     domains: tuple[DomainView, ...]
@@ -61,20 +61,6 @@ class Overview:
     fencing: FencingView
     standing: Standing | None
     findings: tuple[Finding, ...]
-
-
-def state_of(tree: cib.Tree) -> ClusterState:
-    """What a CIB by itself says of its cluster: who is there, and nothing of the resources, whose history takes
-    Pacemaker's own code to read."""
-    return ClusterState(
-        quorum=cib.has_quorum(tree),
-        maintenance=cib.options(tree).get("maintenance-mode") == "true",
-        nodes=tuple(
-            NodeState(node.name, cib.is_online(tree, node.name), standby=False, maintenance=False, unclean=False)
-            for node in cib.nodes(tree)
-        ),
-        resources=(),
-    )
 
 
 def migrating(state: ClusterState) -> dict[str, str]:
@@ -89,10 +75,14 @@ def migrating(state: ClusterState) -> dict[str, str]:
 def overview(
     tree: cib.Tree,
     state: ClusterState,
+    stands: Standing | None,
     files: Mapping[str, Domain],
     progress: Mapping[str, MigrationProgress] | None = None,
 ) -> Overview:
-    """Join a CIB with what crm_mon says of it; `files` gives the size of domains that the CIB does not know."""
+    """Join a CIB with what crm_mon says of it; `files` gives the size of domains that the CIB does not know.
+
+    `stands` is None where the scheduler could not be asked.
+    """
     states = {resource.id: resource for resource in state.resources}
     domains = tuple(
         _domain(tree, primitive, states.get(name), files.get(name), (progress or {}).get(name))
@@ -113,8 +103,6 @@ def overview(
                 used_mib=sum(domain.memory_mib for domain in here),
             )
         )
-    known = {primitive.id for primitive in cib.primitives(tree)}
-    stands, balance_findings = standing.of_any(tree, state, files)
     return Overview(
         servers=tuple(servers),
         domains=domains,
@@ -129,7 +117,11 @@ def overview(
             tested=fencing.tested(tree),
         ),
         standing=stands,
-        findings=(*findings.of_state(state, known), *findings.of_configuration(tree), *balance_findings),
+        findings=(
+            *findings.of_state(state),
+            *findings.of_configuration(tree),
+            *(stands.n_plus_1.findings if stands else ()),
+        ),
     )
 
 

@@ -117,6 +117,8 @@ def _best(problem: Problem, limits: Limits) -> tuple[int | None, ...]:
     layout, survival = start(), Survival(problem)
     settled = tuple(layout.at)
     survived = not survival.shortage(settled)
+    if not layout.counted:
+        return settled
     descend(layout, bound * CLOSE, peak_first=not limited)
     best, least = _fewest_moves(problem, layout.at), NOTHING
     if survival.shortage(best) and survival.is_possible(best):

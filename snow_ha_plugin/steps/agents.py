@@ -10,7 +10,7 @@ from __future__ import annotations
 from snow_ha_plugin.core import agents
 from snow_ha_plugin.errors import UnsafeError
 from snow_ha_plugin.model import Change
-from snow_ha_plugin.steps.change import change, whereabouts
+from snow_ha_plugin.steps.change import change, undisturbed, unsaid, whereabouts
 from snow_ha_plugin.steps.membership import forget
 from snow_ha_plugin.system import pacemaker
 from snow_ha_plugin.system.pacemaker import Store
@@ -27,15 +27,17 @@ def replace(store: Store, servers: Servers | None, *, dry_run: bool = False) -> 
     names = agents.to_replace(store.read())
     if not names:
         return []
+    # A failure while Pacemaker lets go of them costs more, for the moment that this takes.
+    judge = undisturbed(tell=unsaid)
     if servers is None or dry_run:
-        return change(store, lambda tree: agents.replace(tree, names), dry_run=dry_run)
-    change(store, lambda tree: agents.hold(tree, names))
+        return change(store, lambda tree: agents.replace(tree, names), judge, dry_run=dry_run)
+    change(store, lambda tree: agents.hold(tree, names), judge)
     pacemaker.wait_idle(IDLE_WITHIN_S)
-    done = change(store, lambda tree: agents.replace(tree, names))
+    done = change(store, lambda tree: agents.replace(tree, names), judge)
     forget(names)
     pacemaker.wait_idle(IDLE_WITHIN_S)
     _refuse_lost(store, servers, names)
-    return done + change(store, lambda tree: agents.release(tree, names))
+    return done + change(store, lambda tree: agents.release(tree, names), judge)
 
 
 def _refuse_lost(store: Store, servers: Servers, names: list[str]) -> None:

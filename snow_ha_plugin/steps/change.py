@@ -1,20 +1,24 @@
-"""Read, decide, apply: how every verb changes a CIB. A refused commit is read and decided again."""
+"""Read, decide, ask, apply: how every verb changes a CIB. A refused commit is read and decided again."""
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from snow_ha_plugin.core import cib, history
+from snow_ha_plugin.core import cib, history, losses
+from snow_ha_plugin.core.wording import in_words
 from snow_ha_plugin.errors import ConfigurationError, NoQuorumError, SnowHaError, TryAgainError, UnsafeError
-from snow_ha_plugin.model import Action, Change
-from snow_ha_plugin.system import pacemaker, xen
+from snow_ha_plugin.model import Action, Change, Move
+from snow_ha_plugin.steps.foresight import Outlook
+from snow_ha_plugin.system import xen
 from snow_ha_plugin.system.pacemaker import Store
 from snow_ha_plugin.system.servers import Servers
 
 Edit = Callable[[cib.Tree], list[Change]]
 Locate = Callable[[cib.Tree, set[str]], Mapping[str, str | None]]
+Judge = Callable[[cib.Tree, cib.Tree], None]
+Tell = Callable[[str], None]
 
 # Others commit too: another administrator's snow-ha, and Pacemaker itself with each operation that ends.
 COMMIT_WITHIN_S = 60
@@ -23,11 +27,10 @@ COMMIT_WITHIN_S = 60
 DISTURBING = ("stop", "restart", "recover", "move", "migrate", "reload", "leave")
 
 
-def change(store: Store, edit: Edit, *, locate: Locate | None = None, dry_run: bool = False) -> list[Change]:
+def change(store: Store, edit: Edit, judge: Judge, *, dry_run: bool = False) -> list[Change]:
     """Carry out `edit` on the CIB in one commit, and tell what changed; nothing is committed where nothing did.
 
-    With `locate` (the server that each new domain runs on now, or None) Pacemaker's scheduler is asked first:
-    UnsafeError if it would disturb a domain.
+    `judge` is given the CIB of before and of after, and raises UnsafeError for what must not be: see `undisturbed`.
     """
     deadline = time.monotonic() + COMMIT_WITHIN_S
     while True:
@@ -42,8 +45,8 @@ def change(store: Store, edit: Edit, *, locate: Locate | None = None, dry_run: b
             raise NoQuorumError(
                 "the cluster has no quorum", "a change now could contradict the other servers", "start them"
             )
-        if locate:
-            _refuse_disturbance(old, new, locate)
+        # ask
+        judge(old, new)
         if dry_run:
             return changes
         # apply
@@ -55,6 +58,76 @@ def change(store: Store, edit: Edit, *, locate: Locate | None = None, dry_run: b
                 raise
             # Two that retry in step would meet again.
             time.sleep(random.uniform(0, 0.2))
+
+
+def undisturbed(*, locate: Locate | None = None, moves: Iterable[Move] = (), tell: Tell | None = None) -> Judge:
+    """Judge by Pacemaker's scheduler: no domain is disturbed but by `moves`, and no server's failure costs more.
+
+    `locate` gives the server that each new domain runs on now, or None. With `tell` a failure that would cost more is
+    told, and is no reason to refuse: room that a new domain takes is room that others lose. Of `unsaid` none is asked.
+    """
+
+    def judge(old: cib.Tree, new: cib.Tree) -> None:
+        before, after = cib.domains(old), cib.domains(new)
+        imagined = cib.clone(new)
+        history.assume(imagined, locate(new, set(after) - set(before)) if locate else {})
+        now, then = Outlook(old), Outlook(imagined)
+        wanted = {("migrate", move.domain, move.target) for move in moves}
+        caused = [
+            action
+            for action in then.now.actions
+            if action.task in DISTURBING
+            and (action.resource in after or action.resource in before)
+            and (action.task, action.resource, action.node) not in wanted
+        ]
+        # What Pacemaker is about to do anyway is not this change's doing.
+        caused = [action for action in caused if action not in now.now.actions] if caused else []
+        if caused:
+            raise UnsafeError(
+                "Pacemaker would disturb domains: " + ", ".join(_told(action) for action in caused),
+                "nothing was changed",
+                "see the constraints that name them: crm configure show",
+            )
+        idle = [name for name in after if name not in before and not _starts(new, then, name)]
+        if idle and tell:
+            tell(_why_idle(new, idle))
+        for server, names in _lost_more(now, then).items() if tell is not unsaid else ():
+            text = f"if {server} failed, {in_words(names)} would then be lost"
+            if tell is None:
+                raise UnsafeError(text, "nothing was changed", "see snow ha balance")
+            tell(text)
+
+    return judge
+
+
+def _starts(tree: cib.Tree, then: Outlook, name: str) -> bool:
+    return bool(then.now.after.get(name)) or cib.meta(tree, name, "target-role", "started").lower() == "stopped"
+
+
+def _why_idle(tree: cib.Tree, names: list[str]) -> str:
+    told = f"Pacemaker would run {in_words(names)} nowhere"
+    by_sizes = cib.options(tree).get("placement-strategy", "default") != "default"
+    if by_sizes and not any(node.memory_mib for node in cib.nodes(tree)):
+        return f"{told}: no server has a capacity yet; run snow ha enable"
+    return f"{told}; see the constraints, and snow ha status for memory"
+
+
+def unsaid(text: str) -> None:
+    """For what has been told already, or lasts only as long as the verb runs."""
+
+
+def cleaning(old: cib.Tree, new: cib.Tree) -> None:
+    """The judge of what takes out only what a verb has put in for as long as it ran, and lets Pacemaker go of all that
+    it looks after before it is stopped: nothing there to refuse, since what would be left is worse."""
+
+
+def _lost_more(now: Outlook, then: Outlook) -> dict[str, tuple[str, ...]]:
+    """Of the domains that there were before: a new one is no loss."""
+    if not then.n_plus_1.stranded:
+        return {}
+    worse = losses.worse(now.n_plus_1.failures, then.n_plus_1.failures)
+    known = {server: tuple(name for name in names if name in now.places) for server, names in worse.items()}
+    return {server: names for server, names in known.items() if names}
 
 
 def whereabouts(servers: Servers) -> Locate:
@@ -87,33 +160,11 @@ def whereabouts(servers: Servers) -> Locate:
     return locate
 
 
-def _refuse_disturbance(old: cib.Tree, new: cib.Tree, locate: Locate) -> None:
-    before, after = cib.domains(old), cib.domains(new)
-    found = locate(new, set(after) - set(before))
-    imagined = cib.clone(new)
-    history.assume(imagined, found)
-    caused = [
-        action
-        for action in pacemaker.simulate(imagined)
-        if action.task in DISTURBING and (action.resource in after or action.resource in before)
-    ]
-    if caused:
-        # What Pacemaker is about to do anyway is not this change's doing.
-        planned = set(pacemaker.simulate(old))
-        caused = [action for action in caused if action not in planned]
-    if caused:
-        raise UnsafeError(
-            "Pacemaker would disturb domains: " + ", ".join(_told(action) for action in caused),
-            "nothing was changed",
-            "see the constraints that name them: crm configure show",
-        )
-
-
 def _told(action: Action) -> str:
     return f"{action.task} {action.resource}" + (f" ({action.node})" if action.node else "")
 
 
-def let_go(store: Store, edit: Edit, *, locate: Locate | None = None, dry_run: bool = False) -> list[Change]:
+def let_go(store: Store, edit: Edit, judge: Judge, *, dry_run: bool = False) -> list[Change]:
     """`change` for an edit that takes primitives out: their domains run on, which only holds while an option does."""
 
     def guarded(tree: cib.Tree) -> list[Change]:
@@ -127,4 +178,4 @@ def let_go(store: Store, edit: Edit, *, locate: Locate | None = None, dry_run: b
             )
         return changes
 
-    return change(store, guarded, locate=locate, dry_run=dry_run)
+    return change(store, guarded, judge, dry_run=dry_run)

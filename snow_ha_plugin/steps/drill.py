@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 
 from snow_ha_plugin.core import cib, fencing
 from snow_ha_plugin.core.fencing import Timing
-from snow_ha_plugin.errors import NoSuchObjectError, TimedOutError, UnavailableError, UnsafeError
+from snow_ha_plugin.errors import TimedOutError, UnavailableError, UnsafeError
 from snow_ha_plugin.model import Change
 from snow_ha_plugin.steps import foresight, standby, start
-from snow_ha_plugin.steps.change import change
+from snow_ha_plugin.steps.change import change, cleaning
 from snow_ha_plugin.steps.site import Site
 from snow_ha_plugin.system import pacemaker
 
@@ -25,21 +25,21 @@ POLL_S = 1
 def refuse(site: Site, server: str) -> None:
     """Whatever speaks against a reset of this server from here and now."""
     tree = site.store.read()
-    if server not in [node.name for node in cib.nodes(tree)]:
-        raise NoSuchObjectError(f"there is no server {server}", remedy="see snow ha status")
+    foresight.require(tree, [server])
     if server == site.servers.here:
         raise UnsafeError(f"{server} would reset itself", "another server does it", "run it on another server")
     if not cib.is_online(tree, server):
         raise UnavailableError(f"{server} is not in the cluster", remedy="snow ha enable")
     if fencing.way(tree) == fencing.NONE:
         raise UnsafeError("there is no fencing to test", remedy="snow ha enable")
-    if lost := standby.drained(tree, server).lost:
+    outlook = foresight.Outlook(tree)
+    if lost := outlook.cost(foresight.drained(tree, server, {})[0]).lost:
         raise UnsafeError(f"without {server} {', '.join(lost)} would not run", "nothing was changed", "make room first")
 
 
 def empty(site: Site, server: str) -> None:
     """Migrate its domains away, live."""
-    there = [domain for domain, place in foresight.places(site.store.read()).items() if place == server]
+    there = [domain for domain, place in foresight.Outlook(site.store.read()).places.items() if place == server]
     standby.empty(site.store, server, there)
 
 
@@ -77,4 +77,4 @@ def take_back(site: Site, server: str) -> list[Change]:
         cib.put_standby(tree, server, on=False)
         return fencing.put_tested(tree, server, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
 
-    return change(site.store, edit)
+    return change(site.store, edit, cleaning)

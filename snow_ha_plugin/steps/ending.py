@@ -13,7 +13,7 @@ from functools import partial
 from snow_ha_plugin.core import cib, clusteroptions, registration
 from snow_ha_plugin.model import Change
 from snow_ha_plugin.steps import fencing, hook, qdevice, shutdown, stopping
-from snow_ha_plugin.steps.change import change
+from snow_ha_plugin.steps.change import change, cleaning
 from snow_ha_plugin.steps.site import Site
 
 
@@ -64,4 +64,4 @@ def _take_out(site: Site) -> None:
             Change("remove", gone, gone) for gone in cib.remove_ours(tree, keep=clusteroptions.OPTIONS_ID)
         ]
 
-    change(site.store, edit)
+    change(site.store, edit, cleaning)

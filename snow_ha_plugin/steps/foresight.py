@@ -1,103 +1,168 @@
-"""What Pacemaker would do: its own scheduler, asked about servers that fail or are drained.
-
-The answer is a place for each domain, and from it what harm that does and whether N+1 holds then.
-"""
+"""What would be if servers failed or were drained: the scheduler's answers, and what they mean for the domains."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
-from snow_ha_plugin.core import cib, clusteroptions, harm, standing
+from snow_ha_plugin.core import cib, clusteroptions, harm, losses
 from snow_ha_plugin.core.harm import Sharing
+from snow_ha_plugin.core.losses import Failure, Sizes
+from snow_ha_plugin.core.standing import NPlus1
 from snow_ha_plugin.core.wording import in_words
-from snow_ha_plugin.errors import NoSuchObjectError
-from snow_ha_plugin.model import Domain, Finding
-from snow_ha_plugin.system import pacemaker
+from snow_ha_plugin.errors import NoSuchObjectError, SnowHaError
+from snow_ha_plugin.model import Domain
+from snow_ha_plugin.system import scheduler
+from snow_ha_plugin.system.scheduler import Answer
+
+# For all servers' failures together; a scheduler's run that takes longer is none that a terminal waits for.
+FAILURES_WITHIN_S = 20
+
+Where = dict[str, str | None]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where each domain runs now and would run afterwards; None is nowhere."""
+    """Where each domain runs now and would run afterwards (None is nowhere), and the servers in service then."""
 
-    before: dict[str, str | None]
-    after: dict[str, str | None]
+    before: Where
+    after: Where
+    serving: tuple[str, ...]
     has_quorum: bool = True
 
+
+class Outlook:
+    """What the scheduler says of one CIB, each question put to it once; `files` give sizes that the CIB lacks."""
+
+    def __init__(self, tree: cib.Tree, files: Mapping[str, Domain] | None = None) -> None:
+        self.tree = tree
+        self.files = files or {}
+        self.members = [node.name for node in cib.nodes(tree)]
+
+    @cached_property
+    def now(self) -> Answer:
+        return scheduler.ask(self.tree)
+
+    @cached_property
+    def places(self) -> Where:
+        """Where each domain runs."""
+        return self._places(self.now.before)
+
+    @cached_property
+    def sizes(self) -> Sizes:
+        """As Pacemaker reads them; those of domains that it starts nowhere as they are written."""
+        room = {node.name: node.memory_mib for node in cib.nodes(self.tree) if node.memory_mib}
+        needs = {}
+        for name, primitive in cib.domains(self.tree).items():
+            written = cib.whole(primitive.utilization.get("hv_memory"))
+            size = self.now.sizes.get(name, {}).get("hv_memory", written)
+            if size is not None or name in self.files:
+                needs[name] = self.files[name].memory_mib if size is None else size
+        return Sizes(room, needs)
+
     @property
-    def lost(self) -> tuple[str, ...]:
-        return harm.lost(self.before, self.after)
+    def overfull(self) -> list[str]:
+        """The servers with more in use than they have."""
+        used = dict.fromkeys(self.sizes.room, 0)
+        for name, server in self.places.items():
+            if server in used:
+                used[server] += self.sizes.needs.get(name, 0)
+        return [server for server, memory in used.items() if memory > self.sizes.room[server]]
+
+    def failure(self, servers: Sequence[str]) -> Outcome:
+        """What would become of the domains if these servers failed at once."""
+        require(self.tree, servers)
+        return self._outcome(scheduler.ask(self.tree, self._injection(servers)), servers)
+
+    def after_failure(self, servers: Sequence[str]) -> Outlook:
+        return Outlook(scheduler.carried_out(self.tree, self._injection(servers)), self.files)
+
+    def then(self) -> Outcome:
+        """What becomes of the domains as it is."""
+        return self._outcome(self.now, ())
+
+    @cached_property
+    def n_plus_1(self) -> NPlus1:
+        """Whether any one server may fail, by the scheduler's answer for each that is online."""
+        online = [node.name for node in self.now.state.nodes if node.online]
+        answers = scheduler.ask_each(
+            self.tree, {name: self._injection([name]) for name in online}, within_s=FAILURES_WITHIN_S
+        )
+        failures, unasked = {}, []
+        for server, answer in answers.items():
+            if isinstance(answer, SnowHaError):
+                unasked.append(server)
+            else:
+                failures[server] = self.cost(self._outcome(answer, [server]))
+        unsized = [name for name in self.members if name not in self.sizes.room]
+        unsized += [name for name, server in self.places.items() if server and name not in self.sizes.needs]
+        by_sizes = cib.options(self.tree).get("placement-strategy", "default") != "default"
+        serving = tuple(node.name for node in self.now.state.nodes if node.serves)
+        return NPlus1(failures, tuple(unasked), tuple(unsized), by_sizes, serving)
+
+    def cost(self, outcome: Outcome) -> Failure:
+        return losses.of_failure(
+            outcome.before, outcome.after, self.sizes, outcome.serving, has_quorum=outcome.has_quorum
+        )
+
+    def _places(self, found: scheduler.Places) -> Where:
+        return {name: next(iter(found.get(name, ())), None) for name in sorted(cib.domains(self.tree))}
+
+    def _outcome(self, answer: Answer, gone: Sequence[str]) -> Outcome:
+        serving = tuple(node.name for node in answer.state.nodes if node.serves and node.name not in gone)
+        return Outcome(self.places, self._places(answer.after), serving, self._has_quorum(gone))
+
+    def _injection(self, servers: Sequence[str]) -> list[str]:
+        """Without fencing Pacemaker takes a lost server for dead; with it, it waits until it is."""
+        how = "--node-fail" if clusteroptions.has_fencing(self.tree) else "--node-down"
+        words = [word for server in servers for word in (how, server)]
+        return [*words, "--quorum", "1" if self._has_quorum(servers) else "0"]
+
+    def _has_quorum(self, gone: Sequence[str]) -> bool:
+        """votequorum(5): more than half, or with two_node one of two."""
+        left, members = sum(cib.is_online(self.tree, name) for name in self.members if name not in gone), self.members
+        return left * 2 > len(members) or (len(members) == 2 and left == 1)
 
 
 @dataclass(frozen=True)
 class Consequences:
-    """What an outcome means; `n_plus_1` is None where it cannot be told, for the reason in `findings`."""
+    """What an outcome means; `n_plus_1` is what holds then."""
 
-    lost: tuple[str, ...]
+    cost: Failure
     sharing: tuple[Sharing, ...]
-    n_plus_1: bool | None
-    stranded: Mapping[str, tuple[str, ...]]
-    findings: tuple[Finding, ...]
+    n_plus_1: NPlus1
 
     @property
     def harm(self) -> str:
         """Why this should not happen, in one line; nothing where no harm is done."""
         told = [found.text for found in self.sharing if found.is_harm]
-        return ", and ".join([f"{in_words(self.lost)} would not run", *told] if self.lost else told)
+        if self.cost.squeezed:
+            told.insert(0, f"{in_words(self.cost.squeezed)} would run where memory does not suffice")
+        if self.cost.lost:
+            told.insert(0, f"{in_words(self.cost.lost)} would not run")
+        return ", and ".join(told)
 
 
-def consequences(
-    tree: cib.Tree,
-    outcome: Outcome,
-    without: Sequence[str],
-    groups: Mapping[str, str],
-    files: Mapping[str, Domain],
-) -> Consequences:
-    """What an outcome means that leaves these servers out of service; `groups` are the replicas."""
-    stands, findings = standing.of_any(tree, pacemaker.state(tree), files, at=outcome.after, without=without)
-    serving = stands.serving if stands else [node.name for node in cib.nodes(tree) if node.name not in without]
-    return Consequences(
-        lost=outcome.lost,
-        sharing=harm.sharing(outcome.before, outcome.after, groups, serving),
-        n_plus_1=False if outcome.lost else stands.n_plus_1 if stands else None,
-        stranded=stands.stranded if stands else {},
-        findings=findings,
-    )
+def consequences(now: Outlook, outcome: Outcome, then: Outlook, groups: Mapping[str, str]) -> Consequences:
+    """What an outcome means that ends in `then`; `groups` are the replicas."""
+    sharing = harm.sharing(outcome.before, outcome.after, groups, outcome.serving)
+    return Consequences(now.cost(outcome), sharing, then.n_plus_1)
 
 
-def failure_of(tree: cib.Tree, servers: Sequence[str]) -> Outcome:
-    """What would become of the domains if these servers failed at once."""
+def drained(tree: cib.Tree, server: str, files: Mapping[str, Domain]) -> tuple[Outcome, Outlook]:
+    """Where Pacemaker would bring the domains of a server in standby, and how things are then."""
+    require(tree, [server])
+    imagined = cib.clone(tree)
+    cib.put_standby(imagined, server, on=True)
+    return Outlook(imagined, files).then(), Outlook(scheduler.carried_out(imagined), files)
+
+
+def require(tree: cib.Tree, servers: Iterable[str]) -> None:
+    """NoSuchObjectError for one that is no member."""
     known = [node.name for node in cib.nodes(tree)]
     for server in servers:
         if server not in known:
             raise NoSuchObjectError(
                 f"there is no server {server}", f"the cluster has {', '.join(known)}", "see snow ha status"
             )
-    # Without fencing Pacemaker takes a lost server for dead; with it, it waits until it is.
-    how = "--node-fail" if clusteroptions.has_fencing(tree) else "--node-down"
-    left = sum(cib.is_online(tree, name) for name in known if name not in servers)
-    arguments = [word for server in servers for word in (how, server)]
-    has_quorum = _has_quorum(left, len(known))
-    arguments += ["--quorum", "1" if has_quorum else "0"]
-    return replace(outcome(tree, tree, arguments, gone=servers), has_quorum=has_quorum)
-
-
-def outcome(now: cib.Tree, then: cib.Tree, arguments: Sequence[str] = (), gone: Sequence[str] = ()) -> Outcome:
-    """Where the domains of `now` would be after what the scheduler does with `then`; on `gone` servers none is left."""
-    before = places(now)
-    after = {name: None if server in gone else server for name, server in before.items()}
-    for action in pacemaker.simulate(then, arguments):
-        if action.resource in after:
-            after[action.resource] = None if action.task == "stop" else action.node
-    return Outcome(before, after)
-
-
-def places(tree: cib.Tree) -> dict[str, str | None]:
-    """Where each domain runs, as the CIB's own status section has it."""
-    running = {resource.id: resource.servers for resource in pacemaker.state(tree).resources}
-    return {name: next(iter(running.get(name, ())), None) for name in sorted(cib.domains(tree))}
-
-
-def _has_quorum(left: int, members: int) -> bool:
-    """votequorum(5): more than half, or with two_node one of two."""
-    return left * 2 > members or (members == 2 and left == 1)

@@ -19,8 +19,12 @@ NAME = "50-snow-ha.sh"
 
 def check(site: Site) -> list[Finding]:
     present = site.servers.read(site.servers.here, str(site.layout.hooks_dir / NAME))
-    if present == _shipped():
-        return []
+    try:
+        if present == _shipped():
+            return []
+    except FileNotFoundError as error:
+        message = f"this server's own copy of the hook is not there: {error.filename}"
+        return [Finding(Severity.ERROR, "hook", message, "apt install --reinstall snow-ha")]
     message = f"`snow` does not know of high availability: {site.layout.hooks_dir / NAME} is " + (
         "old" if present else "missing"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -9,10 +10,12 @@ from snow_ha_plugin.core import cib, registration
 from snow_ha_plugin.errors import ConfigurationError, SnowHaError, UnsafeError
 from snow_ha_plugin.model import Change, Domain
 from snow_ha_plugin.steps import images, site
-from snow_ha_plugin.steps.change import Locate, change, let_go, whereabouts
+from snow_ha_plugin.steps.change import Locate, Tell, change, let_go, undisturbed, unsaid, whereabouts
 from snow_ha_plugin.system import command, pacemaker, snowtools
 from snow_ha_plugin.system.pacemaker import LiveCib, Store
 from snow_ha_plugin.system.servers import Servers
+
+log = logging.getLogger(__name__)
 
 # Pacemaker's stop has its own timeout, which ends in fencing or in a blocked resource; this is beyond it.
 STOPPED_WITHIN_S = 300
@@ -35,8 +38,11 @@ def register(
     servers: Servers | None = None,
     stopped: bool = False,
     dry_run: bool = False,
+    tell: Tell = log.warning,
 ) -> list[Change]:
     """Register domains in one commit; `servers` is None for a CIB in a file, which no running domain depends on.
+
+    `tell` is given what a server's failure would cost then and does not today.
 
     `stopped` keeps Pacemaker from starting those that do not run.
     """
@@ -54,7 +60,7 @@ def register(
         ]
         return [change for change in changes if change]
 
-    return change(store, edit, locate=locate, dry_run=dry_run)
+    return change(store, edit, undisturbed(locate=locate, tell=tell), dry_run=dry_run)
 
 
 def _as_found(places: Mapping[str, str | None]) -> Locate:
@@ -65,15 +71,17 @@ def _as_found(places: Mapping[str, str | None]) -> Locate:
 def unregister(store: Store, names: Iterable[str], *, dry_run: bool = False) -> list[Change]:
     """Take domains out in one commit; those that run go on running, and nothing of them stays in the CIB."""
     wanted = list(dict.fromkeys(names))
-    changes = let_go(store, lambda tree: [registration.unregister(tree, name) for name in wanted], dry_run=dry_run)
+    edit = lambda tree: [registration.unregister(tree, name) for name in wanted]  # noqa: E731
+    changes = let_go(store, edit, undisturbed(tell=unsaid), dry_run=dry_run)
     if changes and store.live and not dry_run:
         forget(wanted)
     return changes
 
 
 def sync(
-    store: Store, domains: Sequence[Domain], migration_mib_s: int, *, servers: Servers | None, dry_run: bool
-) -> list[Change]:
+    store: Store, domains: Sequence[Domain], migration_mib_s: int, *, servers: Servers | None, dry_run: bool,
+    tell: Tell = log.warning,
+) -> list[Change]:  # fmt: skip
     """Make the CIB's domains those of the domain files, in one commit."""
     orphans: list[str] = []
 
@@ -83,7 +91,7 @@ def sync(
         return changes
 
     locate = whereabouts(servers) if servers else None
-    changes = let_go(store, edit, locate=locate, dry_run=dry_run)
+    changes = let_go(store, edit, undisturbed(locate=locate, tell=tell), dry_run=dry_run)
     if orphans and store.live and not dry_run:
         forget(orphans)
     return changes

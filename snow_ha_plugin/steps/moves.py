@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 from snow_ha_plugin.core import cib, moverules, timeouts
 from snow_ha_plugin.errors import NoSuchObjectError, TimedOutError, TryAgainError, UnavailableError, UnsafeError
 from snow_ha_plugin.model import Action, Move
-from snow_ha_plugin.steps.change import DISTURBING, change
-from snow_ha_plugin.steps.foresight import places
-from snow_ha_plugin.system import command, pacemaker
+from snow_ha_plugin.steps.change import DISTURBING, change, cleaning, undisturbed, unsaid
+from snow_ha_plugin.steps.foresight import Outlook, require
+from snow_ha_plugin.system import command, pacemaker, scheduler
 from snow_ha_plugin.system.pacemaker import Store
 
 POLL_S = 0.5
@@ -49,7 +49,8 @@ def carry_out(
             before = store.read()
             _refuse_surprises(before, batch)
             try:
-                change(store, lambda tree, batch=batch: moverules.put(tree, batch))  # type: ignore[misc]
+                judge = undisturbed(moves=batch, tell=unsaid)
+                change(store, lambda tree, batch=batch: moverules.put(tree, batch), judge)  # type: ignore[misc]
                 for move in batch:
                     on_progress(move, "migrating")
                 failed = _wait(store, before, batch, on_progress)
@@ -67,12 +68,12 @@ def clean_up(domains: Iterable[str]) -> tuple[str, ...]:
 def let_go(store: Store) -> None:
     """Take out what the moves put in. What a failed migration blocks is looked at anew before that: once it is not
     held any more, Pacemaker would stop and start it."""
-    change(store, moverules.release)
+    change(store, moverules.release, cleaning)
     tree = store.read()
     if moverules.held(tree):
         for domain in blocked(tree):
             _look_anew(store, domain)
-        change(store, moverules.remove)
+        change(store, moverules.remove, cleaning)
 
 
 def blocked(tree: cib.Tree) -> list[str]:
@@ -97,44 +98,55 @@ def _look_anew(store: Store, domain: str) -> None:
 
 
 def plan_one(tree: cib.Tree, domain: str, server: str | None) -> Move | None:
-    """The move of one domain; None where it is on that server already."""
+    """The move of one domain; None where it is on that server already.
+
+    UnsafeError where Pacemaker would not carry it out, or would bring the domain back. Without a server it goes to the
+    one with the most free memory, of those where it would stay.
+    """
     primitive = cib.domain(tree, domain)
     if primitive is None:
         raise NoSuchObjectError(f"{domain} is not registered", remedy=f"register it: snow ha add {domain}")
-    source = places(tree)[domain]
+    outlook = Outlook(tree)
+    source = outlook.places[domain]
     if source is None:
         raise UnavailableError(f"{domain} does not run", remedy=f"start it: snow boot {domain}")
-    target = server or _roomiest(tree, other_than=source)
-    if target not in [node.name for node in cib.nodes(tree)]:
-        raise NoSuchObjectError(f"there is no server {target}", remedy="see snow ha status")
-    memory = primitive.utilization.get("hv_memory", "")
-    return None if target == source else Move(domain, source, target, int(memory) if memory.isdecimal() else 0)
+    memory = outlook.sizes.needs.get(domain, 0)
+    if server is not None:
+        require(tree, [server])
+        move = Move(domain, source, server, memory)
+        if server != source:
+            _refuse_surprises(tree, [move])
+        return None if server == source else move
+    refused: UnsafeError | None = None
+    for target in _roomiest_first(outlook, other_than=source):
+        try:
+            _refuse_surprises(tree, [Move(domain, source, target, memory)])
+        except UnsafeError as error:
+            refused = refused or error
+        else:
+            return Move(domain, source, target, memory)
+    raise refused or UnavailableError("there is no other server online", remedy="see snow ha status")
 
 
-def _roomiest(tree: cib.Tree, other_than: str) -> str:
-    """The online server with the most free memory."""
-    free = {
-        node.name: node.memory_mib
-        for node in cib.nodes(tree)
-        if node.name != other_than and cib.is_online(tree, node.name)
-    }
-    for name, server in places(tree).items():
-        memory = cib.domains(tree)[name].utilization.get("hv_memory", "")
-        if server in free and memory.isdecimal():
-            free[server] -= int(memory)
-    if not free:
-        raise UnavailableError("there is no other server online", remedy="see snow ha status")
-    return max(sorted(free), key=lambda name: free[name])
+def _roomiest_first(outlook: Outlook, other_than: str) -> list[str]:
+    """The other servers in service, those with the most free memory first."""
+    serving = [node.name for node in outlook.now.state.nodes if node.serves and node.name != other_than]
+    free = {name: outlook.sizes.room.get(name, 0) for name in serving}
+    for name, server in outlook.places.items():
+        if server in free:
+            free[server] -= outlook.sizes.needs.get(name, 0)
+    return sorted(free, key=lambda name: (-free[name], name))
 
 
 def _refuse_surprises(tree: cib.Tree, batch: Sequence[Move]) -> None:
-    """Ask the scheduler: it must migrate exactly these domains to exactly these servers, and disturb no other."""
+    """Ask the scheduler: it must migrate exactly these domains to exactly these servers, disturb no other, and leave
+    them there once no rule pulls any more."""
     _refuse_absent(tree, batch)
     wanted = {(move.domain, move.target) for move in batch}
     pulled = cib.clone(tree)
     moverules.put(pulled, batch)
-    planned = set(pacemaker.simulate(tree))
-    caused = [action for action in pacemaker.simulate(pulled) if action.task in DISTURBING and action not in planned]
+    planned = set(scheduler.ask(tree).actions)
+    caused = [action for action in scheduler.ask(pulled).actions if action.task in DISTURBING and action not in planned]
     migrated = {(action.resource, action.node) for action in caused if action.task == "migrate"}
     others = [action for action in caused if (action.resource, action.node) not in wanted or action.task != "migrate"]
     if others:
@@ -148,6 +160,15 @@ def _refuse_surprises(tree: cib.Tree, batch: Sequence[Move]) -> None:
             "Pacemaker would not migrate " + ", ".join(f"{domain} to {target}" for domain, target in missing),
             "a rule, a standby server, maintenance or a lack of memory is in the way",
             "see snow ha status and crm configure show",
+        )
+    there = cib.reconfigured(scheduler.carried_out(pulled), tree)
+    moved = {move.domain for move in batch}
+    back = [found for found in scheduler.ask(there).actions if found.task in DISTURBING and found.resource in moved]
+    if back:
+        raise UnsafeError(
+            "Pacemaker would bring back " + ", ".join(f"{action.resource} to {action.node}" for action in back),
+            "a rule or colocation outweighs the stickiness that would keep it there",
+            "see the constraints that name it: crm configure show",
         )
 
 

@@ -9,11 +9,11 @@ import time
 from collections.abc import Iterable
 
 from snow_ha_plugin.core import cib, moverules
-from snow_ha_plugin.errors import NoSuchObjectError, TimedOutError, UnavailableError
+from snow_ha_plugin.errors import TimedOutError, TryAgainError, UnavailableError
 from snow_ha_plugin.model import Change
 from snow_ha_plugin.steps import foresight, moves
 from snow_ha_plugin.steps.change import change
-from snow_ha_plugin.steps.foresight import Outcome
+from snow_ha_plugin.steps.foresight import Where
 from snow_ha_plugin.system import command, pacemaker
 from snow_ha_plugin.system.pacemaker import Store
 
@@ -21,35 +21,48 @@ from snow_ha_plugin.system.pacemaker import Store
 EMPTY_WITHIN_S = 3600
 
 
-def drained(tree: cib.Tree, server: str) -> Outcome:
-    """Where Pacemaker would bring the domains of a server in standby."""
-    imagined = cib.clone(tree)
-    _require(imagined, server)
-    cib.put_standby(imagined, server, on=True)
-    return foresight.outcome(tree, imagined)
+def put(
+    store: Store,
+    server: str,
+    *,
+    on: bool,
+    dry_run: bool = False,
+    held: Iterable[str] = (),
+    expected: Where | None = None,
+) -> list[Change]:
+    """`held`: domains that a failed migration shall block (see moverules).
 
-
-def put(store: Store, server: str, *, on: bool, dry_run: bool = False, held: Iterable[str] = ()) -> list[Change]:
-    """`held`: domains that a failed migration shall block (see moverules)."""
+    TryAgainError where Pacemaker would not bring the domains to where they are `expected`.
+    """
 
     def edit(tree: cib.Tree) -> list[Change]:
-        _require(tree, server)
+        foresight.require(tree, [server])
         if not cib.put_standby(tree, server, on=on):
             return []
         for domain in held:
             moverules.hold(tree, domain)
         return [Change("standby", server, f"{server} takes no domains" if on else f"{server} takes domains again")]
 
-    return change(store, edit, dry_run=dry_run)
+    def as_told(old: cib.Tree, new: cib.Tree) -> None:
+        then = foresight.Outlook(new).then()
+        if expected is not None and then.after != expected:
+            raise TryAgainError("the cluster has changed meanwhile", "nothing was changed", "run the command again")
+
+    changes = change(store, edit, as_told, dry_run=dry_run)
+    if not on and cib.transient_standby(store.read(), server):
+        if not dry_run:
+            pacemaker.end_standby_until_reboot(server)
+        changes.append(Change("standby", server, f"{server} takes domains again, which it did not until its reboot"))
+    return changes
 
 
-def empty(store: Store, server: str, domains: Iterable[str]) -> list[Change]:
-    """Put a server in standby, and wait until it is empty.
+def empty(store: Store, server: str, domains: Iterable[str], expected: Where | None = None) -> list[Change]:
+    """Put a server in standby, and wait until it is empty and its domains are where they are `expected`.
 
     UnavailableError for one of `domains` that could not be migrated: the server is given back, and the domain runs on.
     """
     with command.cleaning_up(moves.clean_up(domains)):
-        changes = put(store, server, on=True, held=domains)
+        changes = put(store, server, on=True, held=domains, expected=expected)
         failed: list[str] = []
         try:
             failed = _wait_until_empty(store, server)
@@ -88,11 +101,3 @@ def _left_on(tree: cib.Tree, server: str) -> set[str]:
         for resource in pacemaker.state(tree).resources
         if resource.id in domains and resource.managed and server in resource.servers
     }
-
-
-def _require(tree: cib.Tree, server: str) -> None:
-    known = [node.name for node in cib.nodes(tree)]
-    if server not in known:
-        raise NoSuchObjectError(
-            f"there is no server {server}", f"the cluster has {', '.join(known)}", "see snow ha status"
-        )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from snow_ha_plugin.core import clusteroptions
 from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.steps.autostart import SERVICES
-from snow_ha_plugin.steps.change import change
+from snow_ha_plugin.steps.change import change, cleaning
 from snow_ha_plugin.steps.site import Site
 from snow_ha_plugin.system import pacemaker
 
@@ -31,7 +31,7 @@ def _is_active(site: Site, server: str) -> bool:
 
 
 def let_go(site: Site) -> None:
-    change(site.store, clusteroptions.begin_maintenance)
+    change(site.store, clusteroptions.begin_maintenance, cleaning)
     pacemaker.wait_idle(IDLE_WITHIN_S)
 
 

@@ -27,6 +27,14 @@ def check(site: Site) -> list[Finding]:
                     'use type = "pvh" in the domain files, or a hypervisor with shadow paging',
                 )
             )
+        if not hypervisor.dom0_is_fixed:
+            size = f"dom0_mem={xen.DOM0_MIB}M,max:{xen.DOM0_MIB}M"
+            message = (
+                f"Domain-0 of {server} has no size of its own (dom0_mem): taken for {xen.DOM0_MIB} MiB,"
+                f" which leaves {hypervisor.memory_mib} MiB for domains"
+            )
+            remedy = f'GRUB_CMDLINE_XEN_DEFAULT="{size}" in /etc/default/grub, update-grub, and a reboot'
+            findings.append(Finding(Severity.WARNING, "dom0-memory", message, remedy))
         for guest in hypervisor.guests:
             if guest.name.endswith(HALVES):
                 message = f"{guest.name} on {server} is the rest of a migration"

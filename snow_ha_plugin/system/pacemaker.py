@@ -11,7 +11,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
@@ -29,7 +29,7 @@ from snow_ha_plugin.errors import (
     TryAgainError,
     UnavailableError,
 )
-from snow_ha_plugin.model import Action, ClusterState, NodeState, ResourceState
+from snow_ha_plugin.model import ClusterState, NodeState, ResourceState
 from snow_ha_plugin.system import command
 
 # Pacemaker's crm_exit_t (include/crm/common/results.h).
@@ -83,7 +83,7 @@ class LiveCib:
                 "a change now could be lost or contradict the others",
                 "start the other servers",
             )
-        with _scratch(old, new) as (old_path, new_path):
+        with scratch(old, new) as (old_path, new_path):
             verify(old_path, new_path)
         keep(old)
         for _ in range(PATCH_TRIES):
@@ -99,7 +99,7 @@ class LiveCib:
     def _patch(self, old: cib.Tree, new: cib.Tree) -> bool:
         """Commit the difference; False if the CIB is not `old` any more."""
         cib.raise_num_updates(new)
-        with _scratch(old, new) as (old_path, new_path):
+        with scratch(old, new) as (old_path, new_path):
             patch = command.run(["crm_diff", "--original", str(old_path), "--new", str(new_path)])
         if patch.exit_code not in (0, 1):
             raise DataError("crm_diff cannot compare the configurations", patch.reason)
@@ -139,7 +139,7 @@ class CibFile:
 
     def commit(self, old: cib.Tree, new: cib.Tree) -> None:
         if command.is_installed("crm_verify"):
-            with _scratch(old, new) as (old_path, new_path):
+            with scratch(old, new) as (old_path, new_path):
                 verify(old_path, new_path)
         cib.raise_epoch(new)
         try:
@@ -197,6 +197,12 @@ def verify(old_path: Path, new_path: Path) -> None:
         raise ConfigurationError("Pacemaker would call the change invalid", complaint, "nothing was changed")
 
 
+def complaint(path: Path) -> str:
+    """The first thing that crm_verify has against a CIB; nothing where it has none."""
+    found = command.run(["crm_verify", "--xml-file", str(path), "--verbose"])
+    return "" if found.ok else next(iter([*filter(None, [_schema_error(found)]), *_errors(found)]), "")
+
+
 def _schema_error(result: command.Result) -> str:
     """What crm_verify has against a CIB's schema; it then says nothing of what a scheduler would.
 
@@ -226,42 +232,13 @@ def keep(old: cib.Tree) -> None:
         outdated.unlink(missing_ok=True)
 
 
-def simulate(tree: cib.Tree, arguments: Sequence[str] = ()) -> tuple[Action, ...]:
-    """What Pacemaker's scheduler would do with a CIB: start, stop, move, migrate, restart, recover ... of resources.
-
-    Actions that it calls blocked are left out: it would want them, but without quorum, say, does not do them.
-    `arguments` change what it is asked about: `--node-fail NAME`, `--quorum 0` ... (crm_simulate(8)).
-    """
-    with _scratch(tree) as (path,):
-        argv = ["crm_simulate", "--xml-file", str(path)]
-        result = None
-        if arguments:
-            # By itself, because Pacemaker 3.0.0 leaves the actions out of XML that tells of modifications too.
-            result = command.run([*argv, "--quiet", f"--save-input={path}", *arguments])
-        if result is None or result.ok:
-            result = command.run([*argv, "--run", "--output-as=xml"], timeout_s=120)
-    if not result.ok:
-        raise ConfigurationError(
-            "Pacemaker's scheduler cannot read the configuration", result.reason, "nothing was changed"
-        )
-    return tuple(
-        Action(
-            task=action.get("action", "").lower(),
-            resource=action.get("resource", ""),
-            node=action.get("node") or action.get("dest") or action.get("source") or "",
-        )
-        for action in etree.fromstring(result.stdout).iter("rsc_action")
-        if action.get("blocked") != "true"
-    )
-
-
 def state(tree: cib.Tree | None = None) -> ClusterState:
     """The cluster's state by crm_mon: of the running cluster, or as the status section of a CIB has it."""
     argv = ["crm_mon", "--one-shot", "--inactive", "--output-as=xml"]
     if tree is None:
         result = command.run(argv)
     else:
-        with _scratch(tree) as (path,):
+        with scratch(tree) as (path,):
             result = command.run(argv, env={"CIB_file": str(path)})
     if not result.ok:
         raise UnavailableError("Pacemaker does not run on this server", result.reason, "start it: snow ha enable")
@@ -284,23 +261,46 @@ def parse_state(data: bytes) -> ClusterState:
         raise UnavailableError("crm_mon does not know the cluster's state", " ".join(errors), "see crm_mon --one-shot")
     dc = root.find("summary/current_dc")
     options = root.find("summary/cluster_options")
-    return ClusterState(
+    return state_in(
+        root,
         quorum=dc is not None and dc.get("with_quorum") == "true",
         maintenance=options is not None and options.get("maintenance-mode") == "true",
-        nodes=tuple(_node_state(node) for node in root.iterfind("nodes/node")),
+    )
+
+
+def state_in(root: cib.Tree, *, quorum: bool = True, maintenance: bool = False) -> ClusterState:
+    """The members and resources in crm_mon's XML, or in the part of crm_simulate's that is like it.
+
+    Of a name that two entries have, the member is the one that is online: the other is left over from another id.
+    """
+    members: dict[str, NodeState] = {}
+    for node in root.iterfind("nodes/node"):
+        if node.get("type", "member") == "member":
+            found = _node_state(node)
+            if found.online or found.name not in members:
+                members[found.name] = found
+    return ClusterState(
+        quorum=quorum,
+        maintenance=maintenance,
+        nodes=tuple(members.values()),
         resources=tuple(_resource_state(resource) for resource in root.iterfind("resources//resource")),
     )
 
 
 def _node_state(node: cib.Tree) -> NodeState:
     """A node that is joining (`pending`) is online for crm_mon, and takes part in nothing yet."""
-    says = {key: node.get(key) == "true" for key in ("online", "pending", "standby", "maintenance", "unclean")}
+    says = {
+        key: node.get(key) == "true"
+        for key in ("online", "pending", "standby", "maintenance", "unclean", "shutdown", "standby_onfail")
+    }
     return NodeState(
         name=node.get("name", ""),
         online=says["online"] and not says["pending"],
-        standby=says["standby"],
+        standby=says["standby"] or says["standby_onfail"],
         maintenance=says["maintenance"],
         unclean=says["unclean"],
+        leaving=says["shutdown"],
+        health=node.get("health", "green"),
     )
 
 
@@ -313,6 +313,7 @@ def _resource_state(resource: cib.Tree) -> ResourceState:
         failed=resource.get("failed") == "true",
         blocked=resource.get("blocked") == "true",
         pending=resource.get("pending", ""),
+        orphaned=resource.get("orphaned") == "true",
     )
 
 
@@ -334,6 +335,14 @@ def cleanup(resource: str) -> None:
         raise UnavailableError(
             f"Pacemaker does not forget the failures of {resource}", result.reason, f"crm resource cleanup {resource}"
         )
+
+
+def end_standby_until_reboot(node: str) -> None:
+    """Take a node out of a standby that would last until it is rebooted."""
+    argv = ["crm_attribute", "--node", node, "--name", "standby", "--lifetime", "reboot", "--delete"]
+    result = command.run(argv)
+    if not result.ok:
+        raise UnavailableError(f"{node} stays in standby", result.reason, f"crm node online {node}")
 
 
 def fencers(node: str) -> tuple[str, ...]:
@@ -364,7 +373,7 @@ def wait_idle(timeout_s: int) -> None:
 
 
 @contextmanager
-def _scratch(*trees: cib.Tree) -> Iterator[tuple[Path, ...]]:
+def scratch(*trees: cib.Tree) -> Iterator[tuple[Path, ...]]:
     """The trees as files that are gone afterwards; a CIB may hold passwords, so only root can read them."""
     _remove_scratch_of_the_dead()
     with tempfile.TemporaryDirectory(prefix=f"{SCRATCH}{os.getpid()}-") as directory:

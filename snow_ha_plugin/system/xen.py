@@ -9,6 +9,9 @@ from snow_ha_plugin.system.servers import Servers
 # A hung xenstored lets xl hang for ever; this is far above what a busy server needs.
 XL_TIMEOUT_S = 30
 
+# What a Domain-0 that gives memory to domains is taken to keep: the size that Xen's own best practices give for it.
+DOM0_MIB = 2048
+
 
 def look(servers: Servers, server: str) -> Hypervisor:
     """The hypervisor of a server and its guests; UnavailableError where xl does not answer."""
@@ -33,10 +36,15 @@ def guests(servers: Servers, server: str) -> tuple[Guest, ...]:
 
 
 def parse(info: str, listing: str, server: str) -> Hypervisor:
-    """`xl info` and `xl list` as a value. What Domain-0 has is not there for domains."""
+    """`xl info` and `xl list` as a value. What Domain-0 keeps is not there for domains.
+
+    Without `dom0_mem=` Domain-0 begins with all memory, and xl shrinks it as domains come: what it has at a moment
+    then says nothing of what domains may have.
+    """
     facts = dict(_pair(line) for line in info.splitlines() if ":" in line)
     guests = parse_list(listing, server)
-    own = sum(guest.memory_mib for guest in guests if guest.domid == 0)
+    is_fixed = "dom0_mem=" in facts.get("xen_commandline", "")
+    own = sum(guest.memory_mib for guest in guests if guest.domid == 0) if is_fixed else DOM0_MIB
     try:
         memory, cpus = int(facts["total_memory"]), int(facts["nr_cpus"])
     except (KeyError, ValueError):
@@ -47,6 +55,7 @@ def parse(info: str, listing: str, server: str) -> Hypervisor:
         # Without shadow paging a para-virtualised guest cannot be migrated live (XSA-495's builds).
         migrates_pv="shadow" in facts.get("virt_caps", "").split(),
         guests=tuple(guest for guest in guests if guest.domid != 0),
+        dom0_is_fixed=is_fixed,
     )
 
 

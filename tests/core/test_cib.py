@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from snow_ha_plugin.core import cib
+from snow_ha_plugin.core import cib, roster
 from snow_ha_plugin.errors import DataError
 from tests.captures import DATA, capture, guide_cluster, unconfigured_cluster
 
@@ -154,11 +154,13 @@ def test_the_administrators_options_count_before_all_others() -> None:
 
 
 @pytest.mark.parametrize("value", ["", "-1", "many", "1.5"])
-def test_a_size_of_a_node_that_is_no_number_is_told(value: str) -> None:
+def test_a_size_of_a_node_that_is_no_number_is_refused_by_the_balancer_alone(value: str) -> None:
     tree = guide_cluster()
-    tree.find(".//node/utilization/nvpair").set("value", value)
+    pair = tree.find(".//node/utilization/nvpair")
+    pair.set("value", value)
+    assert 0 in (cib.nodes(tree)[0].memory_mib, cib.nodes(tree)[0].cpus)
     with pytest.raises(DataError, match="utilization"):
-        cib.nodes(tree)
+        roster.check(tree)
 
 
 def test_nodes_without_sizes_have_none() -> None:

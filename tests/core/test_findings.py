@@ -17,13 +17,13 @@ def resource(name: str = "web01", **fields: object) -> ResourceState:
     return ResourceState(name, **(values | fields))  # type: ignore[arg-type]
 
 
-def state(*resources: ResourceState, quorum: bool = True, maintenance: bool = False, **node: bool) -> ClusterState:
+def state(*resources: ResourceState, quorum: bool = True, maintenance: bool = False, **node: object) -> ClusterState:
     found = NodeState(**(CALM.__dict__ | node))  # type: ignore[arg-type]
     return ClusterState(quorum, maintenance, (found,), resources)
 
 
-def ids(cluster: ClusterState, known: set[str] | None = None) -> list[str]:
-    return [finding.id for finding in findings.of_state(cluster, {"web01"} if known is None else known)]
+def ids(cluster: ClusterState) -> list[str]:
+    return [finding.id for finding in findings.of_state(cluster)]
 
 
 def of_configuration(tree: cib.Tree) -> dict[str, str]:
@@ -44,7 +44,9 @@ def of_configuration(tree: cib.Tree) -> dict[str, str]:
         (state(resource(blocked=True)), ["resource-failed"]),
         (state(resource(servers=("snow01", "snow02"))), ["running-twice"]),
         (state(resource(servers=("snow01", "snow02"), role="Migrating")), []),
-        (state(resource("gone")), ["orphan"]),
+        (state(resource("gone", orphaned=True)), ["orphan"]),
+        (state(health="red"), ["server-sick"]),
+        (state(leaving=True), ["server-leaving"]),
     ],
 )
 def test_what_is_not_well_is_found(cluster: ClusterState, expected: list[str]) -> None:
@@ -59,13 +61,13 @@ def test_a_server_in_maintenance_is_told_apart_from_one_on_standby() -> None:
 def test_each_finding_says_what_to_do() -> None:
     cluster = state(resource("gone", failed=True, servers=("a", "b")), quorum=False, maintenance=True, unclean=True)
     tree = with_parts(constraints='<rsc_location id="cli-ban-nis01-on-snow01" rsc="nis01" node="snow01" score="-5"/>')
-    found = findings.of_state(cluster, set()) + findings.of_configuration(tree)
+    found = findings.of_state(cluster) + findings.of_configuration(tree)
     assert all(finding.remedy for finding in found if finding.severity != Severity.INFO)
     assert len({finding.id for finding in found}) >= 7
 
 
 def test_what_would_run_a_domain_twice_ends_with_unsafe() -> None:
-    (found,) = findings.of_state(state(resource(servers=("a", "b"))), {"web01"})
+    (found,) = findings.of_state(state(resource(servers=("a", "b"))))
     assert (found.severity, found.exit_code) == (Severity.ERROR, 107)
 
 

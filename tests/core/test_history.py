@@ -6,14 +6,14 @@ import pytest
 
 from snow_ha_plugin.core import cib, history, registration
 from snow_ha_plugin.model import Domain
-from snow_ha_plugin.system import pacemaker
+from snow_ha_plugin.system import scheduler
 from tests.captures import domain
 from tests.core.test_cib import canonical, with_parts
 
 
 def planned(tree: cib.Tree, name: str = "web01") -> list[tuple[str, str]]:
     """What the scheduler would do with a domain, and where; nothing else may be disturbed."""
-    actions = pacemaker.simulate(tree)
+    actions = scheduler.ask(tree).actions
     assert [action for action in actions if action.resource != name] == []
     return [(action.task, action.node) for action in actions]
 
@@ -97,4 +97,6 @@ def test_a_cluster_that_has_not_probed_anything_has_room_for_a_history() -> None
         for child in state.findall("lrm"):
             state.remove(child)
     history.assume(tree, {name: "snow01" for name in cib.domains(tree)})
-    assert {(action.task, action.resource) for action in pacemaker.simulate(tree)} == {("start", "snow-ha-floating-ip")}
+    assert {(action.task, action.resource) for action in scheduler.ask(tree).actions} == {
+        ("start", "snow-ha-floating-ip")
+    }

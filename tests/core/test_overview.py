@@ -6,11 +6,9 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.overview import (
     DomainView,
     FencingView,
-    FloatingIpView,
     Overview,
     migrating,
     overview,
-    state_of,
 )
 from snow_ha_plugin.model import MigrationProgress
 from snow_ha_plugin.system.pacemaker import parse_state
@@ -22,7 +20,7 @@ def seen(case: str, version: str = "2.1.5", **files: int) -> Overview:
     tree = cib.parse(capture(f"cibadmin-{version}-{case}.xml"))
     names = {"guide-domains": "all-running", "moved-by-hand": "migrating"}
     state = parse_state(capture(f"crm_mon-{version}-{names.get(case, case)}.xml"))
-    return overview(tree, state, {name: domain(name, memory) for name, memory in files.items()})
+    return overview(tree, state, None, {name: domain(name, memory) for name, memory in files.items()})
 
 
 def of(view: Overview, name: str) -> DomainView:
@@ -71,7 +69,7 @@ def test_who_is_on_the_way_is_known_with_where_it_comes_from(version: str) -> No
 def test_what_is_known_of_a_migration_is_shown_with_its_domain() -> None:
     tree = cib.parse(capture("cibadmin-2.1.5-guide-domains.xml"))
     progress = MigrationProgress("snow02", 120, 512, 60)
-    view = overview(tree, parse_state(capture("crm_mon-2.1.5-migrating.xml")), {}, {"nis02": progress})
+    view = overview(tree, parse_state(capture("crm_mon-2.1.5-migrating.xml")), None, {}, {"nis02": progress})
     assert {found.name: found.migration for found in view.domains if found.migration} == {"nis02": progress}
 
 
@@ -88,18 +86,8 @@ def test_trouble_is_told_in_one_word_and_with_findings() -> None:
 def test_a_domain_by_hand_has_the_size_of_its_file() -> None:
     tree = with_parts(resources='<primitive id="byhand" class="ocf" provider="heartbeat" type="Xen"/>')
     state = parse_state(capture("crm_mon-2.1.5-all-running.xml"))
-    with_file = overview(tree, state, {"byhand": domain("byhand", 4096, 4)})
-    without = overview(tree, state, {})
+    with_file = overview(tree, state, None, {"byhand": domain("byhand", 4096, 4)})
+    without = overview(tree, state, None, {})
     assert (of(with_file, "byhand").memory_mib, of(with_file, "byhand").vcpus) == (4096, 4)
     assert (of(without, "byhand").memory_mib, of(without, "byhand").vcpus) == (0, 0)
     assert of(without, "byhand").state == "unknown"
-
-
-def test_a_cib_by_itself_tells_who_is_there_and_nothing_of_domains() -> None:
-    tree = cib.parse(capture("cibadmin-2.1.5-guide-domains.xml"))
-    tree.xpath("status/node_state[@uname='snow02']")[0].set("crmd", "offline")
-    view = overview(tree, state_of(tree), {})
-    assert {server.name: server.online for server in view.servers} == {"snow01": True, "snow02": False}
-    assert {(found.state, found.server) for found in view.domains} == {("unknown", None)}
-    assert view.floating_ips == (FloatingIpView("10.77.0.254", None),)
-    assert [finding.id for finding in view.findings] == ["server-offline", "no-fencing"]

@@ -25,7 +25,6 @@ from snow_ha_plugin.cli.balance import balance
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.errors import SnowHaError
 from snow_ha_plugin.steps import foresight
-from snow_ha_plugin.system import pacemaker
 from tests.scenarios import cluster
 
 PATHS = sorted(Path(__file__).parent.glob("*.scenario"))
@@ -99,10 +98,12 @@ def agreed(tree: cib.Tree, plan: Any, homes: dict[str, str | None], final: dict[
     assert shutil.which("crm_simulate"), "these tests need pacemaker-cli-utils"
     targets = {rule["rsc"]: rule["node"] for rule in plan["constraints"]}
     expected = {name: server or targets.get(name) for name, server in final.items()}
-    after = foresight.outcome(tree, tree).after
+    outlook = foresight.Outlook(tree)
+    after = outlook.then().after
     stopped = {name for name, primitive in cib.domains(tree).items() if primitive.meta.get("target-role") == "Stopped"}
     assert {name: after[name] for name in expected if name not in stopped} == {
         name: server for name, server in expected.items() if name not in stopped
     }
-    actions = pacemaker.simulate(tree)
-    assert [action for action in actions if action.task in INTERRUPTIONS and homes.get(action.resource)] == []
+    assert [
+        action for action in outlook.now.actions if action.task in INTERRUPTIONS and homes.get(action.resource)
+    ] == []

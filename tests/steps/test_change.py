@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import pytest
 from pytest_mock import MockerFixture
 
-from snow_ha_plugin.core import cib, registration
+from snow_ha_plugin.core import cib, moverules, registration
 from snow_ha_plugin.errors import (
     ConfigurationError,
     NoQuorumError,
@@ -15,9 +15,9 @@ from snow_ha_plugin.errors import (
     UnavailableError,
     UnsafeError,
 )
-from snow_ha_plugin.model import Change, Guest
+from snow_ha_plugin.model import Change, Guest, Move
 from snow_ha_plugin.steps import change as steps_change
-from snow_ha_plugin.steps.change import change, let_go, whereabouts
+from snow_ha_plugin.steps.change import change, cleaning, let_go, undisturbed, whereabouts
 from snow_ha_plugin.system import xen
 from tests.captures import domain, guide_cluster
 from tests.core.test_cib import canonical, with_parts
@@ -67,35 +67,35 @@ def impatient(mocker: MockerFixture) -> None:
 
 def test_all_changes_are_one_commit() -> None:
     store = Memory(guide_cluster())
-    assert [done.target for done in change(store, adding("web01", "web02"))] == ["web01", "web02"]
+    assert [done.target for done in change(store, adding("web01", "web02"), cleaning)] == ["web01", "web02"]
     assert store.commits == 1
     assert {"web01", "web02"} <= set(cib.domains(store.tree))
 
 
 def test_nothing_to_change_is_no_commit() -> None:
     store = Memory(guide_cluster())
-    change(store, adding("web01"))
-    assert change(store, adding("web01")) == []
+    change(store, adding("web01"), cleaning)
+    assert change(store, adding("web01"), cleaning) == []
     assert store.commits == 1
 
 
 def test_a_dry_run_decides_and_does_not_commit() -> None:
     store = Memory(guide_cluster())
-    assert len(change(store, adding("web01"), locate=found(), dry_run=True)) == 1
+    assert len(change(store, adding("web01"), undisturbed(locate=found()), dry_run=True)) == 1
     assert store.commits == 0
     assert "web01" not in cib.domains(store.tree)
 
 
 def test_what_somebody_else_does_meanwhile_is_kept() -> None:
     store = Memory(guide_cluster(), adding("theirs"), adding("theirs2"))
-    change(store, adding("ours"))
+    change(store, adding("ours"), cleaning)
     assert {"ours", "theirs", "theirs2"} <= set(cib.domains(store.tree))
     assert store.commits == 1
 
 
 def test_what_somebody_else_has_done_already_is_not_done_again() -> None:
     store = Memory(guide_cluster(), adding("web01"))
-    assert change(store, adding("web01")) == []
+    assert change(store, adding("web01"), cleaning) == []
     assert store.commits == 0
 
 
@@ -103,7 +103,7 @@ def test_a_cib_that_never_holds_still_ends_in_try_again(mocker: MockerFixture) -
     mocker.patch.object(steps_change, "COMMIT_WITHIN_S", 0)
     store = Memory(guide_cluster(), *[adding(f"theirs{number}") for number in range(1000)])
     with pytest.raises(TryAgainError):
-        change(store, adding("ours"))
+        change(store, adding("ours"), cleaning)
 
 
 def test_without_quorum_nothing_is_changed() -> None:
@@ -111,14 +111,14 @@ def test_without_quorum_nothing_is_changed() -> None:
     tree.set("have-quorum", "0")
     store = Memory(tree)
     with pytest.raises(NoQuorumError):
-        change(store, adding("web01"))
+        change(store, adding("web01"), cleaning)
     assert store.commits == 0
 
 
 @pytest.mark.parametrize("server", ["snow01", "snow02", None])
 def test_a_domain_is_registered_where_it_runs(server: str | None) -> None:
     store = Memory(guide_cluster())
-    assert len(change(store, adding("web01"), locate=found(web01=server))) == 1
+    assert len(change(store, adding("web01"), undisturbed(locate=found(web01=server)))) == 1
 
 
 def test_a_running_domain_that_pacemaker_would_move_is_not_registered() -> None:
@@ -126,9 +126,9 @@ def test_a_running_domain_that_pacemaker_would_move_is_not_registered() -> None:
     pattern = '<rsc_location id="ban" rsc-pattern="^web" node="snow01" score="-INFINITY"/>'
     store = Memory(with_parts(constraints=pattern))
     with pytest.raises(UnsafeError, match=r"would disturb domains: migrate web01 \(snow02\)"):
-        change(store, adding("web01"), locate=found(web01="snow01"))
+        change(store, adding("web01"), undisturbed(locate=found(web01="snow01")))
     assert store.commits == 0
-    change(store, adding("web01"), locate=found(web01="snow02"))
+    change(store, adding("web01"), undisturbed(locate=found(web01="snow02")))
     assert store.commits == 1
 
 
@@ -143,14 +143,51 @@ def test_a_change_that_moves_another_domain_is_refused() -> None:
         return [Change("rule", name, "")]
 
     with pytest.raises(UnsafeError, match=name):
-        change(store, edit, locate=found())
+        change(store, edit, undisturbed(locate=found()))
 
 
 def test_what_pacemaker_is_about_to_do_anyway_is_nobodys_fault() -> None:
     name = "nis01"
     where = guide_cluster().xpath(f"//lrm_resource[@id='{name}']/lrm_rsc_op[@rc-code='0']/@on_node")[0]
     store = Memory(with_parts(constraints=BAN.format(name, where)))
-    assert len(change(store, adding("web01"), locate=found())) == 1
+    assert len(change(store, adding("web01"), undisturbed(locate=found()))) == 1
+
+
+def test_a_change_that_makes_a_failure_cost_more_is_told_or_refused() -> None:
+    store = Memory(guide_cluster())
+
+    def edit(tree: cib.Tree) -> list[Change]:
+        cib.put_option(tree, "x", "placement-strategy", "utilization")
+        for pair in tree.xpath("configuration/nodes/node/utilization/nvpair[@name='hv_memory']"):
+            pair.set("value", "8192")
+        return [Change("option", "placement-strategy", "")]
+
+    with pytest.raises(UnsafeError, match=r"if snow0\d failed, .* would then be lost"):
+        change(store, edit, undisturbed())
+    assert store.commits == 0
+    told: list[str] = []
+    change(store, edit, undisturbed(tell=told.append))
+    assert (store.commits, len(told)) == (1, 2)
+
+
+def test_a_new_domain_that_runs_nowhere_is_told() -> None:
+    ban = '<rsc_location id="ban" rsc-pattern="^web" score="-INFINITY" node="{0}"/>'
+    both = ban.format("snow01") + ban.format("snow02").replace('"ban"', '"ban2"')
+    told: list[str] = []
+    change(Memory(with_parts(constraints=both)), adding("web01"), undisturbed(locate=found(), tell=told.append))
+    assert told == ["Pacemaker would run web01 nowhere; see the constraints, and snow ha status for memory"]
+
+
+def test_a_move_that_was_asked_for_is_no_disturbance() -> None:
+    tree = guide_cluster()
+    where = tree.xpath("//lrm_resource[@id='nis01']/lrm_rsc_op[@rc-code='0']/@on_node")[0]
+    move = Move("nis01", where, "snow02" if where == "snow01" else "snow01", 512)
+    store = Memory(tree)
+    edit = lambda tree: moverules.put(tree, [move])  # noqa: E731
+    with pytest.raises(UnsafeError, match="migrate nis01"):
+        change(store, edit, undisturbed())
+    change(store, edit, undisturbed(moves=[move]))
+    assert store.commits == 1
 
 
 @pytest.mark.parametrize("value", [None, "true"])
@@ -163,14 +200,14 @@ def test_a_domain_is_not_let_go_where_that_would_stop_it(value: str | None) -> N
         option.set("value", value)
     store = Memory(tree)
     with pytest.raises(ConfigurationError, match="stop-orphan-resources"):
-        let_go(store, lambda tree: [registration.unregister(tree, "nis01")])
+        let_go(store, lambda tree: [registration.unregister(tree, "nis01")], cleaning)
     assert store.commits == 0
-    assert len(let_go(store, adding("web01"))) == 1
+    assert len(let_go(store, adding("web01"), cleaning)) == 1
 
 
 def test_a_domain_is_let_go_where_it_runs_on() -> None:
     store = Memory(guide_cluster())
-    assert len(let_go(store, lambda tree: [registration.unregister(tree, "nis01")])) == 1
+    assert len(let_go(store, lambda tree: [registration.unregister(tree, "nis01")], cleaning)) == 1
     assert "nis01" not in cib.domains(store.tree)
 
 

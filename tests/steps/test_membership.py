@@ -11,6 +11,7 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.errors import NoQuorumError, SnowHaError, TryAgainError, UnavailableError, UnsafeError
 from snow_ha_plugin.model import ClusterState, ResourceState
 from snow_ha_plugin.steps import membership
+from snow_ha_plugin.steps.change import cleaning
 from snow_ha_plugin.system import command, pacemaker
 from snow_ha_plugin.system.command import Result
 from tests.captures import guide_cluster
@@ -29,6 +30,7 @@ class Cluster:
         self.store = Memory(guide_cluster())
         mocker.patch.object(membership, "LiveCib", return_value=self.store)
         mocker.patch.object(membership, "POLL_S", 0)
+        mocker.patch.object(membership, "undisturbed", return_value=cleaning)
         self.run = mocker.patch.object(command, "run", return_value=Result((), 0, b"", b""))
         self.state = mocker.patch.object(pacemaker, "state", side_effect=[seen("snow01"), seen("snow02"), seen()])
 

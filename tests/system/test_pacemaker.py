@@ -93,25 +93,6 @@ def test_a_cluster_that_does_not_run_is_told(mocker: MockerFixture) -> None:
         pacemaker.LiveCib().read()
 
 
-def test_the_scheduler_leaves_a_healthy_cluster_alone() -> None:
-    assert pacemaker.simulate(guide_cluster()) == ()
-
-
-def test_the_scheduler_tells_what_it_would_do_and_where() -> None:
-    tree = guide_cluster()
-    registration.register(tree, domain(), 80)
-    cib.remove_resource(tree, "nis01")
-    where = tree.xpath("//lrm_resource[@id='maui01']/lrm_rsc_op[@rc-code='0']/@on_node")[0]
-    away = f'<rsc_location id="b" rsc="maui01" node="{where}" score="-INFINITY"/>'
-    cib.section(tree, "constraints").append(
-        cib.parse(cib.serialize(with_parts(constraints=away))).find(".//rsc_location")
-    )
-    found = {action.resource: action for action in pacemaker.simulate(tree)}
-    assert found["web01"].task == "start"
-    assert found["maui01"].task in ("migrate", "move")
-    assert found["maui01"].node in ("snow01", "snow02")
-
-
 @pytest.mark.parametrize("value", ["true", "false"])
 def test_a_change_is_not_blamed_for_errors_that_were_there(value: str) -> None:
     # Fencing that is on without a device is an error to crm_verify, and not one of the schema.
@@ -145,7 +126,7 @@ def test_a_cib_that_was_against_its_schema_is_told_as_such(broken: cib.Tree) -> 
 
 
 def verify(old: cib.Tree, new: cib.Tree) -> None:
-    with pacemaker._scratch(old, new) as paths:
+    with pacemaker.scratch(old, new) as paths:
         pacemaker.verify(*paths)
 
 
@@ -161,7 +142,8 @@ def test_what_a_killed_run_has_left_goes_with_the_next_one(tmp_path: Path, monke
     for path in (left, mine, other):
         path.mkdir()
         (path / "0.xml").touch()
-    pacemaker.simulate(guide_cluster())
+    with pacemaker.scratch(guide_cluster()):
+        pass
     assert sorted(tmp_path.iterdir()) == sorted([mine, other])
 
 

@@ -21,9 +21,18 @@ def rows(*lines: str) -> str:
 
 def test_a_server_with_its_guests() -> None:
     found = xen.parse(INFO, LIST, "snow01")
-    assert (found.memory_mib, found.cpus, found.migrates_pv) == (15360, 8, True)
+    assert (found.cpus, found.migrates_pv) == (8, True)
     assert [guest.name for guest in found.guests] == ["flexlm01", "monitor01", "nis02", "syslog01"]
     assert found.guests[1] == Guest("monitor01", 2, 4096, 2, "-b----")
+
+
+def test_domain_0_keeps_what_it_is_given_and_else_what_it_needs_whatever_it_has_now() -> None:
+    fixed = INFO.replace("placeholder", "dom0_mem=1024M,max:1024M")
+    assert xen.parse(fixed, LIST, "snow01").memory_mib == 15360
+    for has_now in (1024, 9000):
+        grown = LIST.replace(DOM0, DOM0.replace(" 1024 ", f" {has_now:4} "))
+        found = xen.parse(INFO, grown, "snow01")
+        assert (found.memory_mib, found.dom0_is_fixed) == (16384 - xen.DOM0_MIB, False)
 
 
 def test_both_halves_of_a_migration_are_seen() -> None:

@@ -1,0 +1,154 @@
+"""A plan that Pacemaker agrees to: what `balance` would write is put to the scheduler, and each server's failure then.
+
+What the scheduler does otherwise is planned around; what stays a contradiction is told with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from snow_ha_plugin.core import cib, losses, roles, roster
+from snow_ha_plugin.core.balancing import Decision, Enforced, Wishes, decide
+from snow_ha_plugin.core.standing import NPlus1
+from snow_ha_plugin.core.wording import in_words
+from snow_ha_plugin.model import Finding, Severity
+from snow_ha_plugin.steps.change import DISTURBING
+from snow_ha_plugin.steps.foresight import Outlook
+from snow_ha_plugin.system import scheduler
+
+# How often a plan is changed after what the scheduler said of it, before no domain moves at all.
+ATTEMPTS = 6
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A decision, and whether N+1 holds before and after it; `refused` says why nothing may be written."""
+
+    decision: Decision
+    before: NPlus1
+    after: NPlus1
+    refused: str = ""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        found = [*self.after.findings, *self.decision.violations]
+        if self.refused:
+            message = f"nothing can be changed: {self.refused}"
+            found.insert(0, Finding(Severity.WARNING, "no-plan", message, "see snow ha what-if, and add memory"))
+        return tuple(found)
+
+
+def wanted(outlook: Outlook) -> roster.Advice:
+    """What the administrator wants, asked of the scheduler."""
+    answer = scheduler.ask(roster.wanted(outlook.tree))
+    return roster.advice(answer.scores, answer.sizes, answer.capacities, answer.state)
+
+
+def survey(outlook: Outlook, groups: Mapping[str, str], wishes: Wishes) -> roster.Roster:
+    """The balancer's problem, as Pacemaker sees the cluster; DataError for sizes that are none."""
+    roster.check(outlook.tree)
+    return roster.build(outlook.tree, outlook.now.state, wanted(outlook), outlook.files, groups, wishes.by)
+
+
+def agree(outlook: Outlook, roles_of: Mapping[str, tuple[str, ...]], wishes: Wishes, *, rules_move: bool) -> Agreement:
+    """The best plan that Pacemaker agrees to; with `rules_move` the moving rules are those that are written."""
+    groups = roles.groups(cib.domains(outlook.tree), roles_of, wishes.apart_off)
+    found = survey(outlook, groups, wishes)
+    search = _Search(outlook, found, roles_of, groups, wishes, rules_move)
+    fallback: Agreement | None = None
+    refused = ""
+    for enforced, large_first in _variants(found):
+        agreement, refused = search.agreed(enforced, large_first=large_first)
+        if agreement is None:
+            continue
+        if agreement.after.holds or not agreement.after.stranded or large_first:
+            if agreement.after.holds is False and fallback:
+                continue
+            return agreement
+        fallback = fallback or agreement
+    if fallback:
+        return fallback
+    nothing = decide(
+        outlook.tree, found, roles_of, groups, wishes, fixed=cib.domains(outlook.tree).keys(), enforced=Enforced.NOTHING
+    )
+    nothing = replace(nothing, moving=(), resting=(), final=())
+    return Agreement(nothing, outlook.n_plus_1, outlook.n_plus_1, refused)
+
+
+def _variants(found: roster.Roster) -> Iterator[tuple[Enforced, bool]]:
+    """From what is wanted most to what changes the least."""
+    yield Enforced.SIZES, False
+    yield Enforced.MEMORY, False
+    yield Enforced.MEMORY, True
+    yield Enforced.NOTHING, False
+
+
+class _Search:
+    def __init__(
+        self, outlook: Outlook, found: roster.Roster, roles_of: Mapping[str, tuple[str, ...]],
+        groups: Mapping[str, str], wishes: Wishes, rules_move: bool,
+    ) -> None:  # fmt: skip
+        self.outlook, self.found, self.roles_of, self.groups = outlook, found, roles_of, groups
+        self.wishes, self.rules_move = wishes, rules_move
+
+    def agreed(self, enforced: Enforced, *, large_first: bool) -> tuple[Agreement | None, str]:
+        """A plan with these sizes in force; nothing, and why, where Pacemaker would do otherwise or lose more."""
+        fixed: set[str] = set()
+        reason = ""
+        for attempt in range(ATTEMPTS):
+            decision = decide(
+                self.outlook.tree, self.found, self.roles_of, self.groups, self.wishes,
+                fixed=fixed, enforced=enforced, large_first=large_first,
+            )  # fmt: skip
+            surprised, reason, settled = self._put(decision)
+            if not surprised:
+                break
+            movers = decision.targets.keys()
+            if not movers:
+                return None, reason
+            fixed |= surprised & movers if surprised & movers and attempt < ATTEMPTS - 2 else set(movers)
+        else:
+            return None, reason
+        after = settled.n_plus_1
+        if any(failure.victims for failure in after.failures.values()):
+            worse = losses.worse(self.outlook.n_plus_1.failures, after.failures)
+            # What is overfull already is relieved first: what its neighbour's failure costs is no comparison.
+            if worse and not self.outlook.overfull:
+                server, names = next(iter(worse.items()))
+                return None, f"if {server} failed then, {in_words(names)} would be lost, and today would not"
+        before = self.outlook.n_plus_1 if after.stranded else after
+        return Agreement(decision, before, after), ""
+
+    def _put(self, decision: Decision) -> tuple[set[str], str, Outlook]:
+        """What the scheduler does otherwise than planned, and how; and the cluster as it is then."""
+        outlook = self.outlook
+        moving = cib.clone(outlook.tree)
+        decision.edit(moving, decision.moving)
+        answer = scheduler.ask(moving)
+        surprised, told = set(), []
+        targets, now, anyway = decision.targets, outlook.now.before, outlook.now.after
+        for resource, servers in answer.after.items():
+            expected = [(targets[resource],)] if resource in targets else [now.get(resource, ()), anyway.get(resource)]
+            if servers not in expected:
+                surprised.add(resource)
+                told.append(f"{resource} would go to {in_words(servers) or 'no server'}")
+        known = set(outlook.now.actions)
+        for action in answer.actions:
+            disturbs = action.task in DISTURBING and action not in known and now.get(action.resource)
+            if disturbs and (action.task != "migrate" or action.resource not in targets):
+                surprised.add(action.resource)
+                told.append(f"{action.task} {action.resource}")
+        settled = Outlook(scheduler.carried_out(moving), outlook.files)
+        if surprised:
+            return surprised, self._said(told), settled
+        if not self.rules_move:
+            final = cib.clone(outlook.tree)
+            decision.edit(final, decision.final)
+            settled = Outlook(cib.reconfigured(settled.tree, final), outlook.files)
+        back = [action for action in settled.now.actions if action.task in DISTURBING]
+        told = [f"{action.task} {action.resource} again" for action in back]
+        return {action.resource for action in back}, self._said(told), settled
+
+    def _said(self, told: list[str]) -> str:
+        return f"Pacemaker would do otherwise: {', '.join(sorted(set(told)))}" if told else ""
