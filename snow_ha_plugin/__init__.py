@@ -5,6 +5,7 @@
     steps/    the HA guide as code: a section a file
     core/     pure: trees and values in, trees and plans out
     system/   one adapter per outside thing: the only code that runs commands or opens files
+    xlcfg     what xl reads in a domain file; for the resource agent, too
     model, errors
 
 Imports point downwards only; tests/test_layers.py holds the rule.

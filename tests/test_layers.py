@@ -15,12 +15,13 @@ NAME = PACKAGE.name
 
 # What each layer may import of the others. plugin and cli are one layer, the top.
 BELOW = {
-    "top": {"top", "steps", "core", "system", "model", "errors", "hookspecs", ""},
-    "steps": {"steps", "core", "system", "model", "errors", ""},
-    "system": {"system", "core", "model", "errors"},
-    "core": {"core", "model", "errors"},
+    "top": {"top", "steps", "core", "system", "model", "errors", "xlcfg", "hookspecs", ""},
+    "steps": {"steps", "core", "system", "model", "errors", "xlcfg", ""},
+    "system": {"system", "core", "model", "errors", "xlcfg"},
+    "core": {"core", "model", "errors", "xlcfg"},
     "model": {"model"},
     "errors": {"errors"},
+    "xlcfg": {"xlcfg"},
     "hookspecs": {"hookspecs"},
     "": set(),
 }
@@ -106,6 +107,7 @@ def test_every_import_of_the_package_points_downwards() -> None:
         ("steps/site.py", "import click"),
         ("model.py", "from snow_ha_plugin.core import cib"),
         ("errors.py", "from snow_ha_plugin import model"),
+        ("xlcfg.py", "from snow_ha_plugin import errors"),
         ("hookspecs.py", "from snow_ha_plugin.plugin import load"),
         ("__init__.py", "from snow_ha_plugin import plugin"),
     ],
