@@ -37,13 +37,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Domain:
-    """A Xen guest as its domain file describes it."""
+    """A Xen guest as its domain file describes it. `disks` are absolute paths of files and devices of the server."""
 
     name: str
     config_path: str
     memory_mib: int
     vcpus: int
     disks: tuple[str, ...] = ()
+    uuid: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from snow_ha_plugin import xlcfg
 from snow_ha_plugin.core import domaincfg, fencing, qdevice, timeouts
 from snow_ha_plugin.errors import (
     ConfigurationError,
-    DataError,
     NoInputError,
     NoSuchObjectError,
     PermissionDeniedError,
@@ -247,13 +247,11 @@ def read_domain(directory: Path, name: str) -> Domain:
         )
     path = directory / f"{name}.cfg"
     try:
-        text = path.read_text()
+        text = xlcfg.read(str(path))
     except FileNotFoundError:
         raise NoSuchObjectError(
             f"there is no domain {name}", f"{path} does not exist", f"deploy it: snow deploy {name}"
         ) from None
-    except UnicodeDecodeError:
-        raise DataError(f"{path} is no text", remedy="mend the domain file") from None
     except OSError as error:
         raise NoInputError(f"{path} cannot be read", str(error.strerror), "see the file") from None
     return domaincfg.domain_from(text, name, str(path))
