@@ -12,7 +12,7 @@ chroot "$root" dpkg --install /tmp/snow-ha.deb
 
 # The stand-in for Xen's xl, and its modules, which it finds through the link.
 mkdir -p "$root/usr/lib/xl-stand-in" "$root/sNow" "$root/lab/world" "$root/lab/power"
-cp -r "$lab/xl" "$lab/xlstandin" "$root/usr/lib/xl-stand-in"
+cp -rL "$lab/xl" "$lab/xlstandin" "$root/usr/lib/xl-stand-in"
 chroot "$root" python3 -m compileall -q /usr/lib/xl-stand-in
 ln -s ../lib/xl-stand-in/xl "$root/usr/sbin/xl"
 

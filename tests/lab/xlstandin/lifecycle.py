@@ -4,13 +4,14 @@
 domain of 0 MiB, then a named one that is paused and half built.
 """
 
-# ruff: noqa: PTH110, PTH123
+# ruff: noqa: PTH110
 from __future__ import annotations
 
 import os
 import sys
 import time
 
+from . import xlcfg
 from .cli import operands, options
 from .session import Failure, Session
 from .store import add, drop, find, free_mib, later, set_state, setting
@@ -82,36 +83,26 @@ def fresh_uuid() -> str:
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
-def read_config(file: str, extra: list[str]) -> dict:
-    """An xl domain configuration: assignments of strings, numbers and lists."""
-    import ast
-
+def read_config(file: str, extra: list[str]) -> xlcfg.Settings:
+    """What a domain file and the settings behind it on the command line say."""
     print(f"Parsing config from {file}")
     sys.stdout.flush()
     try:
-        with open(file, encoding="utf-8") as stream:
-            text = stream.read()
+        text = "\n".join([xlcfg.read(file), *extra])
     except OSError as error:
         raise Failure(f"Failed to read config file: {file}: {error.strerror}", CREATE_FAILED) from None
-    config = {}
     try:
-        for statement in ast.parse(text + "\n" + "\n".join(extra)).body:
-            if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
-                raise ValueError("no assignment")
-            config[statement.targets[0].id] = ast.literal_eval(statement.value)
-    except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", 1)
-        raise Failure(f"{file}:{line}: config parsing error\nFailed to parse config: Invalid argument", 1) from None
-    return config
+        return xlcfg.settings(text + "\n" if extra else text)
+    except xlcfg.BadFile as bad:
+        raise Failure(f"{file}:{bad.line}: config parsing error\nFailed to parse config: Invalid argument", 1) from None
 
 
-def images(config: dict) -> list[str]:
-    """The paths of the disks, in every form of xl-disk-configuration(5) that sNow! has used."""
-    found = []
-    for disk in config.get("disk", []):
-        words = [word.strip().removeprefix("target=") for word in disk.split(",")]
-        found += [word[word.index("/") :] for word in words if "/" in word][:1]
-    return found
+def images(config: xlcfg.Settings) -> list[str]:
+    """The paths of the disks that are files or devices of this server."""
+    try:
+        return [path for line in xlcfg.lines(config, "disk") if (path := xlcfg.disk(line).path)]
+    except xlcfg.BadLine as bad:
+        raise Failure(f"config parsing error in disk specification: {bad}", 1) from None
 
 
 def shutdown(session: Session, arguments: list[str]) -> int:

@@ -1,0 +1,1 @@
+../../../snow_ha_plugin/xlcfg.py
