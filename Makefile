@@ -66,7 +66,7 @@ XEN = xen
 test-xen test-xen-smoke: PACKAGES += $(XEN_PACKAGES)
 test-xen: dependencies
 	$(PYTHON) -m pytest -q --durations=10 -m "$(XEN)" \
-		$(addprefix tests/xen/test_,agent.py watchdog.py interruptions.py xenlab.py hypervisor.py split.py)
+		$(addprefix tests/xen/test_,agent.py xlcfg.py watchdog.py interruptions.py xenlab.py hypervisor.py split.py)
 
 test-xen-smoke: dependencies
 	$(PYTHON) -m pytest -q --durations=10 -m smoke tests/xen/test_agent.py tests/xen/test_watchdog.py

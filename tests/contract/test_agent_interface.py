@@ -21,7 +21,7 @@ from tests.contract.agent_cases import (
     UNIMPLEMENTED,
     break_list,
 )
-from tests.contract.xen_pair import AGENT, XenPair, environment_without
+from tests.contract.xen_pair import AGENT, XenPair, environment_without, install
 
 ACTIONS = ("start", "stop", "monitor", "migrate_to", "migrate_from", "reload", "reload-agent", "validate-all")
 LOOKING = ("start", "stop", "monitor", "migrate_to", "migrate_from")
@@ -222,8 +222,7 @@ def test_the_meta_data_has_every_parameter_of_the_stock_agent():
 
 def test_ocf_tester_is_content(pair):
     with tempfile.TemporaryDirectory() as directory:
-        Path(directory).chmod(0o755)
-        agent = shutil.copy(AGENT, directory)
+        agent = install(Path(directory))
         result = subprocess.run(
             ["ocf-tester", "-n", "web01", "-o", f"xmfile={pair.file}", "-o", "CRM_meta_timeout=4000", agent],
             env=pair.environment(),

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+
 import pytest
 
 from tests.contract.agent_cases import BROKEN_LISTS, GENERIC, INSTALLED, NOT_RUNNING, STATES, SUCCESS, break_list
-from tests.contract.xen_pair import XenPair, environment_without, wait_until
+from tests.contract.xen_pair import AGENT, STAND_IN, XenPair, environment_without, install, wait_until
+
+# of a monitor
+DEEP = {"OCF_CHECK_LEVEL": "10"}
 
 
 def test_a_probe_of_an_absent_domain_is_7(pair):
@@ -80,12 +86,69 @@ def test_a_list_that_fails_once_is_asked_again(pair):
     assert monitor.wait(timeout=10) == SUCCESS
 
 
+def test_while_xl_fails_nothing_is_said_of_the_domain(pair):
+    pair.world.place("snow01", "web01")
+    break_list(pair, "fails")
+    monitor = pair.begin("monitor", timeout_s=15, interval_s=10)
+    # longer than any patience of the agent's with a state of the domain
+    with pytest.raises(subprocess.TimeoutExpired):
+        monitor.wait(timeout=7)
+    pair.world.mend()
+    assert monitor.wait(timeout=8) == SUCCESS
+
+
+@pytest.mark.parametrize("name", [{}, {"name": "web01"}], ids=["quick look", "deep look"])
+def test_a_question_that_hangs_for_ever_does_not_take_all_the_time(pair, name):
+    pair.world.place("snow01", "web01")
+    asked = pair.path / "asked"
+    (pair.programs / "xl").unlink()
+    pair.write_program("xl", f'#!/bin/sh\n[ -e {asked} ] || {{ : > {asked}; exec sleep 60; }}\nexec {STAND_IN} "$@"\n')
+    more = {"environment": DEEP} if name else {}
+    assert pair.agent("monitor", timeout_s=11, interval_s=10, **name, **more).status == SUCCESS
+    assert asked.exists()
+
+
 def test_without_xl_nothing_is_installed(pair):
     environment = environment_without("xl", pair.path)
     for action in ("monitor", "start", "stop"):
         outcome = pair.agent(action, environment=environment)
         assert outcome.status == INSTALLED
         assert "xl is not installed" in outcome.reason
+
+
+def test_the_monitor_of_a_domain_that_runs_imports_nothing(pair, tmp_path):
+    alone = shutil.copy(AGENT, tmp_path)
+    pair.world.place("snow01", "web01")
+    assert pair.agent("monitor", interval_s=10, agent=alone).status == SUCCESS
+
+
+def test_a_module_that_an_upgrade_is_just_replacing_is_waited_for(pair, tmp_path):
+    (tmp_path / "new").mkdir()
+    agent = install(tmp_path / "new")
+    module = tmp_path / "new/snow_ha_plugin/xlcfg.py"
+    away = module.rename(tmp_path / "xlcfg.py")
+    monitor = pair.begin("monitor", agent=agent)
+    with pytest.raises(subprocess.TimeoutExpired):
+        monitor.wait(timeout=1)
+    away.rename(module)
+    assert monitor.wait(timeout=10) == NOT_RUNNING
+
+
+def test_without_its_module_the_agent_says_so(pair, tmp_path):
+    alone = shutil.copy(AGENT, tmp_path)
+    outcome = pair.agent("monitor", timeout_s=1, agent=alone)
+    assert outcome.status == GENERIC
+    assert "reader of domain files is not installed" in outcome.reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["name = 'oth'\nname += \"er\"\n", "memory = 1; name = 'other'", "vnuma = [ [ 'pnode=0' ], ]\nname = 'other'\n"],
+)
+def test_the_name_is_the_one_that_xl_reads(pair, text):
+    pair.file.write_text(text)
+    pair.world.place("snow01", "other")
+    assert pair.agent("monitor").status == SUCCESS
 
 
 def test_the_name_in_the_domain_file_counts_where_none_is_given(pair):
@@ -117,12 +180,15 @@ def test_a_monitor_script_that_hangs_ends_within_the_timeout(pair):
     assert pair.agent("monitor", timeout_s=1, monitor_scripts=str(script)).status == GENERIC
 
 
-DEEP = {"OCF_CHECK_LEVEL": "10"}
+def answer_pings(pair: XenPair, text: str, ip: str = "10.9.0.7") -> None:
+    """Give the domain's file an address, and the server a `ping`, which is told in `text` what to do with $5."""
+    pair.write_domain_file(vif=[f"ip={ip}, mac=00:16:3e:00:00:01, bridge=lo"])
+    pair.write_program("ping", f'#!/bin/sh\necho "$5" >> {pair.path}/asked\n{text}\n')
 
 
-def answer_pings(pair: XenPair, text: str) -> None:
-    pair.write_domain_file(vif=["ip=10.9.0.7, mac=00:16:3e:00:00:01, bridge=lo"])
-    pair.write_program("ping", f'#!/bin/sh\ncase "$*" in *" 10.9.0.7") ;; *) exit 2 ;; esac\n{text}\n')
+def asked(pair: XenPair) -> list[str]:
+    found = pair.path / "asked"
+    return found.read_text().split() if found.exists() else []
 
 
 def test_a_deep_monitor_wants_an_answer_from_the_guest(pair):
@@ -133,14 +199,58 @@ def test_a_deep_monitor_wants_an_answer_from_the_guest(pair):
     outcome = pair.agent("monitor", timeout_s=2, environment=DEEP)
     assert outcome.status == GENERIC
     assert "does not answer" in outcome.reason
+    assert set(asked(pair)) == {"10.9.0.7"}
     assert pair.agent("monitor").status == SUCCESS
 
 
 def test_a_deep_monitor_asks_a_silent_guest_again(pair):
     pair.world.place("snow01", "web01")
-    counter = pair.path / "asked"
-    answer_pings(pair, f"echo >> {counter}; [ $(wc -l < {counter}) -ge 3 ]")
+    answer_pings(pair, f"[ $(wc -l < {pair.path}/asked) -ge 3 ]")
     assert pair.agent("monitor", environment=DEEP).status == SUCCESS
+
+
+@pytest.mark.parametrize(
+    ("ip", "addresses"),
+    [
+        ("10.9.0.7 10.9.0.8", ["10.9.0.7", "10.9.0.8"]),
+        ("10.9.0.7/24  fd00::7/64", ["10.9.0.7", "fd00::7"]),
+        ("10.9.0.7/32", ["10.9.0.7"]),
+        ("10.9.0.0/24 10.9.1.255/24 10.9.2.7", ["10.9.2.7"]),
+        ("dhcp 10.9.0.7", ["10.9.0.7"]),
+        ("dhcp", []),
+        ("0.0.0.0/0", []),
+        ("fe80::7 224.0.0.1", []),
+        ("web01.cluster", []),
+        ("-f", []),
+        ("", []),
+    ],
+)
+def test_a_deep_monitor_asks_what_can_answer(pair, ip, addresses):
+    pair.world.place("snow01", "web01")
+    answer_pings(pair, "exit 1" if len(addresses) < 2 else f'[ "$5" = {addresses[-1]} ]', ip)
+    outcome = pair.agent("monitor", timeout_s=2, environment=DEEP)
+    assert outcome.status == (GENERIC if len(addresses) == 1 else SUCCESS)
+    assert list(dict.fromkeys(asked(pair))) == addresses
+
+
+def test_a_server_without_ping_has_nothing_against_a_guest(pair):
+    pair.world.place("snow01", "web01")
+    answer_pings(pair, "exit 1")
+    (pair.programs / "ping").unlink()
+    path = environment_without("ping", pair.path)["PATH"]
+    outcome = pair.agent("monitor", environment={**DEEP, "PATH": f"{pair.programs}:{path}"})
+    assert outcome.status == SUCCESS
+    assert outcome.output.count("ping is not installed") == 1
+
+
+def test_a_server_without_a_way_to_a_guest_has_nothing_against_it(pair):
+    pair.world.place("snow01", "web01")
+    answer_pings(pair, "echo connect: Network is unreachable >&2; exit 2", "10.9.0.7 10.8.0.7")
+    outcome = pair.agent("monitor", environment=DEEP)
+    assert outcome.status == SUCCESS
+    assert "Network is unreachable" in outcome.output
+    answer_pings(pair, '[ "$5" = 10.8.0.7 ] || exit 2; exit 1', "10.9.0.7 10.8.0.7")
+    assert pair.agent("monitor", timeout_s=2, environment=DEEP).status == GENERIC
 
 
 def test_a_guest_without_an_address_cannot_be_asked(pair):
@@ -148,3 +258,4 @@ def test_a_guest_without_an_address_cannot_be_asked(pair):
     answer_pings(pair, "exit 1")
     pair.write_domain_file()
     assert pair.agent("monitor", environment=DEEP).status == SUCCESS
+    assert asked(pair) == []

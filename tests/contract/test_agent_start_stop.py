@@ -39,6 +39,10 @@ def test_start_refuses_what_is_missing_here_and_says_which(pair, missing):
         "tap:aio:{},xvda2,w",
         "{},raw,xvda2,rw",
         "format=raw, vdev=xvda2, access=rw, target={}",
+        "qcow2:{},xvda2,w",
+        "{},qcow2,xvda2",
+        "tap:tapdisk:aio:{},xvda2,w",
+        "vdev=xvda2,backendtype=qdisk,target={}",
     ],
 )
 def test_start_finds_the_image_in_every_form_of_disk_line(pair, disk):
@@ -48,9 +52,64 @@ def test_start_finds_the_image_in_every_form_of_disk_line(pair, disk):
     assert "/nowhere/disk.img is missing" in outcome.reason
 
 
-@pytest.mark.parametrize("text", ["name = 'web01", "name 'web01'", "disk = [ 'a', ", "name = [ [ ] ]", "= 3"])
-def test_start_refuses_a_domain_file_that_does_not_parse(pair, text):
-    pair.file.write_text(text)
+def test_a_disk_without_a_slash_in_front_is_below_dev(pair):
+    pair.write_domain_file(disk=["phy:no_vg/web01-disk,xvda2,w"])
+    outcome = pair.agent("start")
+    assert outcome.status == INSTALLED
+    assert "/dev/no_vg/web01-disk is missing" in outcome.reason
+
+
+@pytest.mark.parametrize(
+    "disk",
+    [
+        "format=raw, vdev=xvda, access=rw, backendtype=qdisk, target=rbd:pool/web01",
+        "vdev=xvda,backendtype=qdisk,target=nbd://nas/web01",
+        "script=block-nbd,vdev=xvdb,access=rw,target=nbd://nas/web01",
+        "drbd:web01,xvda,w",
+        "script=/usr/local/bin/san,vdev=xvda,target=/lun/7",
+        "vdev=xvda,backend=storage,target=/dev/of/another/domain",
+        ",hdc:cdrom,r",
+        "vdev=hdc,cdrom",
+    ],
+)
+def test_start_looks_for_no_disk_that_is_no_path(pair, disk):
+    pair.write_domain_file(disk=[f"file:{pair.image},xvda2,w", disk])
+    assert pair.agent("start").status == SUCCESS
+
+
+def test_what_xl_does_not_take_for_a_disk_is_for_xl_to_tell(pair):
+    pair.write_domain_file(disk=[f"file:{pair.image},xvda2,w", "no such disk"])
+    outcome = pair.agent("start")
+    assert outcome.status == GENERIC
+    assert "no device of the guest" in outcome.reason
+
+
+def test_start_looks_for_what_the_file_adds(pair):
+    with pair.file.open("a") as file:
+        file.write("disk += [ '/nowhere/swap.img,raw,xvdb,rw' ]\n")
+    outcome = pair.agent("start")
+    assert outcome.status == INSTALLED
+    assert "/nowhere/swap.img is missing" in outcome.reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "vnuma = [ [ 'pnode=0', 'size=512' ], [ 'pnode=1', 'size=0' ], ]",
+        "extra = 'root=\\\"/dev/xvda2\\\"'",
+        "# caf\u00e9",
+    ],
+)
+def test_start_reads_what_xl_reads(pair, text):
+    pair.file.write_bytes(f"{pair.file.read_text()}{text}\n".encode("latin-1"))
+    assert pair.agent("start").status == SUCCESS
+
+
+@pytest.mark.parametrize(
+    "text", ["name = 'web01", "name 'web01'", "disk = [ 'a', ", "name = [ [ , ] ]", "= 3", "a = 1\r\n"]
+)
+def test_start_refuses_a_domain_file_that_xl_refuses(pair, text):
+    pair.file.write_text(text, newline="")
     outcome = pair.agent("start", name="web01")
     assert outcome.status == INSTALLED
     assert str(pair.file) in outcome.reason

@@ -7,6 +7,7 @@ the other server. What a real network does is left to the lab; what a dying proc
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from tests.lab.world import World, environment
 
 CHECKOUT = Path(__file__).parents[2]
 AGENT = CHECKOUT / "ocf" / "Xen"
+STAND_IN = CHECKOUT / "tests/lab/xl"
 SERVERS = ("snow01", "snow02")
 BUSY_S = 5
 
@@ -40,7 +42,7 @@ class XenPair:
         self.world.configure(start_s=0.05, shutdown_s=0.1, reboot_s=0.05, copy_s=0.15, downtime_s=0.01)
         self.programs = path / "bin"
         self.programs.mkdir()
-        (self.programs / "xl").symlink_to(CHECKOUT / "tests/lab/xl")
+        (self.programs / "xl").symlink_to(STAND_IN)
         (self.programs / "ssh").symlink_to(CHECKOUT / "tests/contract/local_ssh")
         self.write_program("crm_node", f"#!/bin/sh\necho {' '.join(SERVERS)}\n")
         self.image = path / "disk.img"
@@ -97,6 +99,7 @@ class XenPair:
         timeout_s: float = 10,
         interval_s: float | None = None,
         environment: dict[str, str] | None = None,
+        agent: Path = AGENT,
         stdout: int | IO[str] = subprocess.PIPE,
         stderr: int | IO[str] = subprocess.PIPE,
         **parameters: str,
@@ -113,7 +116,7 @@ class XenPair:
         if action == "migrate_to":
             given.setdefault("CRM_meta_migrate_target", "snow02")
         return subprocess.Popen(
-            [AGENT, action],
+            [agent, action],
             env={
                 **self.environment(server),
                 "OCF_RESOURCE_INSTANCE": self.name,
@@ -150,6 +153,15 @@ class XenPair:
     def state(self, server: str, name: str | None = None) -> str | None:
         found = [guest.state for guest in self.world.guests(server) if guest.name == (name or self.name)]
         return found[0] if found else None
+
+
+def install(directory: Path) -> Path:
+    """The agent and the module that it imports, in a directory that everybody may read, as in a checkout."""
+    directory.chmod(0o755)
+    for name in ("ocf/Xen", "snow_ha_plugin/__init__.py", "snow_ha_plugin/xlcfg.py"):
+        (directory / name).parent.mkdir(exist_ok=True)
+        shutil.copy(CHECKOUT / name, directory / name)
+    return directory / "ocf/Xen"
 
 
 def wait_until(condition, seconds: float = 30, what: str = "") -> None:

@@ -26,8 +26,11 @@ NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,29}")
 NAMES = ("snow01", "snow02")
 # Both servers' /dev/vdb, as a LUN of a disk array would be.
 SHARED_DISK_BYTES = 64 << 20
-AGENT_SOURCE = Path(__file__).parents[2] / "ocf" / "Xen"
+CHECKOUT = Path(__file__).parents[2]
 AGENT = "/usr/lib/ocf/resource.d/snow/Xen"
+# What the agent imports, where Debian's package has it.
+MODULES = "/usr/lib/python3/dist-packages"
+MODULE_NAMES = ("snow_ha_plugin/__init__.py", "snow_ha_plugin/xlcfg.py")
 
 
 class XenLab:
@@ -87,7 +90,9 @@ class XenLab:
             server.start()
         for name, server in self._servers.items():
             server.wait_until_up()
-            self.put(name, AGENT, AGENT_SOURCE.read_text(), mode=0o755)
+            self.put(name, AGENT, (CHECKOUT / "ocf/Xen").read_text(), mode=0o755)
+            for module in MODULE_NAMES:
+                self.put(name, f"{MODULES}/{module}", (CHECKOUT / module).read_text())
 
     def __enter__(self) -> "XenLab":
         return self
