@@ -48,6 +48,18 @@ class Domain:
 
 
 @dataclass(frozen=True)
+class DomainFile:
+    """A domain file that a primitive names: the file behind all links, and what it says.
+
+    `name` is empty where it names no domain, and None where the file cannot be read here.
+    """
+
+    path: str
+    name: str | None = None
+    uuid: str = ""
+
+
+@dataclass(frozen=True)
 class Guest:
     """A row of `xl list`: `state` is the column of flags as xl prints it, such as `-b----`."""
 

@@ -6,24 +6,77 @@ that somebody else wrote counts as registered and stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Container, Iterable
 
 from snow_ha_plugin.core import cib, timeouts
 from snow_ha_plugin.errors import ConfigurationError, NoSuchObjectError
-from snow_ha_plugin.model import Change, Domain
+from snow_ha_plugin.model import Change, Domain, DomainFile, Primitive
 
 AGENT = {"class": "ocf", "provider": "snow", "type": "Xen"}
 OPERATIONS = ("start", "stop", "migrate_to", "migrate_from")
 
+# Looks into a domain file, by the path that a primitive gives.
+Reader = Callable[[str], DomainFile]
 
-def register(tree: cib.Tree, domain: Domain, migration_mib_s: int, *, stopped: bool = False) -> Change | None:
+
+class Claims:
+    """Which primitive runs which domain, whatever it calls it: two of one domain could start it twice.
+
+    What tells is a domain's name, its file, and its uuid. `read` looks into the files; by default none is looked into,
+    and each is taken for the domain that it is called as. `without`: ids of primitives that are on their way out.
+    """
+
+    def __init__(self, tree: cib.Tree, read: Reader = DomainFile, without: Container[str] = ()) -> None:
+        self._read = read
+        self._holders: dict[tuple[str, str], str] = {}
+        for primitive in cib.domains(tree).values():
+            if primitive.id not in without:
+                self._hold(primitive.id, self._marks_of(primitive))
+
+    def add(self, domain: Domain) -> None:
+        """Claim a domain for a primitive of its name; ConfigurationError if another one runs it."""
+        marks = [("name", domain.name), ("file", self._read(domain.config_path).path), ("uuid", domain.uuid)]
+        for kind, value in marks:
+            holder = self._holders.get((kind, value), domain.name) if value else domain.name
+            if holder != domain.name:
+                raise ConfigurationError(
+                    f"{domain.name} cannot be registered",
+                    f"the CIB runs it already, as the primitive {holder}" + _BY[kind],
+                    f"give that its name, as `snow boot` expects: crm configure rename {holder} {domain.name}"
+                    if kind != "uuid"
+                    else f"take the uuid out of one of the two domain files, if {holder} is another domain",
+                )
+        self._hold(domain.name, marks)
+
+    def _hold(self, holder: str, marks: Iterable[tuple[str, str]]) -> None:
+        for mark in marks:
+            self._holders.setdefault(mark, holder)
+
+    def _marks_of(self, primitive: Primitive) -> list[tuple[str, str]]:
+        """What a primitive's agent goes by: a parameter, what its file says, or its id."""
+        name, path = primitive.parameters.get("name", ""), primitive.parameters.get("xmfile", "")
+        if not path:
+            return [("name", name or primitive.id)]
+        file = self._read(path)
+        said = path.rpartition("/")[2].removesuffix(".cfg") if file.name is None else file.name
+        return [("name", name or said or primitive.id), ("file", file.path), ("uuid", file.uuid)]
+
+
+_BY = {"name": "", "file": ", which has the same domain file", "uuid": ", whose domain file has the same uuid"}
+
+
+def register(
+    tree: cib.Tree, domain: Domain, migration_mib_s: int, claims: Claims | None = None, *, stopped: bool = False
+) -> Change | None:
     """Make the domain a primitive, or bring our primitive up to the domain file; None where nothing was to do.
 
+    `claims` are those of the tree, by default without looking into files; a new primitive's are added to them.
     `stopped` keeps Pacemaker from starting a domain that does not run; it only matters for a new primitive.
+    ConfigurationError where another primitive has its id, or runs the domain.
     """
     element = cib.resource(tree, domain.name)
     if element is None:
-        _refuse_alias(tree, domain)
+        (claims or Claims(tree)).add(domain)
         _add(tree, domain, migration_mib_s, stopped)
         size = f"{domain.memory_mib} MiB, {domain.vcpus} vcpu"
         return Change("register", domain.name, f"register {domain.name} ({size})" + (", stopped" if stopped else ""))
@@ -55,11 +108,12 @@ def unregister(tree: cib.Tree, name: str) -> Change:
     return Change("unregister", name, f"unregister {name}" + (f", and with it {others}" if others else ""))
 
 
-def sync(tree: cib.Tree, known: Iterable[Domain], migration_mib_s: int) -> list[Change]:
+def sync(tree: cib.Tree, known: Iterable[Domain], migration_mib_s: int, read: Reader = DomainFile) -> list[Change]:
     """Make the domains of ours in the CIB those that have a domain file, in the order of their names."""
     wanted = {domain.name: domain for domain in known}
-    changes = [register(tree, wanted[name], migration_mib_s) for name in sorted(wanted)]
     orphans = [name for name in sorted(cib.domains(tree)) if name not in wanted and is_ours(tree, name)]
+    claims = Claims(tree, read, without=orphans)
+    changes = [register(tree, wanted[name], migration_mib_s, claims) for name in sorted(wanted)]
     return [change for change in changes if change] + [unregister(tree, name) for name in orphans]
 
 
@@ -70,18 +124,6 @@ def is_ours(tree: cib.Tree, name: str) -> bool:
 
 def _is_ours(primitive: cib.Tree) -> bool:
     return any(child.get("id", "").startswith(cib.OURS) for child in primitive.iterfind("instance_attributes"))
-
-
-def _refuse_alias(tree: cib.Tree, domain: Domain) -> None:
-    """ConfigurationError if a primitive of another id runs this domain: two of them could start it twice."""
-    for primitive in cib.domains_naming(tree, domain.name):
-        file_name = primitive.parameters.get("xmfile", "").rpartition("/")[2]
-        if domain.name in (primitive.parameters.get("name"), file_name.removesuffix(".cfg")):
-            raise ConfigurationError(
-                f"{domain.name} cannot be registered",
-                f"the CIB runs it already, as the primitive {primitive.id}",
-                f"give that its name, as `snow boot` expects: crm configure rename {primitive.id} {domain.name}",
-            )
 
 
 def _add(tree: cib.Tree, domain: Domain, migration_mib_s: int, stopped: bool) -> None:

@@ -6,14 +6,15 @@ from snow_ha_plugin.core import cib, clusteroptions, registration
 from snow_ha_plugin.model import Change
 from snow_ha_plugin.steps.site import Site
 from snow_ha_plugin.steps.step import ConfigurationStep
-from snow_ha_plugin.system import xen
+from snow_ha_plugin.system import snowtools, xen
 
 
 def edit(site: Site, tree: cib.Tree) -> list[Change]:
     sizes = site.servers.each(lambda name: xen.look(site.servers, name))
     changes = clusteroptions.put_capacities(tree, sizes)
+    claims = registration.Claims(tree, snowtools.domain_file)
     for domain in sorted(site.domains, key=lambda domain: domain.name):
-        change = registration.register(tree, domain, site.conf.migration_mib_s)
+        change = registration.register(tree, domain, site.conf.migration_mib_s, claims)
         if change:
             changes.append(change)
     return changes

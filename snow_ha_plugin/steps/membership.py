@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -47,6 +48,8 @@ def register(
     `stopped` keeps Pacemaker from starting those that do not run.
     """
     locate = whereabouts(servers) if servers else None
+    # Once each, also where a commit has to be tried again.
+    read = functools.cache(snowtools.domain_file)
     running: set[str] = set()
     if stopped and locate:
         places = locate(store.read(), {domain.name for domain in domains})
@@ -54,8 +57,9 @@ def register(
         locate = _as_found(places)
 
     def edit(tree: cib.Tree) -> list[Change]:
+        claims = registration.Claims(tree, read)
         changes = [
-            registration.register(tree, domain, migration_mib_s, stopped=stopped and domain.name not in running)
+            registration.register(tree, domain, migration_mib_s, claims, stopped=stopped and domain.name not in running)
             for domain in domains
         ]
         return [change for change in changes if change]
@@ -84,9 +88,10 @@ def sync(
 ) -> list[Change]:  # fmt: skip
     """Make the CIB's domains those of the domain files, in one commit."""
     orphans: list[str] = []
+    read = functools.cache(snowtools.domain_file)
 
     def edit(tree: cib.Tree) -> list[Change]:
-        changes = registration.sync(tree, domains, migration_mib_s)
+        changes = registration.sync(tree, domains, migration_mib_s, read)
         orphans[:] = [change.target for change in changes if change.action == "unregister"]
         return changes
 

@@ -23,7 +23,7 @@ from snow_ha_plugin.errors import (
     SnowHaError,
     UsageError,
 )
-from snow_ha_plugin.model import Domain, Network, Server, SnowConf
+from snow_ha_plugin.model import Domain, DomainFile, Network, Server, SnowConf
 from snow_ha_plugin.system import command
 
 SERVER_ROLE = "snow"
@@ -255,6 +255,17 @@ def read_domain(directory: Path, name: str) -> Domain:
     except OSError as error:
         raise NoInputError(f"{path} cannot be read", str(error.strerror), "see the file") from None
     return domaincfg.domain_from(text, name, str(path))
+
+
+def domain_file(path: str) -> DomainFile:
+    """What a domain file that a primitive names says; nothing where it cannot be read here, or xl would refuse it."""
+    real = os.path.realpath(path)
+    try:
+        settings = xlcfg.settings(xlcfg.read(real))
+    except (OSError, ValueError):
+        return DomainFile(real)
+    name = settings.get("name", "")
+    return DomainFile(real, name if isinstance(name, str) else "", domaincfg.uuid_in(settings))
 
 
 def read_domains(directory: Path, names: Iterable[str]) -> tuple[list[Domain], list[SnowHaError]]:

@@ -82,6 +82,74 @@ def test_an_image_on_a_volume_is_told_of_when_planning(files: Files) -> None:
     assert ended.err.startswith("[W] the image of web01 is on a volume of one server: /dev/vg/web01")
 
 
+UUID = "9a5b1f6e-1c2d-4e3f-8a9b-0c1d2e3f4a5b"
+VM = '<primitive id="vm" class="ocf" provider="heartbeat" type="Xen">{}</primitive>'
+BY_TEMPLATE = (
+    '<template id="t" class="ocf" provider="heartbeat" type="Xen">{}</template><primitive id="vm" template="t"/>'
+)
+OF_TEMPLATE = (
+    '<template id="t" class="ocf" provider="heartbeat" type="Xen"/><primitive id="vm" template="t">{}</primitive>'
+)
+IN_GROUP = f'<group id="g">{VM}</group>'
+
+
+def run_by_hand(files: Files, resource: str, **parameters: str) -> bytes:
+    """Give the CIB somebody's primitive `vm`; the CIB."""
+    pairs = "".join(f'<nvpair id="p-{name}" name="{name}" value="{value}"/>' for name, value in parameters.items())
+    text = resource.format(f'<instance_attributes id="p">{pairs}</instance_attributes>')
+    files.cib.write_bytes(files.cib.read_bytes().replace(b"<resources>", b"<resources>" + text.encode(), 1))
+    return files.cib.read_bytes()
+
+
+@pytest.mark.parametrize("resource", [VM, BY_TEMPLATE, OF_TEMPLATE, IN_GROUP])
+@pytest.mark.parametrize("way", ["file", "link", "name", "other file", "other file, not there", "uuid"])
+def test_a_domain_that_another_primitive_runs_is_refused(files: Files, resource: str, way: str) -> None:
+    """Whatever the primitive calls it: two of one domain could start it twice."""
+    file = files.write_domain("web01", f"name = 'web01'\nuuid = '{UUID}'\nmemory = 512\n")
+    other = files.domains / "auto" / "10-vm"
+    other.parent.mkdir()
+    if way == "link":
+        other.symlink_to(file)
+    elif way == "other file":
+        other.write_text("memory = 256\nname = 'web'\nname += '01'\n")
+    elif way in ("name", "uuid"):
+        other.write_text(f"name = 'vm'\nuuid = '{UUID.upper()}'\n" if way == "uuid" else "name = 'vm'\n")
+    elif way == "other file, not there":
+        other = other.with_name("web01")
+    parameters = {"xmfile": str(file if way == "file" else other)} | ({"name": "web01"} if way == "name" else {})
+    before = run_by_hand(files, resource, **parameters)
+    assert "as the primitive vm" in files.refused(files.add("web01"), 78, before)
+    assert "as the primitive vm" in files.refused(files.sync(), 78, before)
+
+
+def test_a_file_that_is_called_as_a_domain_and_is_of_another_is_no_obstacle(files: Files) -> None:
+    other = files.domains / "old" / "web01.cfg"
+    other.parent.mkdir()
+    other.write_text("name = 'old'\n")
+    run_by_hand(files, VM, xmfile=str(other))
+    assert files.add("web01").status == 0
+
+
+def test_two_files_of_one_uuid_are_one_domain(files: Files) -> None:
+    before = files.cib.read_bytes()
+    for name in ("web01", "web02"):
+        files.write_domain(name, f"name = '{name}'\nuuid = '{UUID}'\n")
+    said = files.refused(files.add("web01", "web02"), 78, before)
+    assert "web02 cannot be registered" in said
+    assert "same uuid" in said
+
+
+def test_a_domain_that_got_another_name_is_registered_anew(files: Files) -> None:
+    for found in known(guide_cluster()):
+        files.write_domain(found.name)
+    file = files.write_domain("web01", f"name = 'web01'\nuuid = '{UUID}'\n")
+    files.sync()
+    file.write_text(file.read_text().replace("web01", "web03"))
+    file.rename(file.with_name("web03.cfg"))
+    ended = files.sync()
+    assert ended.out.count("register web03") == ended.out.count("unregister web01") == 1
+
+
 def test_removing_takes_everything_of_a_domain_out(files: Files) -> None:
     before = files.cib.read_bytes()
     files.add("web01", "web02")

@@ -110,6 +110,19 @@ def test_the_agent_keeps_its_first_line_and_can_be_run(unpacked: Path) -> None:
     assert (shown.returncode, shown.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("way", ["unpacked", "environment"])
+def test_the_agent_finds_the_module_that_it_imports(way: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    agent = next(request.getfixturevalue(way).rglob("lib/ocf/resource.d/snow/Xen"))
+    file = tmp_path / "web01.cfg"
+    file.write_text("name = 'web01'\nvnuma = [ [ 'pnode=0' ] ]\n")
+    asked = subprocess.run(
+        [agent, "validate-all"],
+        env={"PATH": "/usr/bin:/bin", "OCF_RESKEY_xmfile": str(file)},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (asked.returncode, asked.stderr) == (0, "")
+
+
 def test_what_it_depends_on_names_no_version_of_python() -> None:
     depends = host.run(["dpkg-deb", "--field", package.prepare(), "Depends"]).strip().split(", ")
     assert "python3:any" in depends

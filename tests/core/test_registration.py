@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from snow_ha_plugin.core import cib, domaincfg, registration
 from snow_ha_plugin.errors import ConfigurationError, NoSuchObjectError
-from snow_ha_plugin.model import Domain
+from snow_ha_plugin.model import Domain, DomainFile
 from tests.captures import domain, guide_cluster, schema_errors, schemas, unconfigured_cluster
 from tests.core.test_cib import canonical, with_parts
 
@@ -196,6 +196,26 @@ def test_a_domain_that_runs_under_another_id_is_not_registered_twice(parameters:
     cib.put_pairs(element(tree, "vm-web"), "instance_attributes", "vp", parameters)
     with pytest.raises(ConfigurationError, match="as the primitive vm-web"):
         registration.register(tree, domain(), SPEED)
+
+
+def test_what_a_domain_file_says_counts_more_than_what_it_is_called() -> None:
+    files = {"/etc/xen/web01.cfg": DomainFile("/xen/1.cfg", "other"), "/auto/10": DomainFile("/xen/2.cfg", "web02")}
+    tree = with_parts(resources='<primitive id="vm-web" class="ocf" provider="heartbeat" type="Xen"/>')
+    pairs = {"xmfile": "/etc/xen/web01.cfg"}
+    cib.put_pairs(element(tree, "vm-web"), "instance_attributes", "vp", pairs)
+    claims = registration.Claims(tree, lambda path: files.get(path, DomainFile(path)))
+    assert registration.register(tree, domain("web01"), SPEED, claims) is not None
+    with pytest.raises(ConfigurationError, match="as the primitive vm-web; give"):
+        registration.register(tree, domain("other"), SPEED, claims)
+    with pytest.raises(ConfigurationError, match="as the primitive web01, which has the same domain file"):
+        registration.register(tree, domain("web03", config_path=domain("web01").config_path), SPEED, claims)
+
+
+def test_a_file_without_a_name_is_of_the_domain_that_the_primitive_is_called_as() -> None:
+    tree = with_parts(resources='<group id="web01"><primitive id="web02" class="ocf" provider="x" type="Xen"/></group>')
+    cib.put_pairs(element(tree, "web02"), "instance_attributes", "vp", {"xmfile": "/web03.cfg"})
+    claims = registration.Claims(tree, lambda path: DomainFile(path, ""))
+    assert registration.register(tree, domain("web03"), SPEED, claims) is not None
 
 
 def test_a_domain_whose_name_is_part_of_anothers_is_registered() -> None:

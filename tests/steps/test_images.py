@@ -29,6 +29,11 @@ def test_an_image_that_only_one_server_has_is_an_error(disks: tuple[str, ...], r
             membership.refuse_volumes([domain(), replace(domain(), disks=disks)])
 
 
+def test_an_image_whose_path_is_no_utf8_can_be_told_of() -> None:
+    (found,) = images.of_domain(replace(domain(), disks=("/dev/vg/caf\udce9",)))
+    assert "/dev/vg/caf\ufffd" in found.message
+
+
 def test_a_domain_file_that_cannot_be_used_stops_enable_with_its_own_status(make_site: MakeSite) -> None:
     site: Site = replace(make_site(), broken=(_broken(DataError("web01.cfg: line 1: nonsense", remedy="mend it")),))
     (found,) = images.check(site)

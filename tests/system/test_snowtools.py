@@ -15,7 +15,7 @@ from snow_ha_plugin.errors import (
     SnowHaError,
     UsageError,
 )
-from snow_ha_plugin.model import Network, Server, SnowConf
+from snow_ha_plugin.model import DomainFile, Network, Server, SnowConf
 from snow_ha_plugin.system import snowtools
 
 NODES = "SNOW_NODES=( snow01 snow02 )\n"
@@ -293,3 +293,31 @@ def test_the_layout_of_2_0_is_what_the_environment_says(monkeypatch: pytest.Monk
     found = snowtools.layout()
     assert (str(found.conf), str(found.domains_conf)) == ("/etc/snow.conf", "/etc/domains.conf")
     assert (str(found.domains_dir), str(found.hooks_dir)) == ("/srv/domains", "/lib/hooks.d")
+
+
+def test_a_domain_file_is_the_one_behind_all_links_and_says_what_xl_reads(tmp_path: Path) -> None:
+    file, link = tmp_path / "web01.cfg", tmp_path / "link"
+    file.write_bytes(b"# caf\xe9\nname = 'web'\nname += '01'\nuuid = 'AB-12'\n")
+    link.symlink_to("web01.cfg")
+    assert snowtools.domain_file(str(link)) == DomainFile(str(file), "web01", "ab-12")
+
+
+@pytest.mark.parametrize("text", [None, "name = web01\n", "name = 'web01\r\n"])
+def test_a_domain_file_that_cannot_be_read_says_nothing(tmp_path: Path, text: str | None) -> None:
+    file = tmp_path / "web01.cfg"
+    if text is not None:
+        file.write_text(text)
+    assert snowtools.domain_file(str(file)) == DomainFile(str(file))
+
+
+@pytest.mark.parametrize("text", ["memory = 512\n", "name = []\n"])
+def test_a_domain_file_may_have_no_name(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "web01.cfg"
+    file.write_text(text)
+    assert snowtools.domain_file(str(file)) == DomainFile(str(file), "")
+
+
+def test_a_domain_file_with_any_bytes_is_read(tmp_path: Path) -> None:
+    (tmp_path / "web01.cfg").write_bytes(b"# caf\xe9\nname = 'web01'\ndisk = [ '/caf\xe9.img,raw,xvda' ]\n")
+    (disk,) = snowtools.read_domain(tmp_path, "web01").disks
+    assert os.fsencode(disk) == b"/caf\xe9.img"
