@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -114,6 +115,38 @@ def test_without_xl_nothing_is_installed(pair):
         outcome = pair.agent(action, environment=environment)
         assert outcome.status == INSTALLED
         assert "xl is not installed" in outcome.reason
+
+
+def test_an_xl_that_is_just_being_replaced_is_waited_for(pair):
+    pair.world.place("snow01", "web01")
+    programs = environment_without("xl", pair.path)
+    xl = Path(programs["PATH"]) / "xl"
+    monitor = pair.begin("monitor", interval_s=10, environment=programs)
+    with pytest.raises(subprocess.TimeoutExpired):
+        monitor.wait(timeout=1)
+    xl.symlink_to(STAND_IN)
+    assert monitor.wait(timeout=10) == SUCCESS
+    xl.unlink()
+    assert pair.agent("monitor", interval_s=10, timeout_s=1, environment=programs).status == INSTALLED
+
+
+HEADER = "Name                                        ID   Mem VCPUs\tState\tTime(s)\n"
+NAMELESS = "(null)                                    {:4}  1024     1     {}      20.3\n"
+
+
+@pytest.mark.parametrize(
+    ("domains", "expected"),
+    [
+        ([(0, "r-----"), (7, "-b----")], GENERIC),
+        ([(0, "r-----")], NOT_RUNNING),
+        # being built, and dying: that is how they look
+        ([(0, "r-----"), (7, "--p---"), (8, "--ps-d")], NOT_RUNNING),
+    ],
+)
+def test_of_a_list_without_names_nobody_knows_who_is_missing(pair, domains, expected):
+    text = HEADER + "".join(NAMELESS.format(*each) for each in domains)
+    pair.world.fault("list", how="fail", status=0, stdout=text)
+    assert pair.agent("monitor", timeout_s=1).status == expected
 
 
 def test_the_monitor_of_a_domain_that_runs_imports_nothing(pair, tmp_path):
