@@ -11,6 +11,9 @@ Text keeps bytes that are no UTF-8 (surrogateescape, as os.fsencode undoes it).
 Value = str | list["Value"]
 Settings = dict[str, Value]
 
+# Lists in lists: xl's vnuma has two levels. xl itself takes thousands, and Python's repr() does not.
+_DEPTH = 100
+
 # A token's kind is what it is; of these two there is a text as well.
 _NAME, _ATOM, _END = "a name", "a value", "the end of the file"
 
@@ -234,6 +237,8 @@ def _value(tokens: "_Tokens", key: str) -> Value:
             open_lists[-1].append(tokens.text)
             is_behind_value = True
         elif kind == "[" and not is_behind_value:
+            if len(open_lists) == _DEPTH:
+                raise BadFile(tokens.line, f"the lists of {key!r} are nested too deeply")
             open_lists.append([])
         elif kind != "\n":
             raise tokens.unexpected(f"{'a comma' if is_behind_value else 'a value'} or ] in the list of {key!r}")
