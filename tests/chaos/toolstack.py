@@ -56,7 +56,7 @@ class XlHangs(Kind):
 
 
 class XlFails(XlHangs):
-    """Each xl on one server fails: nobody there can say whether a domain runs, or stop it."""
+    """Each xl on one server fails, for less than a monitor waits: nobody can say what runs there, or stop it."""
 
     name = "xl-fail"
     weight = 2
@@ -64,9 +64,6 @@ class XlFails(XlHangs):
 
     def choose(self, chance: random.Random, setting: Setting) -> Fault:
         return Fault(self.name, seconds=seconds(chance, 5, 40), server=chance.choice(setting.servers))
-
-    def may_be_reset(self, fault: Fault, setting: Setting) -> frozenset[str]:
-        return setting.hit(fault)
 
 
 class StartFails(Kind):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,17 @@ def test_a_target_that_cannot_be_reached_costs_nothing(pair):
     assert outcome.status == GENERIC
     assert "No route to host" in outcome.reason
     assert_one_copy(pair, "snow01")
+
+
+def test_a_target_whose_toolstack_is_away_for_a_while_is_asked_again(pair):
+    pair.world.place("snow01", "web01")
+    pair.world.fault("list", how="fail", server="snow02")
+    process = pair.begin("migrate_to", timeout_s=24)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(timeout=1)
+    pair.world.mend()
+    assert process.wait(timeout=20) == SUCCESS
+    assert_one_copy(pair, "snow02")
 
 
 def test_a_target_lost_after_permission_leaves_the_source_untouched(pair):
