@@ -162,6 +162,7 @@ class ResourceState:
     blocked: bool
     pending: str = ""
     orphaned: bool = False
+    agent: str = ""
 
 
 @dataclass(frozen=True)

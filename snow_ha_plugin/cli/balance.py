@@ -31,6 +31,10 @@ from snow_ha_plugin.system.pacemaker import Store
     "--min-gain", type=click.FloatRange(min=0), default=Limits.min_gain * 100, show_default=True,
     help="What a move must even out, in percent of a server.",
 )  # fmt: skip
+@click.option(
+    "--level", type=click.FloatRange(min=0, max=100), default=Limits.level * 100, show_default=True,
+    help="How far the fullest server may be above the best possible before anything moves, in percent of its memory.",
+)  # fmt: skip
 @options.spread
 @click.option("--parallel", type=click.IntRange(min=1), default=Limits.parallel, show_default=True, help="At once.")
 @click.option("--failback", is_flag=True, help="Let domains return by themselves to where the plan has them.")
@@ -39,7 +43,7 @@ from snow_ha_plugin.system.pacemaker import Store
 @options.dry_run
 @options.json_output
 def balance(
-    max_moves: int | None, by: str, min_gain: float, apart_off: frozenset[str], parallel: int, failback: bool,
+    max_moves: int | None, by: str, min_gain: float, level: float, apart_off: frozenset[str], parallel: int, failback: bool,
     yes: bool, cib_path: Path | None, domains_dir: Path | None, snow_conf: Path | None, dry_run: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Spread the domains evenly over the servers, with as few live migrations as that takes.
@@ -50,7 +54,7 @@ def balance(
     """
     if as_json and not (dry_run or yes):
         raise UsageError("with --json nothing can be asked", remedy="add --dry-run or --yes")
-    limits = Limits(max_moves=max_moves, min_gain=min_gain / 100, parallel=parallel)
+    limits = Limits(max_moves=max_moves, min_gain=min_gain / 100, level=level / 100, parallel=parallel)
     wishes = Wishes(by=By(by), limits=limits, apart_off=apart_off, failback=failback)
     # read
     store = options.store(cib_path)

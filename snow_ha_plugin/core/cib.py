@@ -152,12 +152,6 @@ def domain(tree: Tree, name: str) -> Primitive | None:
     return primitive if primitive and primitive.is_domain else None
 
 
-def domains_naming(tree: Tree, text: str) -> tuple[Primitive, ...]:
-    """The primitives that run Xen domains and have a parameter that contains `text`."""
-    path = "configuration/resources//primitive[@type='Xen' and instance_attributes/nvpair[contains(@value, $text)]]"
-    return tuple(_primitive(element) for element in tree.xpath(path, text=text))
-
-
 def resource(tree: Tree, resource_id: str) -> Tree | None:
     """The element of a resource (a primitive, group, clone ... or template) of that id."""
     for element in tree.find("configuration/resources").iter(

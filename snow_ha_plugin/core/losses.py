@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-Places = Mapping[str, str | None]
+Places = Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ def of_failure(
     before: Places, after: Places, sizes: Sizes, serving: Collection[str], *, has_quorum: bool = True
 ) -> Failure:
     """What a failure costs that brings the domains from `before` to `after`, with these servers still in service."""
-    running = [name for name, server in before.items() if server]
+    running = [name for name, servers in before.items() if servers]
     squeezed: set[str] = set()
     for server in serving:
-        here = [name for name in running if after.get(name) == server]
+        here = [name for name in running if server in after.get(name, ())]
         if server in sizes.room and sum(sizes.needs.get(name, 0) for name in here) > sizes.room[server]:
-            squeezed |= {name for name in here if before[name] != server}
+            squeezed |= {name for name in here if server not in before[name]}
     return Failure(tuple(name for name in running if not after.get(name)), tuple(sorted(squeezed)), has_quorum)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from snow_ha_plugin.core.batches import Step, order
-from snow_ha_plugin.core.load import Problem, lower_bound, spread
+from snow_ha_plugin.core.load import OVERCOMMIT, By, Problem, lower_bound, spread
 from snow_ha_plugin.core.search.descent import descend
 from snow_ha_plugin.core.search.layout import NOTHING, Layout
 from snow_ha_plugin.core.search.mending import even_out, mend
@@ -34,10 +34,16 @@ ATTEMPTS = 8
 
 @dataclass(frozen=True)
 class Limits:
-    """`min_gain` is what a move must bring: by which part of one server's load the deviations fall, in sum."""
+    """`min_gain` is what a move must bring: by which part of one server's load the deviations fall, in sum.
+
+    `level` is how far the fullest server may be above the best that is possible, as a part of its memory, before
+    anything moves for the sake of evenness: a server's load is no reason to migrate gigabytes before it is much fuller
+    than the others, and domains come and go.
+    """
 
     max_moves: int | None = None
     min_gain: float = 0.002
+    level: float = 0.05
     parallel: int = 2
 
 
@@ -117,6 +123,8 @@ def _best(problem: Problem, limits: Limits) -> tuple[int | None, ...]:
     layout, survival = start(), Survival(problem)
     settled = tuple(layout.at)
     survived = not survival.shortage(settled)
+    if survived and settled == problem.homes and _is_level(problem, bound, limits.level):
+        return settled
     if not layout.counted:
         return settled
     descend(layout, bound * CLOSE, peak_first=not limited)
@@ -132,6 +140,12 @@ def _best(problem: Problem, limits: Limits) -> tuple[int | None, ...]:
     if not survived and not survival.shortage(best):
         return best
     return best if _imbalance(problem, best) < _imbalance(problem, settled) - least else settled
+
+
+def _is_level(problem: Problem, bound: float, level: float) -> bool:
+    found = spread(problem, problem.homes)
+    vcpus_above = found.deviation_vcpus / OVERCOMMIT if problem.by == By.BOTH else 0.0
+    return found.peak(problem.by) <= bound + level and vcpus_above <= level / 2
 
 
 def _imbalance(problem: Problem, at: Sequence[int | None]) -> float:

@@ -5,12 +5,13 @@ What the scheduler does otherwise is planned around; what stays a contradiction 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from snow_ha_plugin.core import cib, losses, roles, roster
 from snow_ha_plugin.core.balancing import Decision, Enforced, Wishes, decide
 from snow_ha_plugin.core.standing import NPlus1
+from snow_ha_plugin.core.survival import stranded
 from snow_ha_plugin.core.wording import in_words
 from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.steps.change import DISTURBING
@@ -56,32 +57,16 @@ def agree(outlook: Outlook, roles_of: Mapping[str, tuple[str, ...]], wishes: Wis
     groups = roles.groups(cib.domains(outlook.tree), roles_of, wishes.apart_off)
     found = survey(outlook, groups, wishes)
     search = _Search(outlook, found, roles_of, groups, wishes, rules_move)
-    fallback: Agreement | None = None
     refused = ""
-    for enforced, large_first in _variants(found):
-        agreement, refused = search.agreed(enforced, large_first=large_first)
-        if agreement is None:
-            continue
-        if agreement.after.holds or not agreement.after.stranded or large_first:
-            if agreement.after.holds is False and fallback:
-                continue
-            return agreement
-        fallback = fallback or agreement
-    if fallback:
-        return fallback
+    for enforced in (Enforced.SIZES, Enforced.MEMORY, Enforced.NOTHING):
+        agreement, refused = search.agreed(enforced)
+        if agreement:
+            return search.with_n_plus_1(agreement) or agreement
     nothing = decide(
         outlook.tree, found, roles_of, groups, wishes, fixed=cib.domains(outlook.tree).keys(), enforced=Enforced.NOTHING
     )
     nothing = replace(nothing, moving=(), resting=(), final=())
     return Agreement(nothing, outlook.n_plus_1, outlook.n_plus_1, refused)
-
-
-def _variants(found: roster.Roster) -> Iterator[tuple[Enforced, bool]]:
-    """From what is wanted most to what changes the least."""
-    yield Enforced.SIZES, False
-    yield Enforced.MEMORY, False
-    yield Enforced.MEMORY, True
-    yield Enforced.NOTHING, False
 
 
 class _Search:
@@ -92,7 +77,18 @@ class _Search:
         self.outlook, self.found, self.roles_of, self.groups = outlook, found, roles_of, groups
         self.wishes, self.rules_move = wishes, rules_move
 
-    def agreed(self, enforced: Enforced, *, large_first: bool) -> tuple[Agreement | None, str]:
+    def with_n_plus_1(self, found: Agreement) -> Agreement | None:
+        """A plan with which N+1 holds, where only Pacemaker's order or its counting of vcpus stands in the way."""
+        decision = found.decision
+        if not found.after.stranded or stranded(decision.roster.problem, decision.placement.at):
+            return None
+        for enforced, large_first in ((Enforced.SIZES, True), (Enforced.MEMORY, False), (Enforced.MEMORY, True)):
+            agreement, _ = self.agreed(enforced, large_first=large_first)
+            if agreement and agreement.after.holds:
+                return agreement
+        return None
+
+    def agreed(self, enforced: Enforced, *, large_first: bool = False) -> tuple[Agreement | None, str]:
         """A plan with these sizes in force; nothing, and why, where Pacemaker would do otherwise or lose more."""
         fixed: set[str] = set()
         reason = ""

@@ -14,7 +14,7 @@ from snow_ha_plugin.core.wording import in_words
 from snow_ha_plugin.errors import NoSuchObjectError, SnowHaError
 from snow_ha_plugin.model import Domain
 from snow_ha_plugin.system import scheduler
-from snow_ha_plugin.system.scheduler import Answer
+from snow_ha_plugin.system.scheduler import Answer, Places
 
 # For all servers' failures together; a scheduler's run that takes longer is none that a terminal waits for.
 FAILURES_WITHIN_S = 20
@@ -24,12 +24,25 @@ Where = dict[str, str | None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where each domain runs now and would run afterwards (None is nowhere), and the servers in service then."""
+    """Where each domain runs now and would run afterwards, and the servers in service then."""
 
-    before: Where
-    after: Where
+    places_before: Places
+    places_after: Places
     serving: tuple[str, ...]
     has_quorum: bool = True
+
+    @property
+    def before(self) -> Where:
+        return one_place(self.places_before)
+
+    @property
+    def after(self) -> Where:
+        return one_place(self.places_after)
+
+
+def one_place(places: Places) -> Where:
+    """The server of each domain, of which there should be one; None is nowhere."""
+    return {name: next(iter(servers), None) for name, servers in places.items()}
 
 
 class Outlook:
@@ -47,7 +60,7 @@ class Outlook:
     @cached_property
     def places(self) -> Where:
         """Where each domain runs."""
-        return self._places(self.now.before)
+        return one_place(self._of_domains(self.now.before))
 
     @cached_property
     def sizes(self) -> Sizes:
@@ -103,15 +116,18 @@ class Outlook:
 
     def cost(self, outcome: Outcome) -> Failure:
         return losses.of_failure(
-            outcome.before, outcome.after, self.sizes, outcome.serving, has_quorum=outcome.has_quorum
+            outcome.places_before, outcome.places_after, self.sizes, outcome.serving, has_quorum=outcome.has_quorum
         )
 
-    def _places(self, found: scheduler.Places) -> Where:
-        return {name: next(iter(found.get(name, ())), None) for name in sorted(cib.domains(self.tree))}
+    def _of_domains(self, found: Places) -> Places:
+        """Of those that are configured, and of those that Pacemaker still runs without that."""
+        names = {resource.id for resource in self.now.state.resources if resource.agent.endswith(":Xen")}
+        return {name: found.get(name, ()) for name in sorted(names | cib.domains(self.tree).keys())}
 
     def _outcome(self, answer: Answer, gone: Sequence[str]) -> Outcome:
         serving = tuple(node.name for node in answer.state.nodes if node.serves and node.name not in gone)
-        return Outcome(self.places, self._places(answer.after), serving, self._has_quorum(gone))
+        before, after = (self._of_domains(found) for found in (self.now.before, answer.after))
+        return Outcome(before, after, serving, self._has_quorum(gone))
 
     def _injection(self, servers: Sequence[str]) -> list[str]:
         """Without fencing Pacemaker takes a lost server for dead; with it, it waits until it is."""

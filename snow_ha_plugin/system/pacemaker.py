@@ -314,6 +314,7 @@ def _resource_state(resource: cib.Tree) -> ResourceState:
         blocked=resource.get("blocked") == "true",
         pending=resource.get("pending", ""),
         orphaned=resource.get("orphaned") == "true",
+        agent=resource.get("resource_agent", ""),
     )
 
 
