@@ -16,7 +16,7 @@ XEN_PACKAGES = cpio e2fsprogs qemu-system-x86
 OF_LABS = tests/chaos tests/model
 UNIT = tests/core tests/system tests/steps tests/cli tests/packaging tests/scenarios tests/test_layers.py tests/test_plugin.py
 
-.PHONY: demo test unit unit-newest lint contract lab-tests chaos test-xen test-xen-smoke bench deb apt-repo dependencies venv
+.PHONY: demo test unit unit-newest lint contract random-clusters lab-tests chaos test-xen test-xen-smoke bench deb apt-repo dependencies venv
 
 demo: dependencies
 	tests/lab/demo
@@ -25,6 +25,7 @@ demo: dependencies
 test: lint
 	$(MAKE) --jobs=2 --output-sync=target deb unit-newest
 	$(MAKE) contract
+	$(MAKE) random-clusters
 	$(MAKE) lab-tests
 	$(MAKE) bench
 
@@ -46,6 +47,11 @@ lint: dependencies venv
 # Most of their time is waiting for deadlines to pass.
 contract: dependencies
 	$(PYTHON) -m pytest -q --numprocesses=4 --dist=loadgroup tests/contract
+
+# Clusters by chance, each put to the verbs and to the scheduler: SNOW_HA_RANDOM_CLUSTERS=300 for more. SNOW_HA_CTS names
+# a checkout of Pacemaker whose scheduler's inputs are taken too.
+random-clusters: dependencies
+	$(PYTHON) -m pytest -q --durations=5 --numprocesses=2 tests/random_clusters
 
 # Labs mostly wait, so three at a time; one file's tests share theirs.
 lab-tests: dependencies

@@ -43,8 +43,9 @@ from snow_ha_plugin.system.pacemaker import Store
 @options.dry_run
 @options.json_output
 def balance(
-    max_moves: int | None, by: str, min_gain: float, level: float, apart_off: frozenset[str], parallel: int, failback: bool,
-    yes: bool, cib_path: Path | None, domains_dir: Path | None, snow_conf: Path | None, dry_run: bool, as_json: bool,
+    max_moves: int | None, by: str, min_gain: float, level: float, apart_off: frozenset[str], parallel: int,
+    failback: bool, yes: bool, cib_path: Path | None, domains_dir: Path | None, snow_conf: Path | None,
+    dry_run: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Spread the domains evenly over the servers, with as few live migrations as that takes.
 

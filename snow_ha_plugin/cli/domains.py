@@ -74,8 +74,9 @@ def sync(
     found = place.domains(place.domains_to_sync())
     _look_at_images(found, live=place.store.live)
     changes = membership.sync(
-        place.store, found, place.migration_mib_s, servers=place.servers, dry_run=dry_run, tell=output.warning
-    )
+        place.store, found, place.migration_mib_s, servers=place.servers, dry_run=dry_run, tell=output.warning,
+        expected=place.domain_names,
+    )  # fmt: skip
     if replace_agents:
         changes += agents.replace(place.store, place.servers, dry_run=dry_run)
     _tell(changes, "nothing to do: the CIB matches the domain files", dry_run, as_json)

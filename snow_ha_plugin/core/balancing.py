@@ -118,7 +118,7 @@ def decide(
         groups=groups,
         priorities=priorities,
         enforced=enforced,
-        violations=(*_violations(problem, planned), *found.findings),
+        violations=(*_idle(found), *_violations(problem, planned), *found.findings),
     )
 
 
@@ -175,6 +175,13 @@ def _overfull(problem: Problem, planned: Placement) -> list[int]:
     ]
 
 
+def _idle(found: Roster) -> list[Finding]:
+    return [
+        Finding(Severity.ERROR, "no-room", f"Pacemaker starts {name} on no server", "see its constraints, and memory")
+        for name in found.idle
+    ]
+
+
 def _violations(problem: Problem, planned: Placement) -> list[Finding]:
     places, tenants = problem.places, problem.tenants
     found = []
@@ -183,9 +190,7 @@ def _violations(problem: Problem, planned: Placement) -> list[Finding]:
         message = f"{places[number].name} has {memory} of {places[number].memory_mib} MiB in use"
         found.append(Finding(Severity.ERROR, "server-overfull", message, "stop a domain, or add memory"))
     for number, (tenant, at) in enumerate(zip(tenants, planned.at, strict=True)):
-        if at is None:
-            found.append(Finding(Severity.ERROR, "no-room", f"no server has room for {tenant.name}", "add a server"))
-        elif not places[at].takes and tenant.free:
+        if at is not None and not places[at].takes and tenant.free:
             found.append(
                 Finding(
                     Severity.ERROR,

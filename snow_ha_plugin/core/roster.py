@@ -38,11 +38,14 @@ class Advice:
 class Roster:
     """A problem, with what it does not say: `stopped` domains, and the `stickiness` of each domain.
 
+    `idle` are the domains that should run and that Pacemaker starts nowhere.
+
     `unsized` are the servers and domains that have no size: only without any may Pacemaker be told to go by sizes.
     """
 
     problem: Problem
     stopped: tuple[str, ...]
+    idle: tuple[str, ...]
     stickiness: Mapping[str, int]
     advice: Advice
     unsized: tuple[str, ...]
@@ -95,17 +98,28 @@ def advice(scores: Amounts, sizes: Amounts, capacities: Amounts, state: ClusterS
 
 
 def build(
-    tree: cib.Tree, state: ClusterState, advice: Advice, files: Mapping[str, Domain], groups: Mapping[str, str], by: By
+    tree: cib.Tree,
+    state: ClusterState,
+    anyway: Mapping[str, tuple[str, ...]],
+    advice: Advice,
+    files: Mapping[str, Domain],
+    groups: Mapping[str, str],
+    by: By,
 ) -> Roster:
-    """The problem of a CIB that passes `check`; `files` give the sizes that it lacks, `groups` the replicas."""
+    """The problem of a CIB that passes `check`; `files` give the sizes that it lacks, `groups` the replicas.
+
+    A domain that does not run counts where Pacemaker is about to start it, `anyway`; one that it starts nowhere takes
+    no room.
+    """
     findings: list[Finding] = []
     places = _places(tree, state, advice, findings)
     number_of = {place.name: number for number, place in enumerate(places)}
     states = {resource.id: resource for resource in state.resources}
     primitives = dict(sorted(cib.domains(tree).items()))
     running = [
-        name for name, primitive in primitives.items()
-        if (states[name].servers if name in states else ()) or not _is_stopped(tree, primitive)
+        name
+        for name in primitives
+        if (states[name].servers if name in states else ()) or anyway.get(name)
     ]  # fmt: skip
     order = {name: number for number, name in enumerate(running)}
     apart = _kept_apart(tree, order)
@@ -113,7 +127,8 @@ def build(
     tenants, unsized = [], [place.name for place in places if not (place.memory_mib and place.vcpus)]
     for name in running:
         primitive, resource = primitives[name], states.get(name)
-        home = number_of.get(resource.servers[0]) if resource and resource.servers else None
+        servers = (resource.servers if resource else ()) or anyway.get(name, ())
+        home = number_of.get(servers[0]) if servers else None
         size = _size(primitive, files.get(name), advice.sizes.get(name, {}))
         allowed = _allowed(advice, name, places, home, stickiness[name])
         why = (
@@ -141,8 +156,12 @@ def build(
         message = "not all servers' CPUs are known, so only memory counts; run snow ha enable"
         findings.append(Finding(Severity.WARNING, "cpus-unknown", message))
         by = By.MEMORY
-    stopped = tuple(name for name in primitives if name not in order)
-    return Roster(Problem(places, tuple(tenants), by), stopped, stickiness, advice, tuple(unsized), tuple(findings))
+    absent = [name for name in primitives if name not in order]
+    stopped = tuple(name for name in absent if cib.meta(tree, name, "target-role", "started").lower() == "stopped")
+    idle = tuple(name for name in absent if name not in stopped)
+    return Roster(
+        Problem(places, tuple(tenants), by), stopped, idle, stickiness, advice, tuple(unsized), tuple(findings)
+    )
 
 
 def _places(tree: cib.Tree, state: ClusterState, advice: Advice, findings: list[Finding]) -> tuple[Place, ...]:
@@ -165,10 +184,6 @@ def _is_held(place: Place, state: ClusterState) -> bool:
     """Whether what is on a place stays: Pacemaker touches nothing under maintenance; a size of 0 tells nothing."""
     here: NodeState | None = next((node for node in state.nodes if node.name == place.name), None)
     return state.maintenance or not place.memory_mib or (here is not None and (here.maintenance or here.unclean))
-
-
-def _is_stopped(tree: cib.Tree, primitive: Primitive) -> bool:
-    return cib.meta(tree, primitive.id, "target-role", "started").lower() == "stopped"
 
 
 def _stickiness(tree: cib.Tree, name: str) -> int:
@@ -223,7 +238,7 @@ def _why_not(tree: cib.Tree, primitive: Primitive, resource: ResourceState | Non
     if cib.parent(tree, primitive.id) is not None:
         return "it belongs to a group or clone"
     if resource is None or not resource.servers:
-        return ""
+        return "it does not run yet"
     if not resource.managed:
         return "Pacemaker does not manage it"
     if resource.failed or resource.blocked:

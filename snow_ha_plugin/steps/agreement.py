@@ -21,6 +21,15 @@ from snow_ha_plugin.system import scheduler
 # How often a plan is changed after what the scheduler said of it, before no domain moves at all.
 ATTEMPTS = 6
 
+# What is put in force, and whether large domains are placed first: from what is wanted most to what changes the least.
+WAYS = (
+    (Enforced.SIZES, False),
+    (Enforced.SIZES, True),
+    (Enforced.MEMORY, False),
+    (Enforced.MEMORY, True),
+    (Enforced.NOTHING, False),
+)
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -49,7 +58,8 @@ def wanted(outlook: Outlook) -> roster.Advice:
 def survey(outlook: Outlook, groups: Mapping[str, str], wishes: Wishes) -> roster.Roster:
     """The balancer's problem, as Pacemaker sees the cluster; DataError for sizes that are none."""
     roster.check(outlook.tree)
-    return roster.build(outlook.tree, outlook.now.state, wanted(outlook), outlook.files, groups, wishes.by)
+    now = outlook.now
+    return roster.build(outlook.tree, now.state, now.after, wanted(outlook), outlook.files, groups, wishes.by)
 
 
 def agree(outlook: Outlook, roles_of: Mapping[str, tuple[str, ...]], wishes: Wishes, *, rules_move: bool) -> Agreement:
@@ -58,8 +68,8 @@ def agree(outlook: Outlook, roles_of: Mapping[str, tuple[str, ...]], wishes: Wis
     found = survey(outlook, groups, wishes)
     search = _Search(outlook, found, roles_of, groups, wishes, rules_move)
     refused = ""
-    for enforced in (Enforced.SIZES, Enforced.MEMORY, Enforced.NOTHING):
-        agreement, refused = search.agreed(enforced)
+    for enforced, large_first in WAYS:
+        agreement, refused = search.agreed(enforced, large_first=large_first)
         if agreement:
             return search.with_n_plus_1(agreement) or agreement
     nothing = decide(
@@ -82,7 +92,7 @@ class _Search:
         decision = found.decision
         if not found.after.stranded or stranded(decision.roster.problem, decision.placement.at):
             return None
-        for enforced, large_first in ((Enforced.SIZES, True), (Enforced.MEMORY, False), (Enforced.MEMORY, True)):
+        for enforced, large_first in WAYS[1:-1]:
             agreement, _ = self.agreed(enforced, large_first=large_first)
             if agreement and agreement.after.holds:
                 return agreement

@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from snow_ha_plugin.core import cib, registration
+from snow_ha_plugin.core.wording import in_words
 from snow_ha_plugin.errors import ConfigurationError, SnowHaError, UnsafeError
 from snow_ha_plugin.model import Change, Domain
 from snow_ha_plugin.steps import images, site
@@ -17,6 +18,9 @@ from snow_ha_plugin.system.pacemaker import LiveCib, Store
 from snow_ha_plugin.system.servers import Servers
 
 log = logging.getLogger(__name__)
+
+# A line names so many domains.
+MOST_NAMES = 8
 
 # Pacemaker's stop has its own timeout, which ends in fencing or in a blocked resource; this is beyond it.
 STOPPED_WITHIN_S = 300
@@ -84,15 +88,26 @@ def unregister(store: Store, names: Iterable[str], *, dry_run: bool = False) -> 
 
 def sync(
     store: Store, domains: Sequence[Domain], migration_mib_s: int, *, servers: Servers | None, dry_run: bool,
-    tell: Tell = log.warning,
+    tell: Tell = log.warning, expected: Container[str] = (),
 ) -> list[Change]:  # fmt: skip
-    """Make the CIB's domains those of the domain files, in one commit."""
+    """Make the CIB's domains those of the domain files, in one commit.
+
+    UnsafeError where files are missing that should be there: of all domains, or of one that is `expected`, which the
+    host still knows. A directory that is not mounted must not let go of a site.
+    """
     orphans: list[str] = []
     read = functools.cache(snowtools.domain_file)
 
     def edit(tree: cib.Tree) -> list[Change]:
         changes = registration.sync(tree, domains, migration_mib_s, read)
         orphans[:] = [change.target for change in changes if change.action == "unregister"]
+        missing = [name for name in orphans if not domains or name in expected]
+        if missing:
+            raise UnsafeError(
+                f"the domain files of {in_words(missing, MOST_NAMES)} are missing",
+                "nothing was changed",
+                "see that their directory is mounted; a domain that is meant to go: snow ha remove DOMAIN",
+            )
         return changes
 
     locate = whereabouts(servers) if servers else None

@@ -140,6 +140,7 @@ def test_two_files_of_one_uuid_are_one_domain(files: Files) -> None:
 
 
 def test_a_domain_that_got_another_name_is_registered_anew(files: Files) -> None:
+    files.cib.write_text(files.cib.read_text().replace("/sNow/snow-tools/etc/domains", str(files.domains)))
     for found in known(guide_cluster()):
         files.write_domain(found.name)
     file = files.write_domain("web01", f"name = 'web01'\nuuid = '{UUID}'\n")
@@ -180,6 +181,15 @@ def test_syncing_makes_the_cib_match_the_files(files: Files) -> None:
     assert {target for action, target in changes if action == "register"} == {"web01", "web02"}
     assert files.registered() == GUIDE - {"nis01"} | {"web01", "web02"}
     assert files.sync().out == "[I] nothing to do: the CIB matches the domain files\n"
+
+
+def test_syncing_an_empty_directory_lets_go_of_nothing(files: Files) -> None:
+    for path in files.domains.glob("*.cfg"):
+        path.unlink()
+    before = files.cib.read_bytes()
+    assert "are missing; nothing was changed; see that their directory is mounted" in files.refused(
+        files.sync(), 107, before
+    )
 
 
 def test_syncing_refuses_all_where_one_file_is_broken(files: Files) -> None:

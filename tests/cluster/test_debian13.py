@@ -29,7 +29,7 @@ def lab() -> Iterator[Lab]:
         yield up
 
 
-def test_unit_tests_pass_with_the_libraries_of_debian_13(lab: Lab) -> None:
+def test_unit_tests_and_clusters_by_chance_pass_on_debian_13(lab: Lab) -> None:
     source = lab.shared / "source"
     ignore = shutil.ignore_patterns("__pycache__", ".*")
     for part in ("snow_ha_plugin", "tests", "ocf", "hooks"):
@@ -37,7 +37,9 @@ def test_unit_tests_pass_with_the_libraries_of_debian_13(lab: Lab) -> None:
     for part in ("setup.cfg", "pyproject.toml"):
         shutil.copy(CHECKOUT / part, source)
     chosen = [f"/sNow/source/tests/{part}" for part in UNIT_TESTS]
-    lab.run("snow01", ["sh", "-c", 'cd /sNow/source && python3 -m pytest -q "$@"', "sh", *chosen], timeout=1200)
+    lab.run("snow01", ["sh", "-c", 'cd /sNow/source && python3 -m pytest -q "$@"', "sh", *chosen], timeout=1800)
+    some = "cd /sNow/source && SNOW_HA_RANDOM_CLUSTERS=8 python3 -m pytest -q tests/random_clusters"
+    lab.run("snow01", ["sh", "-c", some], timeout=900)
 
 
 def test_enable_failover_and_return_on_pacemaker_3(lab: Lab) -> None:

@@ -165,6 +165,10 @@ class TestSync:
         pair.settle()
         assert pair.is_registered("gone")
         (pair.lab.shared / DOMAIN_FILES / "gone.cfg").unlink()
+        refused(pair, "sync", status=107, because="the domain files of gone are missing")
+        assert pair.is_registered("gone")
+        table = pair.lab.shared / "snow-tools/etc/domains.conf"
+        table.write_text("".join(line for line in table.read_text().splitlines(True) if not line.startswith("gone ")))
         pair.snow_ha("sync")
         assert pair.mentions("gone") == []
         assert pair.world.domid("gone") == domid

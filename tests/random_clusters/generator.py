@@ -106,9 +106,7 @@ def _tag(draft: Draft) -> None:
     tag = draft.id("tag")
     references = "".join(f'<obj_ref id="{name}"/>' for name in draft.pick(3))
     draft.xml.append(("tags", f'<tag id="{tag}">{references}</tag>'))
-    draft.constrain(
-        f'<rsc_location id="{draft.id("l")}" rsc="{tag}" node="{draft.server()}" score="{draft.score()}"/>'
-    )
+    draft.constrain(f'<rsc_location id="{draft.id("l")}" rsc="{tag}" node="{draft.server()}" score="{draft.score()}"/>')
 
 
 def _discovery(draft: Draft) -> None:
@@ -186,7 +184,9 @@ def _states(draft: Draft, tree: cib.Tree) -> None:
     chance = draft.chance
     for node in tree.iterfind("configuration/nodes/node"):
         if chance.random() < 0.5:
-            cib.put_pairs(node, "instance_attributes", f"site-{node.get('id')}", {"site": chance.choice(["north", "s"])})
+            cib.put_pairs(
+                node, "instance_attributes", f"site-{node.get('id')}", {"site": chance.choice(["north", "s"])}
+            )
     state = chance.choice(tree.findall("status/node_state"))
     number = state.get("id")
     kind = chance.choice(["", "", "", "", "standby", "transient", "health", "failure", "leaving"])

@@ -1,6 +1,6 @@
-"""Pacemaker's own scheduler inputs, as they are and with their primitives made Xen domains: nothing said of them is false.
+"""Pacemaker's own scheduler inputs, as they are and with their primitives made Xen domains: nothing said is false.
 
-SNOW_HA_CTS names a checkout of Pacemaker (tag Pacemaker-2.1.5); every SNOW_HA_CTS_STEP-th of its inputs is taken.
+SNOW_HA_CTS names a checkout of Pacemaker (tag Pacemaker-2.1.5); of its inputs every SNOW_HA_CTS_STEP-th is taken.
 """
 
 from __future__ import annotations
