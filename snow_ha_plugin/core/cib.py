@@ -142,7 +142,9 @@ def primitives(tree: Tree) -> tuple[Primitive, ...]:
 
 def domains(tree: Tree) -> dict[str, Primitive]:
     """The primitives that run Xen domains, ours and others', by id."""
-    return {primitive.id: primitive for primitive in primitives(tree) if primitive.is_domain}
+    elements = tree.find("configuration/resources").iter("primitive")
+    found = (_primitive(element) for element in elements if element.get("type") in ("Xen", None))
+    return {primitive.id: primitive for primitive in found if primitive.is_domain}
 
 
 def domain(tree: Tree, name: str) -> Primitive | None:
@@ -170,7 +172,7 @@ def pairs(element: Tree, set_tag: str, *, without: str = "") -> dict[str, str]:
     """
     found: dict[str, str] = {}
     sets = [_referred(each) for each in element.iterfind(set_tag) if not without or each.get("id") != without]
-    for pair_set in sorted(sets, key=_rank):
+    for pair_set in sorted(sets, key=_rank) if len(sets) > 1 else sets:
         for pair in pair_set.iterfind("nvpair"):
             pair = _referred(pair)
             found.setdefault(pair.get("name", ""), pair.get("value", ""))
@@ -180,7 +182,9 @@ def pairs(element: Tree, set_tag: str, *, without: str = "") -> dict[str, str]:
 def _referred(element: Tree) -> Tree:
     """The element itself, or the one that it stands for."""
     reference = element.get("id-ref")
-    named = element.xpath("ancestor::configuration//*[@id=$id]", id=reference) if reference else ()
+    if not reference:
+        return element
+    named = element.xpath("ancestor::configuration//*[@id=$id]", id=reference)
     return named[0] if named else element
 
 
@@ -209,7 +213,8 @@ def meta(tree: Tree, resource_id: str, name: str, default: str) -> str:
 
 
 def _templates(element: Tree) -> list[Tree]:
-    return list(element.xpath("ancestor::resources/template[@id=$id]", id=element.get("template", "")))
+    name = element.get("template")
+    return list(element.xpath("ancestor::resources/template[@id=$id]", id=name)) if name else []
 
 
 def template_operation(element: Tree, name: str) -> Tree | None:

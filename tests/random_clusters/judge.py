@@ -84,6 +84,13 @@ def sizes(path: Path) -> tuple[dict[str, int], dict[str, int]]:
     )
 
 
+def overfull(path: Path) -> list[str]:
+    """The servers with more in use than they have."""
+    room, needs = sizes(path)
+    now = places(path, ":Xen")
+    return [name for name in room if sum(needs[domain] for domain, at in now.items() if name in at) > room[name]]
+
+
 def losses(path: Path) -> dict[str, set[str]]:
     """By server: the domains that run now and would not, or would not fit, if it failed."""
     now = {name: at for name, at in places(path, ":Xen").items() if at}

@@ -76,8 +76,10 @@ def check_balance(path: Path, tmp_path: Path, was: dict[str, set[str]]) -> None:
     assert disturbed <= {("migrate", name) for name in targets}
     then = judge.losses(after.path)
     assert plan["n_plus_1"] is not any(then.values()), then
-    for server, lost in then.items():
-        assert len(lost) <= len(was.get(server, ())), (server, was, then)
+    # What is overfull now is relieved, whatever its neighbours' failure costs then.
+    if not judge.overfull(path):
+        for server, lost in then.items():
+            assert len(lost) <= len(was.get(server, ())), (server, was, then)
     again, _ = run(balance, "--cib", str(after.path), "--yes")
     assert again["moves"] == []
     assert not [action for action in judge.outcome(after.path).actions if action[0] in DISTURBING]
