@@ -13,6 +13,7 @@ from snow_ha_plugin.core.balancing import Decision, Enforced, Wishes, decide
 from snow_ha_plugin.core.standing import NPlus1
 from snow_ha_plugin.core.survival import stranded
 from snow_ha_plugin.core.wording import in_words
+from snow_ha_plugin.errors import TimedOutError
 from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.steps.change import DISTURBING
 from snow_ha_plugin.steps.foresight import Outlook
@@ -20,6 +21,10 @@ from snow_ha_plugin.system import scheduler
 
 # How often a plan is changed after what the scheduler said of it, before no domain moves at all.
 ATTEMPTS = 6
+
+# Going by sizes costs the scheduler a minute for each transition at 32 servers and 1000 domains, and a second without
+# (measured, 2.1.5): where that is so it is not put in force.
+PATIENCE_S = 15
 
 # What is put in force, and whether large domains are placed first: from what is wanted most to what changes the least.
 WAYS = (
@@ -33,10 +38,9 @@ WAYS = (
 
 @dataclass(frozen=True)
 class Agreement:
-    """A decision, and whether N+1 holds before and after it; `refused` says why nothing may be written."""
+    """A decision, and whether N+1 holds after it; `refused` says why nothing may be written."""
 
     decision: Decision
-    before: NPlus1
     after: NPlus1
     refused: str = ""
 
@@ -76,7 +80,7 @@ def agree(outlook: Outlook, roles_of: Mapping[str, tuple[str, ...]], wishes: Wis
         outlook.tree, found, roles_of, groups, wishes, fixed=cib.domains(outlook.tree).keys(), enforced=Enforced.NOTHING
     )
     nothing = replace(nothing, moving=(), resting=(), final=())
-    return Agreement(nothing, outlook.n_plus_1, outlook.n_plus_1, refused)
+    return Agreement(nothing, outlook.n_plus_1, refused)
 
 
 class _Search:
@@ -86,6 +90,7 @@ class _Search:
     ) -> None:  # fmt: skip
         self.outlook, self.found, self.roles_of, self.groups = outlook, found, roles_of, groups
         self.wishes, self.rules_move = wishes, rules_move
+        self.too_slow = ""
 
     def with_n_plus_1(self, found: Agreement) -> Agreement | None:
         """A plan with which N+1 holds, where only Pacemaker's order or its counting of vcpus stands in the way."""
@@ -100,6 +105,8 @@ class _Search:
 
     def agreed(self, enforced: Enforced, *, large_first: bool = False) -> tuple[Agreement | None, str]:
         """A plan with these sizes in force; nothing, and why, where Pacemaker would do otherwise or lose more."""
+        if self.too_slow and enforced != Enforced.NOTHING:
+            return None, self.too_slow
         fixed: set[str] = set()
         reason = ""
         for attempt in range(ATTEMPTS):
@@ -107,7 +114,11 @@ class _Search:
                 self.outlook.tree, self.found, self.roles_of, self.groups, self.wishes,
                 fixed=fixed, enforced=enforced, large_first=large_first,
             )  # fmt: skip
-            surprised, reason, settled = self._put(decision)
+            try:
+                surprised, reason, settled = self._put(decision)
+            except TimedOutError:
+                self.too_slow = f"with sizes in force Pacemaker would take more than {PATIENCE_S} s for each decision"
+                return None, self.too_slow
             if not surprised:
                 break
             movers = decision.targets.keys()
@@ -123,15 +134,15 @@ class _Search:
             if worse and not self.outlook.overfull:
                 server, names = next(iter(worse.items()))
                 return None, f"if {server} failed then, {in_words(names)} would be lost, and today would not"
-        before = self.outlook.n_plus_1 if after.stranded else after
-        return Agreement(decision, before, after), ""
+        return Agreement(decision, after), ""
 
     def _put(self, decision: Decision) -> tuple[set[str], str, Outlook]:
         """What the scheduler does otherwise than planned, and how; and the cluster as it is then."""
         outlook = self.outlook
         moving = cib.clone(outlook.tree)
         decision.edit(moving, decision.moving)
-        answer = scheduler.ask(moving)
+        is_new = cib.options(moving).get("placement-strategy") != cib.options(outlook.tree).get("placement-strategy")
+        answer, arrived = scheduler.carry_out(moving, timeout_s=PATIENCE_S if is_new else scheduler.TIMEOUT_S)
         surprised, told = set(), []
         targets, now, anyway = decision.targets, outlook.now.before, outlook.now.after
         for resource, servers in answer.after.items():
@@ -145,7 +156,7 @@ class _Search:
             if disturbs and (action.task != "migrate" or action.resource not in targets):
                 surprised.add(action.resource)
                 told.append(f"{action.task} {action.resource}")
-        settled = Outlook(scheduler.carried_out(moving), outlook.files)
+        settled = Outlook(arrived, outlook.files)
         if surprised:
             return surprised, self._said(told), settled
         if not self.rules_move:

@@ -89,7 +89,7 @@ class Outlook:
         return self._outcome(scheduler.ask(self.tree, self._injection(servers)), servers)
 
     def after_failure(self, servers: Sequence[str]) -> Outlook:
-        return Outlook(scheduler.carried_out(self.tree, self._injection(servers)), self.files)
+        return Outlook(scheduler.carry_out(self.tree, self._injection(servers))[1], self.files)
 
     def then(self) -> Outcome:
         """What becomes of the domains as it is."""
@@ -171,7 +171,7 @@ def drained(tree: cib.Tree, server: str, files: Mapping[str, Domain]) -> tuple[O
     require(tree, [server])
     imagined = cib.clone(tree)
     cib.put_standby(imagined, server, on=True)
-    return Outlook(imagined, files).then(), Outlook(scheduler.carried_out(imagined), files)
+    return Outlook(imagined, files).then(), Outlook(scheduler.carry_out(imagined)[1], files)
 
 
 def require(tree: cib.Tree, servers: Iterable[str]) -> None:

@@ -161,7 +161,7 @@ def _refuse_surprises(tree: cib.Tree, batch: Sequence[Move]) -> None:
             "a rule, a standby server, maintenance or a lack of memory is in the way",
             "see snow ha status and crm configure show",
         )
-    there = cib.reconfigured(scheduler.carried_out(pulled), tree)
+    there = cib.reconfigured(scheduler.carry_out(pulled)[1], tree)
     moved = {move.domain for move in batch}
     back = [found for found in scheduler.ask(there).actions if found.task in DISTURBING and found.resource in moved]
     if back:

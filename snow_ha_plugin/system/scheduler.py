@@ -24,6 +24,8 @@ from snow_ha_plugin.system import command, pacemaker
 # With placement by sizes a scheduler's run takes a minute at 32 servers and 1000 domains (measured, 2.1.5).
 TIMEOUT_S = 180
 
+TELLING = ("--show-scores", "--show-utilization", "--output-as=xml")
+
 Places = Mapping[str, tuple[str, ...]]
 
 
@@ -96,13 +98,14 @@ def ask_each(
         return dict(zip(injections, pool.map(one, injections.values()), strict=True))
 
 
-def carried_out(tree: cib.Tree, inject: Sequence[str] = ()) -> cib.Tree:
-    """The CIB of a cluster in which the scheduler has had its way after `inject`, each action a success."""
-    with _prepared(history.without_idle_probes(tree), inject, TIMEOUT_S) as path:
+def carry_out(tree: cib.Tree, inject: Sequence[str] = (), *, timeout_s: float = TIMEOUT_S) -> tuple[Answer, cib.Tree]:
+    """As `ask`, and the CIB of the cluster in which the scheduler has had its way, each action a success."""
+    with _prepared(history.without_idle_probes(tree), inject, timeout_s) as path:
         output = path.with_name("output.xml")
-        argv = ["crm_simulate", "--xml-file", str(path), "--simulate", "--quiet", f"--save-output={output}"]
-        _require(command.run(argv, timeout_s=TIMEOUT_S), path)
-        return cib.parse(output.read_bytes(), "what crm_simulate gives")
+        argv = ["crm_simulate", "--xml-file", str(path), "--simulate", f"--save-output={output}", *TELLING]
+        result = command.run(argv, timeout_s=timeout_s)
+        _require(result, path)
+        return parse(result.stdout), cib.parse(output.read_bytes(), "what crm_simulate gives")
 
 
 def _run(tree: cib.Tree, inject: Sequence[str], timeout_s: float) -> Answer:
@@ -110,9 +113,8 @@ def _run(tree: cib.Tree, inject: Sequence[str], timeout_s: float) -> Answer:
     simulated cluster, which takes more than twice as long."""
     clones = tree.find("configuration/resources").iter("clone", "master", "bundle")
     how = "--simulate" if next(clones, None) is not None else "--run"
-    wanted = [how, "--show-scores", "--show-utilization", "--output-as=xml"]
     with _prepared(tree, inject, timeout_s) as path:
-        result = command.run(["crm_simulate", "--xml-file", str(path), *wanted], timeout_s=timeout_s)
+        result = command.run(["crm_simulate", "--xml-file", str(path), how, *TELLING], timeout_s=timeout_s)
         _require(result, path)
     return parse(result.stdout)
 
