@@ -27,11 +27,6 @@ class Sharing:
         return f"{in_words(self.domains)} would share {self.server}"
 
 
-def lost(before: Places, after: Places) -> tuple[str, ...]:
-    """The domains that run now and would not run any more."""
-    return tuple(name for name, server in before.items() if server and not after[name])
-
-
 def sharing(before: Places, after: Places, groups: Mapping[str, str], serving: Collection[str]) -> tuple[Sharing, ...]:
     """The replicas that would share one of the servers in service; those that do so already are no new harm."""
     crowds: dict[tuple[str, str], list[str]] = {}

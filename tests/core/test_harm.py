@@ -33,10 +33,6 @@ def places(text: str) -> dict[str, str | None]:
     return {name: None if server == "-" else server for name, server in zip(names, servers.split(","), strict=True)}
 
 
-def test_only_domains_that_run_can_be_lost() -> None:
-    assert harm.lost({"a": "1", "b": None, "c": "1"}, {"a": None, "b": None, "c": "2"}) == ("a",)
-
-
 @pytest.mark.parametrize(
     ("names", "text"), [("", ""), ("a", "a"), ("ab", "a and b"), ("abc", "a, b and c"), ("abcde", "a, b and 3 more")]
 )
