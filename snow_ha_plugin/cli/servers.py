@@ -57,6 +57,7 @@ def _json(outcome: Outcome, meant: Consequences) -> dict[str, Any]:
         "lost": list(meant.cost.lost),
         "squeezed": list(meant.cost.squeezed),
         "sharing": [{"server": s.server, "domains": list(s.domains), "harm": s.is_harm} for s in meant.sharing],
+        "peak_memory": meant.fullest,
         **output.n_plus_1_json(meant.n_plus_1),
     }
 
@@ -73,7 +74,7 @@ def _show(outcome: Outcome, meant: Consequences, when: str) -> None:
         if not found.is_harm:
             output.info(f"{found.text}, which then takes them down together")
     words = {True: "would hold: any one server could fail then", False: "would not hold", None: "is unknown"}
-    output.info(f"N+1 {words[meant.n_plus_1.holds]}")
+    output.info(f"memory of the fullest server {meant.fullest:.0%}; N+1 {words[meant.n_plus_1.holds]}")
     for finding in meant.n_plus_1.findings:
         output.finding(finding)
 

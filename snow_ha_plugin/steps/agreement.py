@@ -131,7 +131,7 @@ class _Search:
         if any(failure.victims for failure in after.failures.values()):
             worse = losses.worse(self.outlook.n_plus_1.failures, after.failures)
             # What is overfull already is relieved first: what its neighbour's failure costs is no comparison.
-            if worse and not self.outlook.overfull:
+            if worse and max(self.outlook.loads.values(), default=0.0) <= 1:
                 server, names = next(iter(worse.items()))
                 return None, f"if {server} failed then, {in_words(names)} would be lost, and today would not"
         return Agreement(decision, after), ""

@@ -75,13 +75,13 @@ class Outlook:
         return Sizes(room, needs)
 
     @property
-    def overfull(self) -> list[str]:
-        """The servers with more in use than they have."""
+    def loads(self) -> dict[str, float]:
+        """Which part of its memory the domains of each server take, where that is known."""
         used = dict.fromkeys(self.sizes.room, 0)
         for name, server in self.places.items():
             if server in used:
                 used[server] += self.sizes.needs.get(name, 0)
-        return [server for server, memory in used.items() if memory > self.sizes.room[server]]
+        return {server: memory / self.sizes.room[server] for server, memory in used.items()}
 
     def failure(self, servers: Sequence[str]) -> Outcome:
         """What would become of the domains if these servers failed at once."""
@@ -143,11 +143,13 @@ class Outlook:
 
 @dataclass(frozen=True)
 class Consequences:
-    """What an outcome means; `n_plus_1` is what holds then."""
+    """What an outcome means; `n_plus_1` is what holds then, and `fullest` which part of the fullest server's memory
+    its domains take."""
 
     cost: Failure
     sharing: tuple[Sharing, ...]
     n_plus_1: NPlus1
+    fullest: float
 
     @property
     def harm(self) -> str:
@@ -163,7 +165,7 @@ class Consequences:
 def consequences(now: Outlook, outcome: Outcome, then: Outlook, groups: Mapping[str, str]) -> Consequences:
     """What an outcome means that ends in `then`; `groups` are the replicas."""
     sharing = harm.sharing(outcome.before, outcome.after, groups, outcome.serving)
-    return Consequences(now.cost(outcome), sharing, then.n_plus_1)
+    return Consequences(now.cost(outcome), sharing, then.n_plus_1, max(then.loads.values(), default=0.0))
 
 
 def drained(tree: cib.Tree, server: str, files: Mapping[str, Domain]) -> tuple[Outcome, Outlook]:

@@ -68,7 +68,8 @@ def register(
         ]
         return [change for change in changes if change]
 
-    return change(store, edit, undisturbed(locate=locate, tell=tell), dry_run=dry_run)
+    # What does not start costs nobody anything.
+    return change(store, edit, undisturbed(locate=locate, tell=unsaid if stopped else tell), dry_run=dry_run)
 
 
 def _as_found(places: Mapping[str, str | None]) -> Locate:

@@ -38,8 +38,19 @@ def ask(tmp_path: Path) -> Any:
 def test_a_failure_that_does_no_harm(ask: Any) -> None:
     result, told = ask(SERVERS + REPLICAS, "snow03")
     assert result.exit_code == 0
-    assert list(told) == ["servers", "domains", "lost", "squeezed", "sharing", "n_plus_1", "stranded", "unasked"]
+    assert list(told) == [
+        "servers",
+        "domains",
+        "lost",
+        "squeezed",
+        "sharing",
+        "peak_memory",
+        "n_plus_1",
+        "stranded",
+        "unasked",
+    ]
     assert (told["lost"], told["squeezed"], told["sharing"]) == ([], [], [])
+    assert told["peak_memory"] == 2 * 2048 / 16384
     assert told["n_plus_1"] is False, "one of three servers has no quorum"
 
 
