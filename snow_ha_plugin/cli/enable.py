@@ -13,7 +13,17 @@ from snow_ha_plugin.cli import options, output
 from snow_ha_plugin.core import cib, fencing
 from snow_ha_plugin.errors import SnowHaError, UnavailableError
 from snow_ha_plugin.model import Change, Finding, Network, Severity
-from snow_ha_plugin.steps import AFTERWARDS, CONFIGURATION_STEPS, SERVER_STEPS, agents, ending, retry, site, start
+from snow_ha_plugin.steps import (
+    AFTERWARDS,
+    CONFIGURATION_STEPS,
+    SERVER_STEPS,
+    agents,
+    ending,
+    retry,
+    site,
+    sizes,
+    start,
+)
 from snow_ha_plugin.steps import fencing as protection
 from snow_ha_plugin.steps.change import change, undisturbed, unsaid, whereabouts
 from snow_ha_plugin.steps.site import Site
@@ -70,6 +80,7 @@ def enable(
     changes = _configure(here, dry_run=dry_run, quiet=as_json)
     if not dry_run:
         changes += _try_again(here, quiet=as_json)
+    changes += _go_by_sizes(here, changes, dry_run=dry_run, quiet=as_json)
     if replace_agents:
         with output.progress("Domains to ocf:snow:Xen", quiet=as_json or dry_run):
             changes += agents.replace(here.store, here.servers, dry_run=dry_run)
@@ -161,6 +172,16 @@ def _try_again(here: Site, *, quiet: bool) -> list[Change]:
         changes = retry.again(failed)
         pacemaker.wait_idle(SETTLED_WITHIN_S)
     if not quiet:
+        output.changes(changes, dry_run=False)
+    return changes
+
+
+def _go_by_sizes(here: Site, before: list[Change], *, dry_run: bool, quiet: bool) -> list[Change]:
+    """Once the domains run: of a cluster that is only planned, what would be tried is told."""
+    if dry_run and before:
+        return [Change("option", "placement-strategy", "put sizes in force, where everything that runs fits by them")]
+    changes = sizes.put_in_force(here.store, dry_run=dry_run)
+    if changes and not (quiet or dry_run):
         output.changes(changes, dry_run=False)
     return changes
 
