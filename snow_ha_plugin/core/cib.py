@@ -457,6 +457,11 @@ def overcommit_id(node: str) -> str:
     return f"{OURS}{node}-overcommit"
 
 
+def overcommits(tree: Tree, node: Node) -> bool:
+    """Whether a server has that set."""
+    return bool(tree.xpath("configuration/nodes/node/utilization[@id=$id]", id=overcommit_id(node.name)))
+
+
 def _sizes(node: Tree, overcommit: str) -> tuple[int, int]:
     """A server's memory and CPUs; 0 for what is none."""
     amounts = pairs(node, "utilization", without=overcommit)

@@ -61,6 +61,15 @@ def end_maintenance(tree: cib.Tree) -> list[Change]:
     return [Change("option", "maintenance-mode", "Pacemaker takes hold of all resources again")]
 
 
+def end_sizes(tree: cib.Tree) -> list[Change]:
+    """Have Pacemaker go by no sizes any more, if that was ours: without the servers' it would count vcpus by CPUs."""
+    pair = tree.find(f"configuration/crm_config/*[@id='{OPTIONS_ID}']/nvpair[@name='placement-strategy']")
+    if pair is None:
+        return []
+    pair.getparent().remove(pair)
+    return [Change("option", "placement-strategy", "Pacemaker goes by no sizes any more")]
+
+
 def has_fencing(tree: cib.Tree) -> bool:
     """Whether there is a fencing device and nobody has switched fencing off."""
     return fencing.way(tree) != fencing.NONE

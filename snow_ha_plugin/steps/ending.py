@@ -60,6 +60,7 @@ def _take_out(site: Site) -> None:
     def edit(tree: cib.Tree) -> list[Change]:
         ours = [name for name in cib.domains(tree) if registration.is_ours(tree, name)]
         changes = [registration.unregister(tree, name) for name in ours]
+        changes += clusteroptions.end_sizes(tree)
         return changes + [
             Change("remove", gone, gone) for gone in cib.remove_ours(tree, keep=clusteroptions.OPTIONS_ID)
         ]

@@ -92,12 +92,15 @@ class TestFloatingIp:
 
 
 class TestConfiguration:
-    def test_is_one_epoch(self, enabled: Enabled) -> None:
+    def test_is_one_epoch_and_one_for_sizes_once_the_domains_run(self, enabled: Enabled) -> None:
         history = enabled.lab.disk("snow01") / "var/lib/snow-ha/history"
-        (before,) = (etree.parse(path).getroot() for path in history.glob("*.xml"))
+        before, running = (etree.parse(path).getroot() for path in sorted(history.glob("*.xml")))
         assert before.find("configuration/resources/primitive") is None
+        strategy = "configuration/crm_config//nvpair[@name='placement-strategy']"
+        assert running.find(strategy) is None
+        assert state.cib(enabled.lab).find(strategy).get("value") == "balanced"
         admin_epoch, epoch = state.epoch(enabled.lab)
-        assert (admin_epoch, epoch) == (int(before.get("admin_epoch")), int(before.get("epoch")) + 1)
+        assert (admin_epoch, epoch) == (int(before.get("admin_epoch")), int(before.get("epoch")) + 2)
 
     def test_has_the_guides_options(self, enabled: Enabled) -> None:
         lines = "\n".join(state.elements(state.cib(enabled.lab)))

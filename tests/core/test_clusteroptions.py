@@ -195,3 +195,17 @@ def test_a_server_that_was_not_looked_at_keeps_its_size() -> None:
     before = canonical(tree)
     assert clusteroptions.put_capacities(tree, {}) == []
     assert canonical(tree) == before
+
+
+def test_what_went_by_sizes_goes_by_none_after_disable_unless_it_was_the_administrators() -> None:
+    tree = guide_cluster()
+    cib.put_pairs(
+        cib.section(tree, "crm_config"), "cluster_property_set", "mine", {"placement-strategy": "utilization"}
+    )
+    assert clusteroptions.end_sizes(tree) == []
+    cib.put_pairs(
+        cib.section(tree, "crm_config"), "cluster_property_set", clusteroptions.OPTIONS_ID,
+        {"placement-strategy": "balanced"},
+    )  # fmt: skip
+    assert len(clusteroptions.end_sizes(tree)) == 1
+    assert cib.options(tree)["placement-strategy"] == "utilization"
