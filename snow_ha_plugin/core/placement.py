@@ -65,10 +65,12 @@ class Placement:
 def plan(problem: Problem, limits: Limits) -> Placement:
     at, left_out = _reachable(problem, limits)
     batches = order(problem, at, limits.parallel).batches
-    while limits.max_moves is None:
+    # Once something moves it is worth to be exact.
+    exact = replace(limits, level=0.0)
+    while limits.max_moves is None and at != problem.homes:
         # What comes next from there, as the next run would find it.
         there = _moved(problem, at)
-        further, also_left_out = _reachable(there, limits)
+        further, also_left_out = _reachable(there, exact)
         if further == at:
             break
         direct = order(problem, further, limits.parallel)
