@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, auto
@@ -132,6 +133,7 @@ def _rules(
     moving: bool = False,
 ) -> tuple[Rule, ...]:
     places = found.problem.places
+    replicas = Counter(groups.values())
     rules = []
     for tenant, at in zip(found.problem.tenants, planned.at, strict=True):
         if at is None or (tenant.allowed is not None and at not in tenant.allowed):
@@ -142,7 +144,7 @@ def _rules(
         rules.append(
             locationrules.rule(
                 tenant.name, places[at].name, found.stickiness[tenant.name], max(better, 0),
-                replicas=list(groups.values()).count(groups.get(tenant.name, "")),
+                replicas=replicas[groups.get(tenant.name, "")],
                 beats_stickiness=failback or moves,
             )
         )  # fmt: skip

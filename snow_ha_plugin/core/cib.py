@@ -131,8 +131,7 @@ def stale_nodes(tree: Tree) -> tuple[Node, ...]:
 
 
 def _has_state(tree: Tree, node: Tree) -> bool:
-    states = tree.xpath("status/node_state[@id=$id]", id=node.get("id", ""))
-    return any(state.get("crmd", "0") not in ("offline", "0") for state in states)
+    return _is_member(tree.xpath("status/node_state[@id=$id]", id=node.get("id", "")))
 
 
 def primitives(tree: Tree) -> tuple[Primitive, ...]:
@@ -237,6 +236,11 @@ def _option_sets(tree: Tree) -> list[Tree]:
     return sorted(sets, key=lambda options_set: options_set.get("id") != ADMIN_OPTIONS)
 
 
+def goes_by_sizes(tree: Tree) -> bool:
+    """Whether Pacemaker counts what servers have and resources need."""
+    return options(tree).get("placement-strategy", "default") != "default"
+
+
 def boolean(text: str) -> bool:
     """As Pacemaker reads a boolean (crm_str_to_boolean); what is none of its words counts as false."""
     return text.lower() in ("true", "yes", "on", "1", "y")
@@ -256,7 +260,10 @@ def constraints(tree: Tree) -> tuple[Constraint, ...]:
 
 def is_online(tree: Tree, node: str) -> bool:
     """Whether Pacemaker on that node is a member now: `crmd` is a word, or since 2.1.7 the time of joining."""
-    states = tree.xpath("status/node_state[@uname=$node]", node=node)
+    return _is_member(tree.xpath("status/node_state[@uname=$node]", node=node))
+
+
+def _is_member(states: list[Tree]) -> bool:
     return any(state.get("crmd", "0") not in ("offline", "0") for state in states)
 
 

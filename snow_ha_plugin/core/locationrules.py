@@ -122,7 +122,7 @@ def put_sizes_in_force(tree: cib.Tree, *, vcpus: bool) -> list[Change]:
             {"placement-strategy": STRATEGY},
         )
         changes.append(Change("option", "placement-strategy", "no server gets more than fits, also after a failure"))
-    if cib.options(tree).get("placement-strategy") == "default":
+    if not cib.goes_by_sizes(tree):
         return changes
     needed = sum(cib.whole(domain.utilization.get("cpu")) or 0 for domain in cib.domains(tree).values())
     for node in cib.nodes(tree):

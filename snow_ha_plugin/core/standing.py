@@ -32,7 +32,7 @@ class NPlus1:
     @property
     def holds(self) -> bool | None:
         """None where it cannot be told."""
-        if any(failure.victims for failure in self.failures.values()):
+        if self.stranded:
             return False
         return None if self.unsized or self.unasked else True
 

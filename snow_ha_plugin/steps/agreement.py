@@ -128,7 +128,7 @@ class _Search:
         else:
             return None, reason
         after = settled.n_plus_1
-        if any(failure.victims for failure in after.failures.values()):
+        if after.stranded:
             worse = losses.worse(self.outlook.n_plus_1.failures, after.failures)
             # What is overfull already is relieved first: what its neighbour's failure costs is no comparison.
             if worse and max(self.outlook.loads.values(), default=0.0) <= 1:

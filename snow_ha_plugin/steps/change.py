@@ -84,7 +84,7 @@ def undisturbed(*, locate: Locate | None = None, moves: Iterable[Move] = (), tel
         caused = [action for action in caused if action not in now.now.actions] if caused else []
         if caused:
             raise UnsafeError(
-                "Pacemaker would disturb domains: " + ", ".join(_told(action) for action in caused),
+                "Pacemaker would disturb domains: " + ", ".join(told(action) for action in caused),
                 "nothing was changed",
                 "see the constraints that name them: crm configure show",
             )
@@ -106,8 +106,7 @@ def _starts(tree: cib.Tree, then: Outlook, name: str) -> bool:
 
 def _why_idle(tree: cib.Tree, names: list[str]) -> str:
     told = f"Pacemaker would run {in_words(names)} nowhere"
-    by_sizes = cib.options(tree).get("placement-strategy", "default") != "default"
-    if by_sizes and not any(node.memory_mib for node in cib.nodes(tree)):
+    if cib.goes_by_sizes(tree) and not any(node.memory_mib for node in cib.nodes(tree)):
         return f"{told}: no server has a capacity yet; run snow ha enable"
     return f"{told}; see the constraints, and snow ha status for memory"
 
@@ -160,7 +159,8 @@ def whereabouts(servers: Servers) -> Locate:
     return locate
 
 
-def _told(action: Action) -> str:
+def told(action: Action) -> str:
+    """An action of Pacemaker's in a reader's words."""
     return f"{action.task} {action.resource}" + (f" ({action.node})" if action.node else "")
 
 

@@ -17,8 +17,7 @@ def edit(site: Site, tree: cib.Tree) -> list[Change]:
         change = registration.register(tree, domain, site.conf.migration_mib_s, claims)
         if change:
             changes.append(change)
-    by_sizes = cib.options(tree).get("placement-strategy", "default") != "default"
-    if by_sizes and not all(cib.overcommits(tree, node) for node in cib.nodes(tree)):
+    if cib.goes_by_sizes(tree) and not all(cib.overcommits(tree, node) for node in cib.nodes(tree)):
         # Where Pacemaker goes by sizes already, each CPU would count for one vcpu as soon as it knows of both.
         changes += locationrules.put_sizes_in_force(tree, vcpus=False)
     return changes

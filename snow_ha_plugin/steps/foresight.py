@@ -110,9 +110,8 @@ class Outlook:
                 failures[server] = self.cost(self._outcome(answer, [server]))
         unsized = [name for name in self.members if name not in self.sizes.room]
         unsized += [name for name, server in self.places.items() if server and name not in self.sizes.needs]
-        by_sizes = cib.options(self.tree).get("placement-strategy", "default") != "default"
         serving = tuple(node.name for node in self.now.state.nodes if node.serves)
-        return NPlus1(failures, tuple(unasked), tuple(unsized), by_sizes, serving)
+        return NPlus1(failures, tuple(unasked), tuple(unsized), cib.goes_by_sizes(self.tree), serving)
 
     def cost(self, outcome: Outcome) -> Failure:
         return losses.of_failure(

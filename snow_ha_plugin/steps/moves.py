@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from snow_ha_plugin.core import cib, moverules, timeouts
 from snow_ha_plugin.errors import NoSuchObjectError, TimedOutError, TryAgainError, UnavailableError, UnsafeError
-from snow_ha_plugin.model import Action, Move
-from snow_ha_plugin.steps.change import DISTURBING, change, cleaning, undisturbed, unsaid
+from snow_ha_plugin.model import Move
+from snow_ha_plugin.steps.change import DISTURBING, change, cleaning, told, undisturbed, unsaid
 from snow_ha_plugin.steps.foresight import Outlook, require
 from snow_ha_plugin.system import command, pacemaker, scheduler
 from snow_ha_plugin.system.pacemaker import Store
@@ -151,7 +151,7 @@ def _refuse_surprises(tree: cib.Tree, batch: Sequence[Move]) -> None:
     others = [action for action in caused if (action.resource, action.node) not in wanted or action.task != "migrate"]
     if others:
         raise UnsafeError(
-            "Pacemaker would do more than migrate: " + ", ".join(_told(action) for action in others),
+            "Pacemaker would do more than migrate: " + ", ".join(told(action) for action in others),
             "nothing was moved",
             "see what binds these together: crm configure show",
         )
@@ -236,7 +236,3 @@ def _failure(store: Store, failed: Sequence[Move]) -> UnavailableError:
 def _timeout_s(tree: cib.Tree, move: Move) -> int:
     default_s = timeouts.for_memory(move.memory_mib).migrate_s
     return sum(cib.operation_timeout_s(tree, move.domain, name, default_s) for name in ("migrate_to", "migrate_from"))
-
-
-def _told(action: Action) -> str:
-    return f"{action.task} {action.resource} ({action.node})"
