@@ -14,7 +14,7 @@ PACKAGES = $(BUILD_PACKAGES) \
 XEN_PACKAGES = cpio e2fsprogs qemu-system-x86
 # What the labs and the proofs are made of, which no package needs.
 OF_LABS = tests/chaos tests/model
-UNIT = tests/core tests/system tests/steps tests/cli tests/packaging tests/scenarios tests/test_layers.py tests/test_plugin.py
+UNIT = tests/unit tests/packaging tests/scenarios
 
 .PHONY: demo test unit unit-newest lint contract random-clusters lab-tests chaos test-xen test-xen-smoke bench deb apt-repo dependencies venv
 

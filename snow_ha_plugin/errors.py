@@ -4,9 +4,13 @@ from __future__ import annotations
 
 
 class SnowHaError(Exception):
-    """What went wrong, why, and what to do about it; `cli.main` prints the three as one line."""
+    """What went wrong, why, and what to do about it; `cli.main` prints the three as one line.
+
+    `others` are errors that stand beside this one, to be printed before it.
+    """
 
     exit_code = 70
+    others: tuple[SnowHaError, ...] = ()
 
     def __init__(self, message: str, details: str = "", remedy: str = "") -> None:
         super().__init__(message)

@@ -47,36 +47,36 @@ def fire(manager: pluggy.PluginManager, hook: str, **arguments: object) -> Itera
 
 @hookimpl
 def snow_ha_commands(group: click.Group) -> None:
-    from snow_ha_plugin.cli import balance, domains, enable, event, fencing, moves, servers, status, upkeep
+    from snow_ha_plugin.cli import balance, domains, enable, event, fencing, maintainer, moves, servers, status
 
-    for module in (enable, fencing, domains, moves, servers, balance, status, event, upkeep):
+    for module in (enable, fencing, domains, moves, servers, balance, status, event, maintainer):
         for command in module.COMMANDS:
             group.add_command(command)
 
 
 @hookimpl
 def snow_domain_created(domain: str, config_path: str) -> None:
-    from snow_ha_plugin.steps import membership
+    from snow_ha_plugin.operations import registration
 
-    membership.created(domain)
+    registration.created(domain)
 
 
 @hookimpl
 def snow_domain_booting(domain: str) -> None:
-    from snow_ha_plugin.steps import membership
+    from snow_ha_plugin.operations import registration
 
-    membership.booting(domain)
+    registration.booting(domain)
 
 
 @hookimpl
 def snow_domain_replacing(domain: str) -> None:
-    from snow_ha_plugin.steps import membership
+    from snow_ha_plugin.operations import registration
 
-    membership.end(domain)
+    registration.end(domain)
 
 
 @hookimpl
 def snow_domain_removing(domain: str) -> None:
-    from snow_ha_plugin.steps import membership
+    from snow_ha_plugin.operations import registration
 
-    membership.end(domain)
+    registration.end(domain)

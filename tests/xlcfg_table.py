@@ -1,7 +1,7 @@
 """Domain files that xl takes, with what it reads, and that it refuses, with the line: seen in Xen 4.17's own libxlutil.
 
-tests/core/test_xlcfg.py puts them to our reader, tests/xen/test_xlcfg.py to `xl create -n`. Bytes that are no UTF-8
-are written as Python's surrogateescape has them: \\udce9 is the byte E9.
+tests/unit/core/test_xlcfg.py puts them to our reader, tests/xen/test_xlcfg.py to `xl create -n`. Bytes that are no
+UTF-8 are written as Python's surrogateescape has them: \\udce9 is the byte E9.
 """
 
 from __future__ import annotations

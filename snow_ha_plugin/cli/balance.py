@@ -11,16 +11,16 @@ import click
 
 from snow_ha_plugin.cli import options, output
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.balancing import Decision, Wishes
-from snow_ha_plugin.core.load import By, Problem, spread, used
-from snow_ha_plugin.core.locationrules import Rule
-from snow_ha_plugin.core.placement import Limits
+from snow_ha_plugin.core.balancer.decision import Decision, Wishes
+from snow_ha_plugin.core.balancer.planner import Limits
+from snow_ha_plugin.core.balancer.problem import By, Problem, spread, used
+from snow_ha_plugin.core.configure.location import Rule
 from snow_ha_plugin.errors import UsageError
 from snow_ha_plugin.model import Move
-from snow_ha_plugin.steps import moves
-from snow_ha_plugin.steps.agreement import Agreement, agree
-from snow_ha_plugin.steps.change import change, undisturbed, unsaid
-from snow_ha_plugin.steps.foresight import Outlook
+from snow_ha_plugin.operations import moves
+from snow_ha_plugin.operations.agreement import Agreement, agree
+from snow_ha_plugin.operations.simulation import Outlook
+from snow_ha_plugin.operations.transaction import change, undisturbed, unsaid
 from snow_ha_plugin.system.pacemaker import Store
 
 

@@ -10,10 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from snow_ha_plugin.cli import output
-from snow_ha_plugin.core.balancing import Decision
-from snow_ha_plugin.core.load import OVERCOMMIT, By, spread, used
+from snow_ha_plugin.core.balancer.decision import Decision
+from snow_ha_plugin.core.balancer.problem import OVERCOMMIT, By, spread, used
 from snow_ha_plugin.model import Severity
-from snow_ha_plugin.steps.agreement import Agreement
+from snow_ha_plugin.operations.agreement import Agreement
 
 NO_TERMINAL_COLUMNS = 200
 

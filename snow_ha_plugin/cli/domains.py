@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from snow_ha_plugin.cli import options, output
+from snow_ha_plugin.core import images
 from snow_ha_plugin.model import Change, Domain
-from snow_ha_plugin.steps import agents, images, membership
+from snow_ha_plugin.operations import agent_replacement, registration
 
 
 @click.command()
@@ -29,7 +30,7 @@ def add(
     place = options.workplace(cib_path, domains_dir, snow_conf)
     found = place.domains(domains)
     _look_at_images(found, live=place.store.live)
-    changes = membership.register(
+    changes = registration.register(
         place.store,
         found,
         place.migration_mib_s,
@@ -48,7 +49,7 @@ def add(
 @options.json_output
 def remove(domains: tuple[str, ...], cib_path: Path | None, dry_run: bool, as_json: bool) -> None:
     """Take domains out of Pacemaker's hands; those that run go on running."""
-    changes = membership.unregister(options.store(cib_path), domains, dry_run=dry_run)
+    changes = registration.unregister(options.store(cib_path), domains, dry_run=dry_run)
     _tell(changes, "nothing to do", dry_run, as_json)
 
 
@@ -73,20 +74,20 @@ def sync(
     place = options.workplace(cib_path, domains_dir, snow_conf)
     found = place.domains(place.domains_to_sync())
     _look_at_images(found, live=place.store.live)
-    changes = membership.sync(
+    changes = registration.sync(
         place.store, found, place.migration_mib_s, servers=place.servers, dry_run=dry_run, tell=output.warning,
         expected=place.domain_names,
     )  # fmt: skip
     if replace_agents:
-        changes += agents.replace(place.store, place.servers, dry_run=dry_run)
+        changes += agent_replacement.replace(place.store, place.servers, dry_run=dry_run)
     _tell(changes, "nothing to do: the CIB matches the domain files", dry_run, as_json)
 
 
 def _look_at_images(domains: list[Domain], *, live: bool) -> None:
     """An image on one server's volume is refused on a cluster, and only told of when planning on a file."""
     if live:
-        membership.refuse_volumes(domains)
-    for finding in (finding for domain in domains for finding in images.of_domain(domain)):
+        registration.refuse_volumes(domains)
+    for finding in (finding for domain in domains for finding in images.on_one_server(domain)):
         output.warning(output.finding_line(finding))
 
 

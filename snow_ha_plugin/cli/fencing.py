@@ -10,10 +10,13 @@ from typing import Any
 import click
 
 from snow_ha_plugin.cli import enable, options, output
-from snow_ha_plugin.core import fencing, findings
-from snow_ha_plugin.steps import corosync, drill, qdevice, site, start
-from snow_ha_plugin.steps import fencing as protection
-from snow_ha_plugin.steps.change import change, undisturbed, whereabouts
+from snow_ha_plugin.core.configure import fencing
+from snow_ha_plugin.core.reports import findings
+from snow_ha_plugin.guide import corosync, qdevice, start
+from snow_ha_plugin.guide import fencing as protection
+from snow_ha_plugin.guide.run import Run, errors
+from snow_ha_plugin.operations import cluster, fencing_test
+from snow_ha_plugin.operations.transaction import change, undisturbed, whereabouts
 from snow_ha_plugin.system import sbd
 
 
@@ -32,21 +35,18 @@ def set_up(way: str | None, dry_run: bool, as_json: bool) -> None:
     Where sbd has to start, the cluster restarts: Pacemaker lets go of the domains meanwhile, and they run on.
     """
     options.require_root()
-    here = protection.decide(site.load(fencing=way or ""))
-    report: list[enable.Looked] = []
-    if blocked := enable.errors([*qdevice.HOST.check(here), *protection.WAY.check(here)]):
-        raise enable.Blocked(blocked)
-    if not as_json:
-        output.info(f"fencing: {here.fencing}; {here.why}")
+    here = protection.decide(cluster.load(fencing=way or ""))
+    run = Run(here, output.Screen(quiet=as_json), dry_run=dry_run)
+    run.refuse_blocked((qdevice.HOST, protection.WAY))
+    run.screen.info(f"fencing: {here.fencing}; {here.why}")
     # The times of a third vote follow from the watchdog's too.
     third = (qdevice.SET_UP, corosync.STEP) if here.qdevice else ()
-    for step in (*third, protection.SET_UP, start.STEP):
-        enable.carry_out(here, step, report, dry_run=dry_run, quiet=as_json)
-    if not dry_run:
-        enable.try_fencing(here, quiet=as_json)
+    for section in (*third, protection.SET_UP, start.STEP):
+        run.mend(section)
+    run.try_fencing()
     judge = undisturbed(locate=whereabouts(here.servers), tell=output.warning)
     changes = change(here.store, partial(protection.edit_after_restart, here), judge, dry_run=dry_run)
-    enable.tell(here, report, changes, dry_run=dry_run, as_json=as_json)
+    enable.tell(run, changes, as_json=as_json)
 
 
 @group.command("status")
@@ -57,7 +57,7 @@ def status(as_json: bool) -> None:
     Exit status 0 only if nothing speaks against it.
     """
     options.require_root()
-    here = protection.decide(site.load())
+    here = protection.decide(cluster.load())
     tree = here.store.read()
     tested = fencing.tested(tree)
     looks = protection.look_at_all(here) if here.fencing in protection.OURS else {}
@@ -87,7 +87,7 @@ def status(as_json: bool) -> None:
             output.info(f"third vote: {here.qdevice}, " + (f"not for {', '.join(silent)}" if silent else "voting"))
         for finding in found:
             output.finding(finding)
-    if serious := enable.errors(found):
+    if serious := errors(found):
         sys.exit(serious[0].exit_code)
 
 
@@ -111,16 +111,17 @@ def test(server: str, yes: bool, as_json: bool) -> None:
     Takes as long as the server takes to boot.
     """
     options.require_root()
-    here = protection.decide(site.load())
-    drill.refuse(here, server)
+    here = protection.decide(cluster.load())
+    fencing_test.refuse(here, server)
     if not yes:
         click.confirm(f"[?] {server} will be emptied, then reset like a lost server. Go on", abort=True)
     with output.progress(f"{server} is emptied", quiet=as_json):
-        drill.empty(here, server)
+        fencing_test.empty(here, server)
     with output.progress(f"{server} is reset, and waited for", quiet=as_json):
-        took = drill.reset(here, server)
+        took = fencing_test.reset(here, server)
     with output.progress(f"{server} is taken back", quiet=as_json):
-        changes = drill.take_back(here, server)
+        start.apply(here)
+        changes = fencing_test.take_back(here, server)
     if as_json:
         output.as_json({"server": server, "fenced_s": round(took, 1), "changes": output.changes_json(changes)})
     else:

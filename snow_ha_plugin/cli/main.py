@@ -43,7 +43,8 @@ def main() -> None:
     try:
         sys.exit(group(prog_name="snow-ha", standalone_mode=False, obj=manager) or 0)
     except SnowHaError as error:
-        output.error(str(error))
+        for each in (*error.others, error):
+            output.error(str(each))
         sys.exit(error.exit_code)
     except click.UsageError as error:
         verb = error.ctx.command_path if error.ctx else "snow-ha"

@@ -6,7 +6,7 @@ import click
 
 from snow_ha_plugin.cli import options, output
 from snow_ha_plugin.model import Move
-from snow_ha_plugin.steps import moves
+from snow_ha_plugin.operations import moves
 
 
 @click.command()

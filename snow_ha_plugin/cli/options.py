@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 
 import click
 
-from snow_ha_plugin.core import cib, fencing, timeouts
+from snow_ha_plugin.core import cib, timeouts
+from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.errors import PermissionDeniedError
 from snow_ha_plugin.model import Domain
-from snow_ha_plugin.steps import site
+from snow_ha_plugin.operations import cluster
 from snow_ha_plugin.system import snowtools
 from snow_ha_plugin.system.pacemaker import CibFile, LiveCib, Store
 from snow_ha_plugin.system.servers import Servers
@@ -138,7 +139,7 @@ def workplace(cib_path: Path | None, domains_dir: Path | None, snow_conf: Path |
     if chosen.live:
         if domains_dir or snow_conf:
             raise click.UsageError("--domains-dir and --snow-conf go with --cib")
-        here = site.load()
+        here = cluster.load()
         names = snowtools.domain_names(here.layout.domains_conf)
         return Workplace(chosen, here.layout.domains_dir, names, here.conf.migration_mib_s, here.servers)
     directory = domains_dir or snowtools.layout().domains_dir

@@ -9,17 +9,17 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from snow_ha_plugin.core import fencing
+from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.model import Change, Finding, Severity
 
 if TYPE_CHECKING:
-    from snow_ha_plugin.core.standing import NPlus1, Standing
+    from snow_ha_plugin.core.reports.health import NPlus1, Standing
 
 LETTER = {Severity.ERROR: "E", Severity.WARNING: "W", Severity.INFO: "I"}
 # How each way of fencing is told.
@@ -106,3 +106,24 @@ def progress(text: str, *, quiet: bool = False) -> Iterator[None]:
         click.echo(f"{click.style('[!]', fg='red')} {text} ... FAIL")
         raise
     click.echo(f"{click.style('[*]', fg='green')} {text} ... OK ({time.monotonic() - start:.1f} s)")
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Where a run through the guide tells what it does; with `quiet` only what is wrong."""
+
+    quiet: bool
+
+    def progress(self, title: str) -> AbstractContextManager[None]:
+        return progress(title, quiet=self.quiet)
+
+    def changes(self, done: Iterable[Change]) -> None:
+        if not self.quiet:
+            changes(done, dry_run=False)
+
+    def info(self, text: str) -> None:
+        if not self.quiet:
+            info(text)
+
+    def warning(self, text: str) -> None:
+        warning(text)

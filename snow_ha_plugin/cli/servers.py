@@ -8,10 +8,12 @@ from typing import Any
 import click
 
 from snow_ha_plugin.cli import options, output
-from snow_ha_plugin.core import cib, fencing, roles
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.balancer import replicas
+from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.errors import UnsafeError
-from snow_ha_plugin.steps import foresight, standby
-from snow_ha_plugin.steps.foresight import Consequences, Outcome, Outlook
+from snow_ha_plugin.operations import simulation, standby
+from snow_ha_plugin.operations.simulation import Consequences, Outcome, Outlook
 from snow_ha_plugin.system import qdevice
 from snow_ha_plugin.system.pacemaker import Store
 
@@ -34,7 +36,7 @@ def what_if(
     store = options.store(cib_path)
     now, groups = _outlook(store, apart_off, domains_dir)
     outcome = now.failure(servers)
-    meant = foresight.consequences(now, outcome, now.after_failure(servers), groups)
+    meant = simulation.consequences(now, outcome, now.after_failure(servers), groups)
     if as_json:
         output.as_json({"servers": list(servers), **_json(outcome, meant)})
     else:
@@ -48,7 +50,7 @@ def _outlook(store: Store, apart_off: frozenset[str], domains_dir: Path | None) 
     """The cluster as it is, and its replicas."""
     tree = store.read()
     sizes, roles_of = options.sizes_and_roles(store, tree, domains_dir)
-    return Outlook(tree, sizes), roles.groups(cib.domains(tree), roles_of, apart_off)
+    return Outlook(tree, sizes), replicas.groups(cib.domains(tree), roles_of, apart_off)
 
 
 def _json(outcome: Outcome, meant: Consequences) -> dict[str, Any]:
@@ -93,8 +95,8 @@ def drain(server: str, force: bool, apart_off: frozenset[str], dry_run: bool, as
     """
     store = options.store(None)
     now, groups = _outlook(store, apart_off, None)
-    outcome, then = foresight.drained(now.tree, server, now.files)
-    meant = foresight.consequences(now, outcome, then, groups)
+    outcome, then = simulation.drained(now.tree, server, now.files)
+    meant = simulation.consequences(now, outcome, then, groups)
     refused = meant.harm and not force
     if not as_json and (dry_run or not refused):
         _show(outcome, meant, f"with {server} drained")

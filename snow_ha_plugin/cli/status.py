@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from snow_ha_plugin.cli import options, output
-from snow_ha_plugin.core import cib, findings, standing
-from snow_ha_plugin.core.balancing import Wishes
-from snow_ha_plugin.core.overview import DomainView, Overview, ServerView, migrating, overview
-from snow_ha_plugin.core.standing import Standing
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.balancer.decision import Wishes
+from snow_ha_plugin.core.reports import findings, health
+from snow_ha_plugin.core.reports.health import Standing
+from snow_ha_plugin.core.reports.overview import DomainView, Overview, ServerView, migrating, overview
 from snow_ha_plugin.errors import SnowHaError
 from snow_ha_plugin.model import Domain, Finding, Severity
-from snow_ha_plugin.steps.agreement import survey
-from snow_ha_plugin.steps.foresight import Outlook
+from snow_ha_plugin.operations.agreement import survey
+from snow_ha_plugin.operations.simulation import Outlook
 from snow_ha_plugin.system import migrations, pacemaker, qdevice, snowtools
 from snow_ha_plugin.system.servers import Servers
 
@@ -65,7 +66,7 @@ def _standing(tree: cib.Tree, files: dict[str, Domain]) -> tuple[Standing | None
     """How the cluster stands; of one that the scheduler or the balancer does not take only why."""
     outlook = Outlook(tree, files)
     try:
-        return standing.of(survey(outlook, {}, Wishes()), outlook.n_plus_1), ()
+        return health.of(survey(outlook, {}, Wishes()), outlook.n_plus_1), ()
     except SnowHaError as error:
         reason = "; ".join(part for part in (error.message, error.details) if part)
         message = f"the balance is unknown: {reason}"

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 import re
 
+from snow_ha_plugin.core.configure.fencing import Timing
 from snow_ha_plugin.core.corosync import Device
-from snow_ha_plugin.core.fencing import Timing
 
 # Instead of a host: the vote that our corosync.conf has is given up.
 NONE = "none"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from snow_ha_plugin.core.fencing import IPMITOOL
+from snow_ha_plugin.core.configure.fencing import IPMITOOL
 from snow_ha_plugin.errors import TimedOutError
 from snow_ha_plugin.system import command
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from snow_ha_plugin.core.fencing import DEVICE, Found, Timing
+from snow_ha_plugin.core.configure.fencing import DEVICE, Found, Timing
 from snow_ha_plugin.errors import TimedOutError, UnavailableError
 from snow_ha_plugin.system import command
 from snow_ha_plugin.system.servers import Servers

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from lxml import etree
 
-from snow_ha_plugin.core import cib, history
-from snow_ha_plugin.core.scores import INFINITY, score
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.cib import probes
+from snow_ha_plugin.core.cib.values import INFINITY, score
 from snow_ha_plugin.errors import DataError, SnowHaError, TimedOutError
 from snow_ha_plugin.model import Action, ClusterState
 from snow_ha_plugin.system import command, pacemaker
@@ -75,14 +76,14 @@ def ask(tree: cib.Tree, inject: Sequence[str] = (), *, timeout_s: float = TIMEOU
     Actions that it calls blocked are left out: it would want them, but without quorum, say, does not do them.
     DataError for a CIB that it cannot read, TimedOutError past `timeout_s`.
     """
-    return _run(history.without_idle_probes(tree), inject, timeout_s)
+    return _run(probes.without_idle_probes(tree), inject, timeout_s)
 
 
 def ask_each(
     tree: cib.Tree, injections: Mapping[str, Sequence[str]], *, within_s: float
 ) -> dict[str, Answer | SnowHaError]:
     """The answer to each of several injections; the error instead of one that could not be had in time."""
-    thin = history.without_idle_probes(tree)
+    thin = probes.without_idle_probes(tree)
     deadline = time.monotonic() + within_s
 
     def one(inject: Sequence[str]) -> Answer | SnowHaError:
@@ -100,7 +101,7 @@ def ask_each(
 
 def carry_out(tree: cib.Tree, inject: Sequence[str] = (), *, timeout_s: float = TIMEOUT_S) -> tuple[Answer, cib.Tree]:
     """As `ask`, and the CIB of the cluster in which the scheduler has had its way, each action a success."""
-    with _prepared(history.without_idle_probes(tree), inject, timeout_s) as path:
+    with _prepared(probes.without_idle_probes(tree), inject, timeout_s) as path:
         output = path.with_name("output.xml")
         argv = ["crm_simulate", "--xml-file", str(path), "--simulate", f"--save-output={output}", *TELLING]
         result = command.run(argv, timeout_s=timeout_s)

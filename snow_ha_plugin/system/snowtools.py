@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snow_ha_plugin import xlcfg
-from snow_ha_plugin.core import domaincfg, fencing, qdevice, timeouts
+from snow_ha_plugin.core import domainfile, qdevice, timeouts
+from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.errors import (
     ConfigurationError,
     NoInputError,
@@ -239,7 +240,7 @@ def _resolve(name: str) -> str:
 
 def read_domain(directory: Path, name: str) -> Domain:
     """The domain of that name; the name is checked: it goes into shell commands, file names and XML."""
-    if not domaincfg.DOMAIN_NAME.match(name):
+    if not domainfile.DOMAIN_NAME.match(name):
         raise UsageError(
             f"{name!r} cannot be the name of a domain",
             "letters, digits and single - . _ between them",
@@ -254,7 +255,7 @@ def read_domain(directory: Path, name: str) -> Domain:
         ) from None
     except OSError as error:
         raise NoInputError(f"{path} cannot be read", str(error.strerror), "see the file") from None
-    return domaincfg.domain_from(text, name, str(path))
+    return domainfile.domain_from(text, name, str(path))
 
 
 def domain_file(path: str) -> DomainFile:
@@ -265,7 +266,7 @@ def domain_file(path: str) -> DomainFile:
     except (OSError, ValueError):
         return DomainFile(real)
     name = settings.get("name", "")
-    return DomainFile(real, name if isinstance(name, str) else "", domaincfg.uuid_in(settings))
+    return DomainFile(real, name if isinstance(name, str) else "", domainfile.uuid_in(settings))
 
 
 def read_domains(directory: Path, names: Iterable[str]) -> tuple[list[Domain], list[SnowHaError]]:

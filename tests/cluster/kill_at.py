@@ -9,8 +9,8 @@ import signal
 import sys
 from dataclasses import replace
 
-from snow_ha_plugin.cli import enable, main
-from snow_ha_plugin.steps import ending
+from snow_ha_plugin.cli import main
+from snow_ha_plugin.guide import disable, enable
 from snow_ha_plugin.system.pacemaker import LiveCib
 from snow_ha_plugin.system.servers import Servers
 
@@ -50,13 +50,13 @@ def deadly_steps(steps):
     return tuple(replace(step, apply=step.apply and deadly(step.name, step.apply)) for step in steps)
 
 
-def deadly_plan(site, plan=ending.plan):
+def deadly_plan(site, plan=disable.plan):
     return [replace(part, carry_out=deadly(f"{part.change.action} {part.change.target}", part.carry_out))
             for part in plan(site)]  # fmt: skip
 
 
 enable.SERVER_STEPS = deadly_steps(enable.SERVER_STEPS)
 enable.AFTERWARDS = deadly_steps(enable.AFTERWARDS)
-ending.plan = deadly_plan
+disable.plan = deadly_plan
 LiveCib.commit = deadly("commit", LiveCib.commit)
 main.main()

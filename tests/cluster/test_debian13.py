@@ -17,7 +17,7 @@ from tests.lab.world import World
 pytestmark = pytest.mark.lab
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-UNIT_TESTS = ("core", "system", "steps", "cli", "scenarios", "test_layers.py", "test_plugin.py")
+UNIT_TESTS = ("unit", "scenarios")
 FAILOVER_WITHIN_S = 120
 ENABLE_WITHIN_S = 240
 

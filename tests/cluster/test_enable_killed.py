@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from snow_ha_plugin.steps import AFTERWARDS, SERVER_STEPS
+from snow_ha_plugin.guide import AFTERWARDS, SERVER_STEPS
 from tests.cluster import cluster_state as state
 from tests.cluster.cluster_state import DOMAINS, EARLY, Snapshot
 from tests.lab.cluster import Lab

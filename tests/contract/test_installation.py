@@ -137,5 +137,5 @@ def test_what_pip_installed_works(environment: Path) -> None:
     )  # fmt: skip
     assert shown.returncode == 0, shown.stderr
     assert "deploy01" in shown.stdout
-    shipped = "from snow_ha_plugin.steps import hook; print(len(hook._shipped()))"
+    shipped = "from snow_ha_plugin.guide import hook; print(len(hook._shipped()))"
     assert int(host.run([environment / "bin/python", "-c", shipped])) > 0

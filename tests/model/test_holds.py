@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from snow_ha_plugin.core.fencing import LEAST_WATCHDOG_S
+from snow_ha_plugin.core.configure.fencing import LEAST_WATCHDOG_S
 from tests.model.assumptions import CUT_AND_HANG, STALLED
 from tests.model.explorer import Return, explore
 from tests.model.rules import (

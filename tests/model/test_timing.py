@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from snow_ha_plugin.core import fencing
+from snow_ha_plugin.core.configure import fencing
 from tests.model.rules import PILL, PILL_WITH_QDEVICE
 from tests.model.timing import (
     CLOCK_SKEW,

@@ -14,9 +14,10 @@ from click.testing import CliRunner
 from snow_ha_plugin.cli.balance import balance
 from snow_ha_plugin.cli.servers import what_if
 from snow_ha_plugin.cli.status import status
-from snow_ha_plugin.core import cib, moverules
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import migration
 from snow_ha_plugin.errors import SnowHaError
-from snow_ha_plugin.steps import moves
+from snow_ha_plugin.operations import moves
 from tests.random_clusters import judge
 from tests.random_clusters.generator import make
 
@@ -96,12 +97,12 @@ def check_moves(path: Path, tmp_path: Path) -> None:
             continue
         assert move
         pulled = cib.clone(tree)
-        moverules.put(pulled, [move])
+        migration.put(pulled, [move])
         file = tmp_path / "pulled.xml"
         file.write_bytes(cib.serialize(pulled))
         arrived = judge.outcome(file)
         assert {other: arrived.places[other] for other in running} == running | {name: (move.target,)}
         released = cib.parse(arrived.path.read_bytes())
-        moverules.remove(released)
+        migration.remove(released)
         file.write_bytes(cib.serialize(released))
         assert judge.outcome(file).places[name] == (move.target,)

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from lxml import etree
 
-from snow_ha_plugin.core import cib, history
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.cib import probes
 
 
 @dataclass
@@ -64,7 +65,7 @@ def read(text: str) -> Scenario:
             raise ValueError(f"no line of a scenario: {line}")
     cib.put_pairs(cib.section(tree, "crm_config"), "cluster_property_set", "cib-bootstrap-options", options)
     cib.put_pairs(cib.section(tree, "rsc_defaults"), "meta_attributes", "defaults", defaults)
-    history.assume(tree, scenario.homes)
+    probes.assume(tree, scenario.homes)
     return scenario
 
 

@@ -24,7 +24,7 @@ from click.testing import CliRunner
 from snow_ha_plugin.cli.balance import balance
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.errors import SnowHaError
-from snow_ha_plugin.steps import foresight
+from snow_ha_plugin.operations import simulation
 from tests.scenarios import cluster
 
 PATHS = sorted(Path(__file__).parent.glob("*.scenario"))
@@ -96,7 +96,7 @@ def agreed(tree: cib.Tree, plan: Any, homes: dict[str, str | None], final: dict[
     assert shutil.which("crm_simulate"), "these tests need pacemaker-cli-utils"
     targets = {rule["rsc"]: rule["node"] for rule in plan["constraints"]}
     expected = {name: server or targets.get(name) for name, server in final.items()}
-    outlook = foresight.Outlook(tree)
+    outlook = simulation.Outlook(tree)
     after = outlook.then().after
     stopped = {name for name, primitive in cib.domains(tree).items() if primitive.meta.get("target-role") == "Stopped"}
     assert {name: after[name] for name in expected if name not in stopped} == {

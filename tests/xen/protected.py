@@ -9,7 +9,8 @@ from pathlib import Path
 
 from lxml import etree
 
-from snow_ha_plugin.core import cib, fencing
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.system import sbd
 from tests.xen import pacemaker, watchdog
 from tests.xenlab.cluster import XenLab

@@ -1,0 +1,33 @@
+"""`tend-hook`: what the package's scripts do about the hook. Not for people, and not in the help."""
+
+from __future__ import annotations
+
+import click
+
+from snow_ha_plugin.cli import output
+from snow_ha_plugin.guide import hook
+from snow_ha_plugin.system import snowtools
+from snow_ha_plugin.system.servers import Servers
+
+
+@click.command("tend-hook", hidden=True)
+@click.argument("event", type=click.Choice(["refresh", "retire"]))
+def tend_hook(event: str) -> None:
+    """Keep the hook in `snow` current (refresh), or take it out with the last package (retire)."""
+    layout = snowtools.layout()
+    path = layout.hooks_dir / hook.NAME
+    if not path.exists():
+        return
+    if event == "refresh":
+        if hook.refresh(Servers(()), layout.hooks_dir):
+            output.info(f"the hook of `snow` is that of this version now: {path}")
+        return
+    servers = Servers(snowtools.read_conf(layout.conf).servers)
+    if users := hook.users(servers):
+        output.info(f"the hook of `snow` stays for {', '.join(users)}: {path}")
+    else:
+        hook.remove(servers, layout.hooks_dir)
+        output.info(f"the hook of `snow` is gone with the last package: {path}")
+
+
+COMMANDS = (tend_hook,)

@@ -1,0 +1,216 @@
+"""What `balance` decides: from a CIB and its state to moves, rules, and what still is not as it should be."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.balancer import planner, replicas
+from snow_ha_plugin.core.balancer.loader import Roster
+from snow_ha_plugin.core.balancer.planner import Limits, Placement
+from snow_ha_plugin.core.balancer.problem import By, Problem, used
+from snow_ha_plugin.core.configure import location
+from snow_ha_plugin.core.configure.location import Rule
+from snow_ha_plugin.core.reports.text import in_words
+from snow_ha_plugin.model import Change, Finding, Move, Severity
+
+NO_LIMITS = Limits()
+
+# What one step of size is in priority: more than all roles together, so that who is large is placed first.
+LARGE = 100
+
+
+class Enforced(Enum):
+    """What Pacemaker is to count: memory and vcpus, memory alone, or what it counts already."""
+
+    SIZES = auto()
+    MEMORY = auto()
+    NOTHING = auto()
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """`apart_off` are the roles whose domains may share servers; `failback` lets domains return by themselves."""
+
+    by: By = By.BOTH
+    limits: Limits = NO_LIMITS
+    apart_off: frozenset[str] = frozenset()
+    failback: bool = False
+
+
+@dataclass(frozen=True)
+class Decision:
+    """`moving` are the rules by which Pacemaker would carry the moves out, `resting` those that only hold the result,
+    and `final` those that stay.
+
+    `violations` are what is not as it should be even after the moves.
+    """
+
+    roster: Roster
+    placement: Placement
+    batches: tuple[tuple[Move, ...], ...]
+    moving: tuple[Rule, ...]
+    resting: tuple[Rule, ...]
+    final: tuple[Rule, ...]
+    groups: Mapping[str, str]
+    priorities: Mapping[str, int]
+    enforced: Enforced
+    violations: tuple[Finding, ...]
+
+    @property
+    def targets(self) -> dict[str, str]:
+        """Where each domain that moves is in the end."""
+        return {move.domain: move.target for batch in self.batches for move in batch}
+
+    def edit(self, tree: cib.Tree, rules: Iterable[Rule]) -> list[Change]:
+        """Write all of it but the moves into a CIB."""
+        changes = location.put(tree, rules)
+        changes += location.put_apart(tree, self.groups)
+        changes += location.put_meta(tree, self.priorities)
+        if self.enforced != Enforced.NOTHING and not (
+            self.roster.unsized or _overfull(self.roster.problem, self.placement)
+        ):
+            changes += location.put_sizes_in_force(tree, vcpus=self.enforced == Enforced.SIZES)
+        return changes
+
+
+def decide(
+    tree: cib.Tree,
+    found: Roster,
+    roles_of: Mapping[str, Iterable[str]],
+    groups: Mapping[str, str],
+    wishes: Wishes,
+    *,
+    fixed: Collection[str] = (),
+    enforced: Enforced = Enforced.SIZES,
+    large_first: bool = False,
+) -> Decision:
+    """The best plan that leaves the domains of `fixed` where they are; `large_first` lets Pacemaker place the domains
+    that need the most memory first."""
+    problem = found.problem
+    if fixed:
+        kept = [replace(tenant, free=tenant.free and tenant.name not in fixed) for tenant in problem.tenants]
+        problem = replace(problem, tenants=tuple(kept))
+        found = replace(found, problem=problem)
+    planned = planner.plan(problem, wishes.limits)
+    places, tenants = problem.places, problem.tenants
+    batches = tuple(
+        tuple(
+            Move(
+                tenants[step.tenant].name, places[step.source].name, places[step.target].name,
+                tenants[step.tenant].memory_mib,
+            )
+            for step in batch
+        )
+        for batch in planned.batches
+    )  # fmt: skip
+    priorities = {name: replicas.priority(name, roles_of.get(name, ())) for name in cib.domains(tree)}
+    if large_first:
+        by_size = sorted({tenant.memory_mib for tenant in tenants})
+        priorities |= {tenant.name: LARGE * by_size.index(tenant.memory_mib) for tenant in tenants}
+    return Decision(
+        roster=found,
+        placement=planned,
+        batches=batches,
+        moving=_rules(tree, found, planned, groups, failback=wishes.failback, moving=True),
+        resting=_rules(tree, found, planned, groups),
+        final=_rules(tree, found, planned, groups, failback=wishes.failback),
+        groups=groups,
+        priorities=priorities,
+        enforced=enforced,
+        violations=(*_idle(found), *_violations(problem, planned), *found.findings),
+    )
+
+
+def _rules(
+    tree: cib.Tree,
+    found: Roster,
+    planned: Placement,
+    groups: Mapping[str, str],
+    *,
+    failback: bool = False,
+    moving: bool = False,
+) -> tuple[Rule, ...]:
+    places = found.problem.places
+    replicas = Counter(groups.values())
+    rules = []
+    for tenant, at in zip(found.problem.tenants, planned.at, strict=True):
+        if at is None or (tenant.allowed is not None and at not in tenant.allowed):
+            continue
+        liked = found.advice.scores.get(tenant.name, {})
+        better = max((liked.get(place.name, 0) for place in places), default=0) - liked.get(places[at].name, 0)
+        moves = moving and tenant.home is not None and at != tenant.home
+        rules.append(
+            location.rule(
+                tenant.name, places[at].name, found.stickiness[tenant.name], max(better, 0),
+                replicas=replicas[groups.get(tenant.name, "")],
+                beats_stickiness=failback or moves,
+            )
+        )  # fmt: skip
+    # A stopped domain takes no memory yet: it will start where there is the most, or where it was meant to.
+    before = location.servers(tree)
+    free = {
+        place.name: place.memory_mib - memory
+        for place, (memory, _) in zip(places, used(found.problem, planned.at), strict=True)
+        if place.takes and place.memory_mib
+    }
+    for name in found.stopped:
+        open_to = {server for server in free if found.advice.scores.get(name, {}).get(server, 0) >= 0}
+        server = (
+            before.get(name)
+            if before.get(name) in free
+            else max(sorted(open_to), key=lambda one: free[one], default=None)
+        )
+        if server:
+            size = cib.domains(tree)[name].utilization.get("hv_memory", "0")
+            free[server] -= int(size) if size.isdecimal() else 0
+            rules.append(location.rule(name, server, found.stickiness[name], beats_stickiness=failback))
+    return tuple(sorted(rules, key=lambda rule: rule.rsc))
+
+
+def _overfull(problem: Problem, planned: Placement) -> list[int]:
+    return [
+        number
+        for number, (place, (memory, _)) in enumerate(zip(problem.places, used(problem, planned.at), strict=True))
+        if memory > place.memory_mib and place.memory_mib
+    ]
+
+
+def _idle(found: Roster) -> list[Finding]:
+    return [
+        Finding(Severity.ERROR, "no-room", f"Pacemaker starts {name} on no server", "see its constraints, and memory")
+        for name in found.idle
+    ]
+
+
+def _violations(problem: Problem, planned: Placement) -> list[Finding]:
+    places, tenants = problem.places, problem.tenants
+    found = []
+    for number in _overfull(problem, planned):
+        memory = used(problem, planned.at)[number][0]
+        message = f"{places[number].name} has {memory} of {places[number].memory_mib} MiB in use"
+        found.append(Finding(Severity.ERROR, "server-overfull", message, "stop a domain, or add memory"))
+    for number, (tenant, at) in enumerate(zip(tenants, planned.at, strict=True)):
+        if at is not None and not places[at].takes and tenant.free:
+            found.append(
+                Finding(
+                    Severity.ERROR,
+                    "cannot-leave",
+                    f"{tenant.name} cannot leave {places[at].name}: no server has room for it",
+                )
+            )
+        if number in planned.left_out:
+            message = f"{tenant.name} stays where it is: no order of moves leaves room for it at every moment"
+            found.append(Finding(Severity.WARNING, "left-out", message, "add memory, or stop a domain for a while"))
+    shared: dict[tuple[str, int], list[str]] = {}
+    for tenant, at in zip(tenants, planned.at, strict=True):
+        if tenant.group and at is not None:
+            shared.setdefault((tenant.group, at), []).append(tenant.name)
+    for (_, at), names in sorted(shared.items()):
+        if len(names) > 1:
+            message = f"{in_words(names)} share {places[at].name}, which takes them down together"
+            found.append(Finding(Severity.WARNING, "replicas-together", message))
+    return found

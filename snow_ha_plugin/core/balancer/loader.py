@@ -1,0 +1,247 @@
+"""From what Pacemaker says of a cluster to the balancer's problem: who is there, how large, and what may move where.
+
+Nothing here knows what a constraint means: the scores are the scheduler's, of a CIB that says only what the
+administrator wants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.balancer.problem import By, Place, Problem, Tenant
+from snow_ha_plugin.core.cib.values import INFINITY
+from snow_ha_plugin.core.configure import agents
+from snow_ha_plugin.errors import DataError
+from snow_ha_plugin.model import ClusterState, Domain, Finding, NodeState, Primitive, ResourceState, Severity
+
+# What a domain in the copy that is asked about likes its own server by, so that it stays there and the others' scores
+# tell of them as things are now. More than any finite preference that somebody may mean, less than INFINITY.
+HOLD = 200_000
+
+Amounts = Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What Pacemaker says of `wanted`'s CIB: scores by resource and server, and sizes and capacities as it reads them.
+
+    A domain's score on its own server is without HOLD.
+    """
+
+    scores: Amounts
+    sizes: Amounts
+    capacities: Amounts
+
+
+@dataclass(frozen=True)
+class Roster:
+    """A problem, with what it does not say: `stopped` domains, and the `stickiness` of each domain.
+
+    `idle` are the domains that should run and that Pacemaker starts nowhere.
+
+    `unsized` are the servers and domains that have no size: only without any may Pacemaker be told to go by sizes.
+    """
+
+    problem: Problem
+    stopped: tuple[str, ...]
+    idle: tuple[str, ...]
+    stickiness: Mapping[str, int]
+    advice: Advice
+    unsized: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+def check(tree: cib.Tree) -> None:
+    """DataError for sizes that are none, which Pacemaker would take for 0 without a word."""
+    if not cib.nodes(tree):
+        raise DataError("the CIB has no servers", remedy="give the CIB of a cluster that has run: cibadmin --query")
+    nodes = [(node.get("uname"), node) for node in tree.iterfind("configuration/nodes/node")]
+    sized = [(name, cib.pairs(node, "utilization")) for name, node in nodes]
+    sized += [(name, primitive.utilization) for name, primitive in cib.domains(tree).items()]
+    for name, amounts in sized:
+        for key in ("hv_memory", "cpu"):
+            if key in amounts and cib.whole(amounts[key]) is None:
+                raise DataError(
+                    f"the CIB gives {name} the utilization {key}={amounts[key]!r}",
+                    "it must be a whole number of 0 or more",
+                    "mend it with crm configure edit",
+                )
+
+
+def wanted(tree: cib.Tree) -> cib.Tree:
+    """A copy of a CIB that says what the administrator wants: without rules of ours, each domain held where it is, and
+    without regard to sizes."""
+    copy = cib.clone(tree)
+    for element in copy.xpath("configuration/constraints/*[starts-with(@id, $ours)]", ours=cib.OURS):
+        element.getparent().remove(element)
+    for pair in copy.xpath("configuration//nvpair[@name='resource-stickiness']"):
+        pair.set("value", str(HOLD))
+    cib.put_pairs(
+        cib.section(copy, "rsc_defaults"), "meta_attributes", f"{cib.OURS}hold", {"resource-stickiness": str(HOLD)}
+    )
+    cib.put_option(copy, f"{cib.OURS}sizes-aside", "placement-strategy", "default")
+    return copy
+
+
+def advice(scores: Amounts, sizes: Amounts, capacities: Amounts, state: ClusterState) -> Advice:
+    """What the scheduler has answered to `wanted`."""
+    homes = {resource.id: resource.servers for resource in state.resources}
+    without_hold = {
+        name: {
+            server: value - HOLD if homes.get(name) == (server,) and abs(value) < INFINITY else value
+            for server, value in given.items()
+        }
+        for name, given in scores.items()
+    }
+    return Advice(without_hold, sizes, capacities)
+
+
+def build(
+    tree: cib.Tree,
+    state: ClusterState,
+    anyway: Mapping[str, tuple[str, ...]],
+    advice: Advice,
+    files: Mapping[str, Domain],
+    groups: Mapping[str, str],
+    by: By,
+) -> Roster:
+    """The problem of a CIB that passes `check`; `files` give the sizes that it lacks, `groups` the replicas.
+
+    A domain that does not run counts where Pacemaker is about to start it, `anyway`; one that it starts nowhere takes
+    no room.
+    """
+    findings: list[Finding] = []
+    places = _places(tree, state, advice, findings)
+    number_of = {place.name: number for number, place in enumerate(places)}
+    states = {resource.id: resource for resource in state.resources}
+    primitives = dict(sorted(cib.domains(tree).items()))
+    running = [
+        name
+        for name in primitives
+        if (states[name].servers if name in states else ()) or anyway.get(name)
+    ]  # fmt: skip
+    order = {name: number for number, name in enumerate(running)}
+    apart = _kept_apart(tree, order)
+    stickiness = {name: _stickiness(tree, name) for name in primitives}
+    tenants, unsized = [], [place.name for place in places if not (place.memory_mib and place.vcpus)]
+    for name in running:
+        primitive, resource = primitives[name], states.get(name)
+        servers = (resource.servers if resource else ()) or anyway.get(name, ())
+        home = number_of.get(servers[0]) if servers else None
+        size = _size(primitive, files.get(name), advice.sizes.get(name, {}))
+        allowed = _allowed(advice, name, places, home, stickiness[name])
+        why = (
+            "its size is unknown; run snow ha sync" if size is None
+            else _why_not(tree, primitive, resource)
+            or ("its stickiness is infinite" if stickiness[name] >= INFINITY else "")
+            or ("its server is held" if home is not None and _is_held(places[home], state) else "")
+            or ("Pacemaker does not say where it may run" if name not in advice.scores else "")
+        )  # fmt: skip
+        if allowed is not None and not allowed:
+            message = f"the constraints leave {name} no server that could take it"
+            findings.append(Finding(Severity.WARNING, "no-server-allowed", message))
+            why = why or "no server may have it"
+        if why and home is not None:
+            findings.append(Finding(Severity.INFO, "domain-stays", f"{name} stays where it is: {why}"))
+        if size is None:
+            unsized.append(name)
+        tenants.append(
+            Tenant(
+                name, *(size or (0, 0)), home, allowed, not why and home is not None, groups.get(name, ""),
+                frozenset(order[other] for pair in apart if name in pair for other in pair - {name}),
+            )
+        )  # fmt: skip
+    if by != By.MEMORY and not all(place.vcpus for place in places if place.takes):
+        message = "not all servers' CPUs are known, so only memory counts; run snow ha enable"
+        findings.append(Finding(Severity.WARNING, "cpus-unknown", message))
+        by = By.MEMORY
+    absent = [name for name in primitives if name not in order]
+    stopped = tuple(name for name in absent if cib.meta(tree, name, "target-role", "started").lower() == "stopped")
+    idle = tuple(name for name in absent if name not in stopped)
+    return Roster(
+        Problem(places, tuple(tenants), by), stopped, idle, stickiness, advice, tuple(unsized), tuple(findings)
+    )
+
+
+def _places(tree: cib.Tree, state: ClusterState, advice: Advice, findings: list[Finding]) -> tuple[Place, ...]:
+    now = {node.name: node for node in state.nodes}
+    # A configuration that no cluster has run yet has no state: then all its servers count as there.
+    unknown = tree.find("status/node_state") is None
+    places = []
+    for node in sorted(cib.nodes(tree), key=lambda node: node.name):
+        takes = unknown or (node.name in now and now[node.name].serves)
+        capacity = advice.capacities.get(node.name, {})
+        memory, cpus = capacity.get("hv_memory", node.memory_mib), node.cpus
+        if not memory:
+            message = f"the memory of {node.name} is not known; run snow ha enable"
+            findings.append(Finding(Severity.WARNING, "server-size-unknown", message))
+        places.append(Place(node.name, memory, cpus, takes and memory > 0))
+    return tuple(places)
+
+
+def _is_held(place: Place, state: ClusterState) -> bool:
+    """Whether what is on a place stays: Pacemaker touches nothing under maintenance; a size of 0 tells nothing."""
+    here: NodeState | None = next((node for node in state.nodes if node.name == place.name), None)
+    return state.maintenance or not place.memory_mib or (here is not None and (here.maintenance or here.unclean))
+
+
+def _stickiness(tree: cib.Tree, name: str) -> int:
+    text = cib.meta(tree, name, "resource-stickiness", "0").lower().lstrip("+")
+    if text in ("infinity", "inf"):
+        return INFINITY
+    return min(INFINITY, int(text)) if text.lstrip("-").isdecimal() else 0
+
+
+def _size(primitive: Primitive, file: Domain | None, seen: Mapping[str, int]) -> tuple[int, int] | None:
+    """Memory in MiB and vcpus as Pacemaker reads them; the domain file's where the CIB has none, None if nobody has."""
+    memory = seen.get("hv_memory", cib.whole(primitive.utilization.get("hv_memory")))
+    vcpus = seen.get("cpu", cib.whole(primitive.utilization.get("cpu")))
+    if file:
+        memory, vcpus = (file.memory_mib if memory is None else memory), (file.vcpus if vcpus is None else vcpus)
+    return None if memory is None else (memory, 0 if vcpus is None else vcpus)
+
+
+def _allowed(
+    advice: Advice, name: str, places: tuple[Place, ...], home: int | None, stickiness: int
+) -> frozenset[int] | None:
+    """The servers that Pacemaker likes best, and its own if it sticks there; None where all are liked alike."""
+    given = advice.scores.get(name)
+    if given is None:
+        return None
+    scores = {number: given.get(place.name, -INFINITY) for number, place in enumerate(places)}
+    open_to = {number: value for number, value in scores.items() if value > -INFINITY}
+    if len(open_to) == len(places) and len(set(open_to.values())) == 1:
+        return None
+    best = max((value for number, value in open_to.items() if places[number].takes), default=None)
+    allowed = {number for number, value in open_to.items() if value == best}
+    if home in open_to and best is not None and open_to[home] + stickiness >= best:
+        allowed.add(home)
+    return frozenset(allowed)
+
+
+def _kept_apart(tree: cib.Tree, names: Mapping[str, int]) -> list[frozenset[str]]:
+    """Pairs that a colocation keeps apart at any price: only a hint for the search, which the scheduler judges."""
+    pairs = [
+        frozenset((found.get("rsc"), found.get("with-rsc")))
+        for found in tree.iterfind("configuration/constraints/rsc_colocation")
+        if found.get("score", "").upper() == "-INFINITY"
+    ]
+    return [pair for pair in pairs if len(pair) == 2 and pair <= names.keys()]
+
+
+def _why_not(tree: cib.Tree, primitive: Primitive, resource: ResourceState | None) -> str:
+    """Why a domain cannot move; nothing if it can."""
+    migrates = cib.meta(tree, primitive.id, "allow-migrate", "")
+    if not cib.boolean(migrates or "false") and not (not migrates and primitive.agent == agents.OURS):
+        return "it cannot migrate live (allow-migrate)"
+    if cib.parent(tree, primitive.id) is not None:
+        return "it belongs to a group or clone"
+    if resource is None or not resource.servers:
+        return "it does not run yet"
+    if not resource.managed:
+        return "Pacemaker does not manage it"
+    if resource.failed or resource.blocked:
+        return "it has failed"
+    return "something is under way with it" if resource.pending or len(resource.servers) > 1 else ""

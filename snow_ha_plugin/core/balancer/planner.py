@@ -1,0 +1,177 @@
+"""The balancer: where each domain should be, and by which live migrations it gets there.
+
+In this order: domains leave where they may not be, replicas of one role are kept apart, N+1 holds (any one server can
+fail and the others hold its domains' memory), and loads are even. Every move must be worth its price, so that a
+balanced cluster moves nothing. The same problem always has the same plan, and a plan's result needs no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from snow_ha_plugin.core.balancer.n_plus_one import Survival
+from snow_ha_plugin.core.balancer.problem import OVERCOMMIT, By, Problem, lower_bound, spread
+from snow_ha_plugin.core.balancer.schedule import Step, order
+from snow_ha_plugin.core.balancer.search.descent import descend
+from snow_ha_plugin.core.balancer.search.repair import settle
+from snow_ha_plugin.core.balancer.search.spare import even_out, mend
+from snow_ha_plugin.core.balancer.search.state import NOTHING, Layout
+
+# A fullest server this little above the lower bound is as good as one at it.
+CLOSE = 1.005
+
+# With N+1 to be kept this little above it is.
+NEAR = 1.01
+
+# A placement that survives any failure is left only for one that lowers the imbalance by this, where that is found by
+# chance: one more look could always find a little more.
+NOTICEABLE = 0.01
+
+# A swap that does not fit is given up and planned around, and so are those that come in its place; in the end all are.
+ATTEMPTS = 8
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`min_gain` is what a move must bring: by which part of one server's load the deviations fall, in sum.
+
+    `level` is how far the fullest server may be above the best that is possible, as a part of its memory, before
+    anything moves for the sake of evenness: a server's load is no reason to migrate gigabytes before it is much fuller
+    than the others, and domains come and go.
+    """
+
+    max_moves: int | None = None
+    min_gain: float = 0.002
+    level: float = 0.05
+    parallel: int = 2
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A plan: `at` is each tenant's place at its end, `left_out` whose better place no order of moves reaches.
+
+    `imbalance_before` and `imbalance_after` are `Spread.imbalance`; no placement has less than `lower_bound`.
+    """
+
+    at: tuple[int | None, ...]
+    batches: tuple[tuple[Step, ...], ...]
+    left_out: tuple[int, ...]
+    imbalance_before: float
+    imbalance_after: float
+    lower_bound: float
+
+
+def plan(problem: Problem, limits: Limits) -> Placement:
+    at, left_out = _reachable(problem, limits)
+    batches = order(problem, at, limits.parallel).batches
+    # Once something moves it is worth to be exact.
+    exact = replace(limits, level=0.0)
+    while limits.max_moves is None and at != problem.homes:
+        # What comes next from there, as the next run would find it.
+        there = _moved(problem, at)
+        further, also_left_out = _reachable(there, exact)
+        if further == at:
+            break
+        direct = order(problem, further, limits.parallel)
+        batches = (*batches, *order(there, further, limits.parallel).batches) if direct.stuck else direct.batches
+        at, left_out = further, also_left_out
+    return Placement(
+        at,
+        batches,
+        left_out,
+        spread(problem, problem.homes).imbalance(problem.by),
+        spread(problem, at).imbalance(problem.by),
+        lower_bound(problem),
+    )
+
+
+def _moved(problem: Problem, at: Sequence[int | None]) -> Problem:
+    tenants = tuple(replace(tenant, home=place) for tenant, place in zip(problem.tenants, at, strict=True))
+    return replace(problem, tenants=tenants)
+
+
+def _reachable(problem: Problem, limits: Limits) -> tuple[tuple[int | None, ...], tuple[int, ...]]:
+    """The best placement that some order of moves reaches, and the tenants that had to be left out of it."""
+    left_out: set[int] = set()
+    for attempt in range(ATTEMPTS):
+        at = _best(_fixed(problem, left_out), limits)
+        stuck = order(problem, at, limits.parallel).stuck
+        if not stuck:
+            return at, tuple(sorted(left_out))
+        # One at first, the largest: with it at home the others may find their way.
+        largest = max(stuck, key=lambda number: (problem.tenants[number].memory_mib, -number))
+        left_out |= {largest} if attempt < ATTEMPTS // 2 else set(stuck)
+    return _best(_fixed(problem, range(len(problem.tenants))), limits), tuple(sorted(left_out))
+
+
+def _fixed(problem: Problem, numbers: Sequence[int] | set[int]) -> Problem:
+    """The problem with these tenants staying at home."""
+    tenants = [
+        replace(found, free=False) if number in numbers else found for number, found in enumerate(problem.tenants)
+    ]
+    return replace(problem, tenants=tuple(tenants))
+
+
+def _best(problem: Problem, limits: Limits) -> tuple[int | None, ...]:
+    count = sum(place.takes for place in problem.places) or 1
+    limited, bound = limits.max_moves is not None, lower_bound(problem)
+
+    def start() -> Layout:
+        layout = Layout(problem, limits.min_gain / count, limits.max_moves)
+        settle(layout)
+        return layout
+
+    layout, survival = start(), Survival(problem)
+    settled = tuple(layout.at)
+    survived = not survival.shortage(settled)
+    if survived and settled == problem.homes and _is_level(problem, bound, limits.level):
+        return settled
+    if not layout.counted:
+        return settled
+    descend(layout, bound * CLOSE, peak_first=not limited)
+    best, least = _fewest_moves(problem, layout.at), NOTHING
+    if survival.shortage(best) and survival.is_possible(best):
+        if not mend(layout, survival, bound * NEAR, limited=limited) and survived:
+            # From where N+1 holds by steps that keep it: worse, but there is always a way.
+            layout = start()
+            even_out(layout, survival, limited=limited)
+        mended = _fewest_moves(problem, layout.at)
+        if not survival.shortage(mended):
+            best, least = mended, NOTICEABLE
+    if not survived and not survival.shortage(best):
+        return best
+    return best if _imbalance(problem, best) < _imbalance(problem, settled) - least else settled
+
+
+def _is_level(problem: Problem, bound: float, level: float) -> bool:
+    found = spread(problem, problem.homes)
+    vcpus_above = found.deviation_vcpus / OVERCOMMIT if problem.by == By.BOTH else 0.0
+    return found.peak(problem.by) <= bound + level and vcpus_above <= level / 2
+
+
+def _imbalance(problem: Problem, at: Sequence[int | None]) -> float:
+    return spread(problem, at).imbalance(problem.by)
+
+
+def _fewest_moves(problem: Problem, at: Sequence[int | None]) -> tuple[int | None, ...]:
+    """The same placement but for domains of one size and no rules, which change names so that as many stay as can."""
+    kinds: dict[tuple[int, int], list[int]] = {}
+    for number, tenant in enumerate(problem.tenants):
+        plain = tenant.allowed is None and not tenant.group and not tenant.barred and tenant.free
+        if plain and tenant.home is not None:
+            kinds.setdefault((tenant.memory_mib, tenant.vcpus), []).append(number)
+    result = list(at)
+    for numbers in kinds.values():
+        places = [result[number] for number in numbers]
+        movers = []
+        for number in numbers:
+            home = problem.tenants[number].home
+            if home in places:
+                places.remove(home)
+                result[number] = home
+            else:
+                movers.append(number)
+        for number, place in zip(movers, sorted(places, key=str), strict=True):
+            result[number] = place
+    return tuple(result)

@@ -1,0 +1,117 @@
+"""The order in which a plan's moves can be made: in batches that fit at every moment.
+
+While a domain migrates, its source and its target both hold it. A batch begins when the one before has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from snow_ha_plugin.core.balancer.problem import OVERCOMMIT, Problem, used
+
+
+@dataclass(frozen=True)
+class Step:
+    """A tenant's migration; a tenant that goes by a third place has two."""
+
+    tenant: int
+    source: int
+    target: int
+
+
+@dataclass(frozen=True)
+class Order:
+    """`stuck` are the tenants whose moves fit at no moment, not even by a third place."""
+
+    batches: tuple[tuple[Step, ...], ...]
+    stuck: tuple[int, ...]
+
+
+def order(problem: Problem, at: Sequence[int | None], parallel: int) -> Order:
+    """Batches of up to `parallel` moves that lead from home to a placement."""
+    floor = _Floor(problem)
+    pending = {
+        number: target
+        for number, (home, target) in enumerate(zip(problem.homes, at, strict=True))
+        if home is not None and target is not None and home != target
+    }
+    batches = []
+    detoured: set[int] = set()
+    while pending:
+        batch: list[Step] = []
+        for number in sorted(pending, key=floor.urgency):
+            if len(batch) == parallel:
+                break
+            if floor.has_room(number, pending[number]):
+                batch.append(floor.begin(number, pending[number]))
+        if not batch:
+            detour = _detour(floor, pending, detoured)
+            if detour is None:
+                break
+            batch = [floor.begin(*detour)]
+            detoured.add(detour[0])
+        floor.end(batch)
+        batches.append(tuple(batch))
+        pending = {number: target for number, target in pending.items() if floor.at[number] != target}
+    return Order(tuple(batches), tuple(sorted(pending)))
+
+
+def _detour(floor: _Floor, pending: dict[int, int], detoured: set[int]) -> tuple[int, int] | None:
+    """The smallest tenant that can wait elsewhere, and where there is the most room for it."""
+    tenants = floor.problem.tenants
+    for number in sorted(pending, key=lambda number: (tenants[number].memory_mib, number)):
+        places = [
+            place
+            for place, found in enumerate(floor.problem.places)
+            if place not in (floor.at[number], pending[number]) and floor.has_room(number, place) and found.memory_mib
+        ]
+        if places and number not in detoured:
+            return number, max(
+                places, key=lambda place: (floor.problem.places[place].memory_mib - floor.memory[place], -place)
+            )
+    return None
+
+
+class _Floor:
+    """What the places hold at a moment, with migrating tenants on both."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.at = list(problem.homes)
+        sums = used(problem, self.at)
+        self.memory, self.vcpus = [memory for memory, _ in sums], [vcpus for _, vcpus in sums]
+        self.coming: dict[int, int] = {}
+
+    def urgency(self, number: int) -> tuple[float, int, int]:
+        """Tenants of the fullest server first, and of these the largest."""
+        source = self.at[number]
+        assert source is not None
+        place = self.problem.places[source]
+        full = self.memory[source] / place.memory_mib if place.takes and place.memory_mib else float("inf")
+        return -full, -self.problem.tenants[number].memory_mib, number
+
+    def has_room(self, number: int, target: int) -> bool:
+        tenant, place = self.problem.tenants[number], self.problem.places[target]
+        return (
+            place.takes
+            and self.memory[target] + tenant.memory_mib <= place.memory_mib
+            and self.vcpus[target] + tenant.vcpus <= place.vcpus * OVERCOMMIT
+            and (tenant.allowed is None or target in tenant.allowed)
+            and not any(target in (self.at[other], self.coming.get(other)) for other in tenant.barred)
+        )
+
+    def begin(self, number: int, target: int) -> Step:
+        source = self.at[number]
+        assert source is not None
+        self.memory[target] += self.problem.tenants[number].memory_mib
+        self.vcpus[target] += self.problem.tenants[number].vcpus
+        self.coming[number] = target
+        return Step(number, source, target)
+
+    def end(self, batch: Sequence[Step]) -> None:
+        for step in batch:
+            self.memory[step.source] -= self.problem.tenants[step.tenant].memory_mib
+            self.vcpus[step.source] -= self.problem.tenants[step.tenant].vcpus
+            self.at[step.tenant] = step.target
+        self.coming.clear()

@@ -1,0 +1,208 @@
+"""Where tenants are, how loaded that makes the places, and what may go where: what the balancer's search works on.
+
+A layout is judged by the sum of two standard deviations of relative load over the places, memory's and vcpus', and by
+its peaks. Each tenant that ends up away from home has a price in the same unit. One that is away already may change
+its target, or go back, for nothing: so moves are spent again where they bring more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from snow_ha_plugin.core.balancer.problem import OVERCOMMIT, By, Problem
+
+# Less than this is rounding.
+NOTHING = 1e-9
+
+# Up to so many places times tenants a cluster is small: there is time to look at every change.
+SMALL = 300
+
+# Tenants and the places where they are put.
+Change = tuple[tuple[int, int], ...]
+
+
+class Layout:
+    """The state of a search. `at` is each tenant's place; `lead` is memory (vcpus where only these count)."""
+
+    def __init__(self, problem: Problem, price: float, limit: int | None) -> None:
+        self.price = price
+        self.left = len(problem.tenants) if limit is None else limit
+        self.tenants, places = problem.tenants, problem.places
+        self.home = problem.homes
+        self.at: list[int | None] = list(self.home)
+        self.counted = [number for number, place in enumerate(places) if place.takes]
+        self.share = 1 / (len(self.counted) or 1)
+        self.by_vcpus = problem.by == By.VCPUS
+        memory = [place.memory_mib if place.takes else 0 for place in places]
+        vcpus = [place.vcpus if place.takes else 0 for place in places]
+        sizes = [(tenant.memory_mib, tenant.vcpus) for tenant in self.tenants]
+        overcommitted = [count * OVERCOMMIT for count in vcpus]
+        if self.by_vcpus:
+            self.size = [(vcpu, mib) for mib, vcpu in sizes]
+            self.lead_room, self.rest_room = overcommitted, memory
+            lead, rest = vcpus, memory
+        else:
+            self.size = sizes
+            self.lead_room, self.rest_room = memory, overcommitted
+            lead, rest = memory, vcpus
+        self.per_lead = [1 / (room or 1) for room in lead]
+        self.per_rest = [float(problem.by == By.BOTH) / (room or 1) for room in rest]
+        self.lead_used, self.rest_used = [0] * len(places), [0] * len(places)
+        self.on: list[list[int]] = [[] for _ in places]
+        self._movable: list[list[int] | None] = [None] * len(places)
+        for number, place in enumerate(self.home):
+            if place is not None:
+                self._enter(number, place)
+        self.kind = [
+            number if tenant.allowed is not None or tenant.group or tenant.barred else (-1, *sizes[number])
+            for number, tenant in enumerate(self.tenants)
+        ]
+        self.measure()
+        self.is_small = len(self.counted) * len(self.tenants) <= SMALL
+
+    # --- the state
+
+    def measure(self) -> None:
+        """What the judging of changes starts from; it is taken afresh after each, so that no rounding adds up."""
+        counted, share = self.counted, self.share
+        lead = [used * per for used, per in zip(self.lead_used, self.per_lead, strict=True)]
+        rest = [used * per for used, per in zip(self.rest_used, self.per_rest, strict=True)]
+        # Distances from the middle instead of the loads themselves: their squares keep more digits.
+        lead_middle = self.lead_middle = sum([lead[place] for place in counted]) * share
+        rest_middle = self.rest_middle = sum([rest[place] for place in counted]) * share
+        lead = self.lead = [load - lead_middle for load in lead]
+        rest = self.rest = [load - rest_middle for load in rest]
+        self.lead_squares = math.fsum([lead[place] ** 2 for place in counted])
+        self.rest_squares = math.fsum([rest[place] ** 2 for place in counted])
+        self.deviation = math.sqrt(self.lead_squares * share) + math.sqrt(self.rest_squares * share)
+        self.fullest = sorted(counted, key=lead.__getitem__, reverse=True)[:3]
+        self.busiest = sorted(counted, key=rest.__getitem__, reverse=True)[:3]
+
+    @property
+    def lead_peak(self) -> float:
+        return self.lead[self.fullest[0]] + self.lead_middle if self.fullest else 0.0
+
+    @property
+    def rest_peak(self) -> float:
+        return self.rest[self.busiest[0]] + self.rest_middle if self.busiest else 0.0
+
+    def free_mib(self, place: int) -> int:
+        room, used = (self.rest_room, self.rest_used) if self.by_vcpus else (self.lead_room, self.lead_used)
+        return room[place] - used[place]
+
+    def _enter(self, tenant: int, place: int) -> None:
+        lead, rest = self.size[tenant]
+        self.lead_used[place] += lead
+        self.rest_used[place] += rest
+        self.on[place].append(tenant)
+        self._movable[place] = None
+
+    def _leave(self, tenant: int, place: int) -> None:
+        lead, rest = self.size[tenant]
+        self.lead_used[place] -= lead
+        self.rest_used[place] -= rest
+        self.on[place].remove(tenant)
+        self._movable[place] = None
+
+    def put(self, change: Change) -> None:
+        """Put tenants on places, wherever they were."""
+        for tenant, place in change:
+            self.left -= self.cost(tenant, place)
+            old = self.at[tenant]
+            if old is not None:
+                self._leave(tenant, old)
+            self._enter(tenant, place)
+            self.at[tenant] = place
+        self.measure()
+
+    def restore(self, at: Sequence[int | None]) -> None:
+        """Put all tenants where they were."""
+        self.put(tuple((tenant, place) for tenant, place in enumerate(at) if place not in (None, self.at[tenant])))
+
+    def _put_back(self, tenant: int, place: int | None) -> None:
+        now = self.at[tenant]
+        if now is not None:
+            self._leave(tenant, now)
+        self.left += int(self.home[tenant] not in (None, now)) - int(self.home[tenant] not in (None, place))
+        if place is not None:
+            self._enter(tenant, place)
+        self.at[tenant] = place
+
+    def cost(self, tenant: int, place: int) -> int:
+        """How many more tenants are away from home if this one goes to a place: -1, 0 or 1."""
+        home = self.home[tenant]
+        return 0 if home is None else int(home != place) - int(home != self.at[tenant])
+
+    # --- what is possible
+
+    def welcome(self, tenant: int, place: int, without: int = -1) -> bool:
+        """Whether the rules let a tenant go to a place once `without` has left it; sizes are no matter here.
+
+        A replica goes to a place with another of its group only from one with as many.
+        """
+        found = self.tenants[tenant]
+        if found.allowed is not None and place not in found.allowed:
+            return False
+        if found.barred and any(other in found.barred and other != without for other in self.on[place]):
+            return False
+        if not found.group:
+            return True
+        old = self.at[tenant]
+        return old is None or self.replicas(tenant, place, without) <= self.replicas(tenant, old)
+
+    def replicas(self, tenant: int, place: int, without: int = -1) -> int:
+        """How many other tenants of its group are on a place."""
+        group = self.tenants[tenant].group
+        if not group:
+            return 0
+        return sum(self.tenants[other].group == group for other in self.on[place] if other not in (tenant, without))
+
+    def fits(self, tenant: int, place: int) -> bool:
+        lead, rest = self.size[tenant]
+        return (
+            self.lead_used[place] + lead <= self.lead_room[place]
+            and self.rest_used[place] + rest <= self.rest_room[place]
+            and self.welcome(tenant, place)
+        )
+
+    def swap_fits(self, one: int, source: int, other: int, target: int) -> bool:
+        lead, rest = (mine - yours for mine, yours in zip(self.size[one], self.size[other], strict=True))
+        return (
+            self.lead_used[target] + lead <= self.lead_room[target]
+            and self.lead_used[source] - lead <= self.lead_room[source]
+            and self.rest_used[target] + rest <= self.rest_room[target]
+            and self.rest_used[source] - rest <= self.rest_room[source]
+            and self.welcome(one, target, other)
+            and self.welcome(other, source, one)
+        )
+
+    def movable(self, place: int) -> list[int]:
+        """The tenants of a place that may go, one of each kind and home."""
+        found = self._movable[place]
+        if found is None:
+            kinds: dict[object, int] = {}
+            for tenant in self.on[place]:
+                if self.tenants[tenant].free:
+                    kinds.setdefault((self.kind[tenant], self.home[tenant]), tenant)
+            found = self._movable[place] = list(kinds.values())
+        return found
+
+    # --- the best change
+
+    def outcome(self, change: Change) -> tuple[float, float]:
+        """The sum of the deviations, and the leading peak, after a change, whatever it is; all is as before then."""
+        before = tuple((tenant, self.at[tenant]) for tenant, _ in change)
+        self.put(change)
+        found = self.deviation, self.lead_peak
+        for tenant, place in before:
+            self._put_back(tenant, place)
+        self.measure()
+        return found
+
+    def crowded(self) -> list[int]:
+        """The places by how far they are above the middle, the farthest first."""
+        return sorted(self.counted, key=lambda place: -(max(self.lead[place], 0) ** 2) - max(self.rest[place], 0) ** 2)
+
+    def spacious(self) -> list[int]:
+        return sorted(self.counted, key=lambda place: self.lead[place] + self.rest[place])

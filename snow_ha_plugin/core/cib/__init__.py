@@ -1,0 +1,62 @@
+"""The CIB: what is in it as values, and the few ways in which we change it.
+
+Rules that never differ between Pacemaker 1.1 and 3.0 are the only ones used here: constraints with `node` and
+`score`, one set of each kind per element of ours. What is ours is known by its id (`OURS`).
+"""
+
+from snow_ha_plugin.core.cib.cluster import (
+    ADMIN_OPTIONS,
+    constraints,
+    goes_by_sizes,
+    nodes,
+    options,
+    overcommit_id,
+    overcommits,
+    stale_nodes,
+)
+from snow_ha_plugin.core.cib.document import (
+    OURS,
+    Tree,
+    add,
+    clone,
+    empty,
+    epoch,
+    has_quorum,
+    parse,
+    raise_epoch,
+    raise_num_updates,
+    reconfigured,
+    section,
+    serialize,
+)
+from snow_ha_plugin.core.cib.edit import add_operation, put_option, put_pairs, put_standby
+from snow_ha_plugin.core.cib.nvpairs import pairs
+from snow_ha_plugin.core.cib.removal import remove_ours, remove_resource
+from snow_ha_plugin.core.cib.resources import (
+    domain,
+    domains,
+    meta,
+    operation_timeout_s,
+    parent,
+    primitives,
+    resource,
+    template_operation,
+)
+from snow_ha_plugin.core.cib.status import (
+    fail_counts,
+    failed_migrations,
+    is_online,
+    since,
+    transient_standby,
+    was_started,
+)
+from snow_ha_plugin.core.cib.values import INFINITY, boolean, score, whole
+
+__all__ = [
+    "ADMIN_OPTIONS", "INFINITY", "OURS", "Tree", "add", "add_operation", "boolean", "clone", "constraints",
+    "domain", "domains", "empty", "epoch", "fail_counts", "failed_migrations", "goes_by_sizes", "has_quorum",
+    "is_online", "meta", "nodes", "operation_timeout_s", "options", "overcommit_id", "overcommits", "pairs",
+    "parent", "parse", "primitives", "put_option", "put_pairs", "put_standby", "raise_epoch",
+    "raise_num_updates", "reconfigured", "remove_ours", "remove_resource", "resource", "score", "section",
+    "serialize", "since", "stale_nodes", "template_operation", "transient_standby", "was_started", "whole",
+]  # fmt: skip

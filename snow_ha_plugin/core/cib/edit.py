@@ -1,0 +1,60 @@
+"""The few ways in which a CIB is added to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from snow_ha_plugin.core.cib.cluster import option_sets
+from snow_ha_plugin.core.cib.document import Tree, add, section
+
+
+def add_operation(operations: Tree, op_id: str, name: str, timeout_s: int, interval_s: int = 0) -> None:
+    """An explicit operation: Pacemaker ignores the timeouts that an agent advertises."""
+    add(operations, "op", id=op_id, name=name, interval=f"{interval_s}s", timeout=f"{timeout_s}s")
+
+
+def put_pairs(parent: Tree, set_tag: str, set_id: str, values: Mapping[str, str]) -> bool:
+    """Give our set of that id at least these values, adding what is missing; whether anything changed."""
+    pair_set = next((found for found in parent.iterfind(set_tag) if found.get("id") == set_id), None)
+    if pair_set is None:
+        pair_set = add(parent, set_tag, id=set_id)
+    changed = False
+    for name, value in values.items():
+        pair = next((found for found in pair_set.iterfind("nvpair") if found.get("name") == name), None)
+        if pair is None:
+            pair = add(pair_set, "nvpair", id=f"{set_id}-{name}", name=name)
+        if pair.get("value") != value:
+            pair.set("value", value)
+            changed = True
+    return changed
+
+
+def put_option(tree: Tree, set_id: str, name: str, value: str) -> bool:
+    """Give a cluster option a value where it is in force now, else in our set of that id; whether anything changed."""
+    for options_set in option_sets(tree):
+        pair = options_set.find(f"nvpair[@name='{name}']")
+        if pair is not None:
+            changed = bool(pair.get("value") != value)
+            pair.set("value", value)
+            return changed
+    return put_pairs(section(tree, "crm_config"), "cluster_property_set", set_id, {name: value})
+
+
+def put_standby(tree: Tree, node: str, *, on: bool) -> bool:
+    """Set or clear a node's standby, where crm and pcs keep it: in the node's own attributes.
+
+    One that lasts until a reboot is in the states, which are not ours to write (see `transient_standby`).
+    """
+    entries = tree.xpath("configuration/nodes/node[@uname=$node]", node=node)
+    present = [pair for entry in entries for pair in entry.findall("instance_attributes/nvpair[@name='standby']")]
+    if not on:
+        present = [pair for pair in present if pair.get("value") != "off"]
+        for pair in present:
+            pair.getparent().remove(pair)
+        return bool(present)
+    if present:
+        changed = any(pair.get("value") != "on" for pair in present)
+        for pair in present:
+            pair.set("value", "on")
+        return changed
+    return put_pairs(entries[-1], "instance_attributes", f"nodes-{entries[-1].get('id')}", {"standby": "on"})

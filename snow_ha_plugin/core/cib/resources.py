@@ -1,0 +1,88 @@
+"""What a CIB says of its resources, in groups, clones and templates too."""
+
+from __future__ import annotations
+
+from snow_ha_plugin.core.cib.document import Tree
+from snow_ha_plugin.core.cib.nvpairs import pairs
+from snow_ha_plugin.model import Primitive
+
+
+def primitives(tree: Tree) -> tuple[Primitive, ...]:
+    """Every primitive, also those in groups and clones."""
+    return tuple(_primitive(element) for element in tree.find("configuration/resources").iter("primitive"))
+
+
+def domains(tree: Tree) -> dict[str, Primitive]:
+    """The primitives that run Xen domains, ours and others', by id."""
+    elements = tree.find("configuration/resources").iter("primitive")
+    found = (_primitive(element) for element in elements if element.get("type") in ("Xen", None))
+    return {primitive.id: primitive for primitive in found if primitive.is_domain}
+
+
+def domain(tree: Tree, name: str) -> Primitive | None:
+    """The primitive of that id if it runs a Xen domain; much cheaper than all `domains`."""
+    element = resource(tree, name)
+    primitive = _primitive(element) if element is not None and element.tag == "primitive" else None
+    return primitive if primitive and primitive.is_domain else None
+
+
+def _primitive(element: Tree) -> Primitive:
+    source = next(iter(_templates(element)), element)
+    agent = [source.get(key) for key in ("class", "provider", "type")]
+    return Primitive(
+        id=element.get("id", ""),
+        agent=":".join(part for part in agent if part),
+        parameters=pairs(source, "instance_attributes") | pairs(element, "instance_attributes"),
+        utilization=pairs(source, "utilization") | pairs(element, "utilization"),
+        meta=pairs(source, "meta_attributes") | pairs(element, "meta_attributes"),
+    )
+
+
+def resource(tree: Tree, resource_id: str) -> Tree | None:
+    """The element of a resource (a primitive, group, clone ... or template) of that id."""
+    for element in tree.find("configuration/resources").iter(
+        "primitive", "group", "clone", "master", "bundle", "template"
+    ):
+        if element.get("id") == resource_id:
+            return element
+    return None
+
+
+def parent(tree: Tree, resource_id: str) -> Tree | None:
+    """The group, clone or bundle that a resource is in."""
+    element = resource(tree, resource_id)
+    found = None if element is None else element.getparent()
+    return None if found is None or found.tag == "resources" else found
+
+
+def meta(tree: Tree, resource_id: str, name: str, default: str) -> str:
+    """A resource's meta attribute as it is in force: its own, its template's, that of what it is in, or a default."""
+    element = resource(tree, resource_id)
+    while element is not None and element.tag != "resources":
+        for source in (element, *_templates(element)):
+            found = pairs(source, "meta_attributes")
+            if name in found:
+                return found[name]
+        element = element.getparent()
+    defaults = tree.find("configuration/rsc_defaults")
+    return default if defaults is None else pairs(defaults, "meta_attributes").get(name, default)
+
+
+def _templates(element: Tree) -> list[Tree]:
+    name = element.get("template")
+    return list(element.xpath("ancestor::resources/template[@id=$id]", id=name)) if name else []
+
+
+def template_operation(element: Tree, name: str) -> Tree | None:
+    """The operation of that name that a primitive has from its template."""
+    return next((op for each in _templates(element) for op in each.iterfind(f"operations/op[@name='{name}']")), None)
+
+
+def operation_timeout_s(tree: Tree, resource_id: str, name: str, default_s: int) -> int:
+    """The timeout of a resource's operation, where it is written in seconds as we write it; else `default_s`."""
+    element = resource(tree, resource_id)
+    operation = None if element is None else element.find(f"operations/op[@name='{name}']")
+    if operation is None and element is not None:
+        operation = template_operation(element, name)
+    text = "" if operation is None else operation.get("timeout", "").removesuffix("s")
+    return int(text) if text.isdecimal() else default_s

@@ -1,0 +1,60 @@
+"""What a CIB's status section remembers: who is online, what ran where since when, what failed."""
+
+from __future__ import annotations
+
+from snow_ha_plugin.core.cib.document import Tree
+
+
+def is_online(tree: Tree, node: str) -> bool:
+    """Whether Pacemaker on that node is a member now: `crmd` is a word, or since 2.1.7 the time of joining."""
+    return is_member(tree.xpath("status/node_state[@uname=$node]", node=node))
+
+
+def is_member(states: list[Tree]) -> bool:
+    return any(state.get("crmd", "0") not in ("offline", "0") for state in states)
+
+
+def transient_standby(tree: Tree, node: str) -> bool:
+    """Whether a node is in standby until it is rebooted."""
+    path = "status/node_state[@uname=$node]/transient_attributes//nvpair[@name='standby' and @value!='off']"
+    return bool(tree.xpath(path, node=node))
+
+
+def since(tree: Tree, resource_id: str, node: str) -> int | None:
+    """When the resource came to run on a node (seconds since 1970), as the history in the status section has it."""
+    path = "status/node_state[@uname=$node]//lrm_resource[@id=$id]/lrm_rsc_op"
+    times = [
+        int(operation.get("last-rc-change", "0"))
+        for operation in tree.xpath(path, node=node, id=resource_id)
+        if operation.get("rc-code") == "0" and operation.get("operation") in ("start", "migrate_from", "monitor")
+    ]
+    return max((time for time in times if time), default=None)
+
+
+def fail_counts(tree: Tree) -> list[tuple[str, str, str]]:
+    """Server, resource and count of each failure that Pacemaker remembers."""
+    found = []
+    for pair in tree.iterfind("status/node_state/transient_attributes/instance_attributes/nvpair"):
+        name = pair.get("name", "")
+        if name.startswith("fail-count-"):
+            state = next(pair.iterancestors("node_state"))
+            resource_name = name.removeprefix("fail-count-").partition("#")[0]
+            found.append((state.get("uname", ""), resource_name, pair.get("value", "")))
+    return found
+
+
+def failed_migrations(tree: Tree, resource_id: str) -> frozenset[tuple[str, str]]:
+    """Which migrations of a resource have failed, as the history remembers them: node and number of the call."""
+    path = "status/node_state//lrm_resource[@id=$id]/lrm_rsc_op[starts-with(@operation, 'migrate_') and @rc-code!='0']"
+    return frozenset(
+        (operation.get("on_node", ""), operation.get("call-id", ""))
+        for operation in tree.xpath(path, id=resource_id)
+        # Of one that is under way there is no result yet.
+        if operation.get("op-status") != "-1"
+    )
+
+
+def was_started(tree: Tree, resource_id: str, node: str) -> bool:
+    """Whether a node's history has a start of the resource; it has none of one that was found running."""
+    path = "status/node_state[@uname=$node]//lrm_resource[@id=$id]/lrm_rsc_op[@operation='start' and @rc-code='0']"
+    return bool(tree.xpath(path, id=resource_id, node=node))

@@ -1,0 +1,1 @@
+"""What snow-ha writes into a CIB, a kind a file."""

@@ -1,0 +1,130 @@
+"""What `enable` writes besides the domains: cluster options, defaults, the floating IP and the servers' sizes.
+
+An option that somebody else has set stays: Pacemaker would let theirs win anyway, and it may have a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import fencing
+from snow_ha_plugin.model import Change, Hypervisor, Network, Primitive
+
+OPTIONS_ID = fencing.OPTIONS_ID
+FLOATING_IP_ID = f"{cib.OURS}floating-ip"
+
+OPTIONS = {
+    # Without a limit a drain migrates everything at once, and each migration slows down all others.
+    "migration-limit": "2",
+    # A domain whose primitive goes is let go of, not shut down: taking a line out must not stop a service.
+    "stop-orphan-resources": "false",
+}
+RESOURCE_DEFAULTS = {
+    "resource-stickiness": "100",
+    # All the same: so that priority-fencing-delay sees which side of a split has more domains.
+    "priority": "1",
+    # A start that failed must not ban a domain from a server for ever.
+    "failure-timeout": "600s",
+}
+OPERATION_DEFAULTS = {"timeout": "120s"}
+
+# A server's memory for domains moves a little with Domain-0's; only a larger change is a change of hardware.
+CAPACITY_TOLERANCE = 0.05
+
+
+def put_options(tree: cib.Tree, *, without_fencing: bool) -> list[Change]:
+    """`without_fencing` keeps Pacemaker from waiting for devices that nobody has; fencing that is there stays on."""
+    off = without_fencing and not fencing.devices(tree)
+    options = OPTIONS | ({"stonith-enabled": "false"} if off else {})
+    changes = [
+        _put_missing(tree, "crm_config", "cluster_property_set", OPTIONS_ID, options),
+        _put_missing(tree, "rsc_defaults", "meta_attributes", f"{cib.OURS}rsc-defaults", RESOURCE_DEFAULTS),
+        _put_missing(tree, "op_defaults", "meta_attributes", f"{cib.OURS}op-defaults", OPERATION_DEFAULTS),
+    ]
+    return [change for change in changes if change] + end_maintenance(tree)
+
+
+def begin_maintenance(tree: cib.Tree) -> list[Change]:
+    """Make Pacemaker let go of everything without stopping it."""
+    changed = cib.put_pairs(
+        cib.section(tree, "crm_config"), "cluster_property_set", OPTIONS_ID, {"maintenance-mode": "true"}
+    )
+    return [Change("option", "maintenance-mode", "Pacemaker lets go of all resources")] if changed else []
+
+
+def end_maintenance(tree: cib.Tree) -> list[Change]:
+    """Undo `begin_maintenance`; the administrator's own maintenance mode is another set's, and stays."""
+    pair = tree.find(f"configuration/crm_config/*[@id='{OPTIONS_ID}']/nvpair[@name='maintenance-mode']")
+    if pair is None:
+        return []
+    pair.getparent().remove(pair)
+    return [Change("option", "maintenance-mode", "Pacemaker takes hold of all resources again")]
+
+
+def end_sizes(tree: cib.Tree) -> list[Change]:
+    """Have Pacemaker go by no sizes any more, if that was ours: without the servers' it would count vcpus by CPUs."""
+    pair = tree.find(f"configuration/crm_config/*[@id='{OPTIONS_ID}']/nvpair[@name='placement-strategy']")
+    if pair is None:
+        return []
+    pair.getparent().remove(pair)
+    return [Change("option", "placement-strategy", "Pacemaker goes by no sizes any more")]
+
+
+def has_fencing(tree: cib.Tree) -> bool:
+    """Whether there is a fencing device and nobody has switched fencing off."""
+    return fencing.way(tree) != fencing.NONE
+
+
+def floating_ips(tree: cib.Tree) -> tuple[Primitive, ...]:
+    return tuple(primitive for primitive in cib.primitives(tree) if primitive.agent.endswith((":IPaddr2", ":IPaddr")))
+
+
+def put_floating_ip(tree: cib.Tree, network: Network) -> list[Change]:
+    if any(p.parameters.get("ip") == network.gateway for p in floating_ips(tree)):
+        return []
+    values = {"ip": network.gateway, "cidr_netmask": str(network.prefix), "nic": network.bridge}
+    change = Change(
+        "floating-ip", network.gateway, f"floating IP {network.gateway}/{network.prefix} on {network.bridge}"
+    )
+    primitive = cib.resource(tree, FLOATING_IP_ID)
+    if primitive is None:
+        primitive = cib.add(
+            cib.section(tree, "resources"), "primitive",
+            id=FLOATING_IP_ID, **{"class": "ocf"}, provider="heartbeat", type="IPaddr2",
+        )  # fmt: skip
+        operations = cib.add(primitive, "operations")
+        cib.add_operation(operations, f"{FLOATING_IP_ID}-start", "start", 30)
+        cib.add_operation(operations, f"{FLOATING_IP_ID}-stop", "stop", 30)
+        cib.add_operation(operations, f"{FLOATING_IP_ID}-monitor", "monitor", 30, interval_s=10)
+    cib.put_pairs(primitive, "instance_attributes", f"{FLOATING_IP_ID}-params", values)
+    return [change]
+
+
+def put_capacities(tree: cib.Tree, hypervisors: Mapping[str, Hypervisor]) -> list[Change]:
+    """Write each server's memory and CPUs as its node's utilization, where they are not there or have changed."""
+    changes = []
+    for node in cib.nodes(tree):
+        found = hypervisors.get(node.name)
+        if found is None:
+            continue
+        moved = abs(found.memory_mib - node.memory_mib) > CAPACITY_TOLERANCE * node.memory_mib
+        if not moved and found.cpus == node.cpus:
+            continue
+        element = tree.find(f"configuration/nodes/node[@id='{node.id}']")
+        sizes = {"hv_memory": str(found.memory_mib), "cpu": str(found.cpus)}
+        if cib.put_pairs(element, "utilization", f"{cib.OURS}{node.name}-utilization", sizes):
+            text = f"{node.name} has {found.memory_mib} MiB and {found.cpus} CPUs for domains"
+            changes.append(Change("capacity", node.name, text))
+    return changes
+
+
+def _put_missing(tree: cib.Tree, section: str, tag: str, set_id: str, wanted: Mapping[str, str]) -> Change | None:
+    parent = cib.section(tree, section)
+    present = cib.options(tree) if section == "crm_config" else cib.pairs(parent, tag)
+    missing = {name: value for name, value in wanted.items() if name not in present}
+    if not missing:
+        return None
+    cib.put_pairs(parent, tag, set_id, missing)
+    text = ", ".join(f"{name}={value}" for name, value in missing.items())
+    return Change("option", section, f"{section}: {text}")

@@ -1,0 +1,151 @@
+"""The plan in the CIB: rules that keep domains where it puts them, and options that keep servers from overflowing.
+
+A domain that rests where the plan wants it has a rule weaker than its stickiness: the rule says where it starts, but
+does not bring it back after a failure to a server that may be half broken. With failback the rule is the stronger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.balancer.problem import OVERCOMMIT
+from snow_ha_plugin.core.cib.values import INFINITY
+from snow_ha_plugin.core.configure import agents, cluster_options
+from snow_ha_plugin.model import Change
+
+# What a rule of ours adds to a server's score; with failback so much more than the stickiness.
+PULL = 50
+
+# Keeps replicas apart after a failure. All replicas of a role together weigh less than a rule, and far less than
+# stickiness: where servers are few, they share one.
+APART = -10
+
+# Other than all that only uses scores as a preference, it never puts more on a server than fits.
+STRATEGY = "balanced"
+
+
+@dataclass(frozen=True)
+class Rule:
+    id: str
+    rsc: str
+    node: str
+    score: int
+
+
+def rule(name: str, node: str, stickiness: int, better: int = 0, *, replicas: int = 1, beats_stickiness: bool) -> Rule:
+    """The rule of a domain; `better` is by how much it likes another server, `replicas` how many are kept apart.
+
+    Without a stickiness that would hold it, the rule must outweigh what keeps replicas apart.
+    """
+    if beats_stickiness:
+        score = min(stickiness + better + PULL, INFINITY - 1)
+    elif stickiness > 1:
+        score = min(PULL, stickiness - 1)
+    else:
+        score = PULL - APART * replicas
+    return Rule(f"{cib.OURS}{name}-location", name, node, score)
+
+
+def put(tree: cib.Tree, wanted: Iterable[Rule]) -> list[Change]:
+    """Make these our rules of the domains that they name."""
+    present = {element.get("id"): element for element in tree.iterfind("configuration/constraints/rsc_location")}
+    changes = []
+    for found in wanted:
+        element = present.get(found.id)
+        if element is None:
+            element = cib.add(cib.section(tree, "constraints"), "rsc_location", id=found.id)
+        attributes = {"rsc": found.rsc, "node": found.node, "score": str(found.score)}
+        if {name: element.get(name) for name in attributes} != attributes:
+            for name, value in attributes.items():
+                element.set(name, value)
+            changes.append(Change("place", found.rsc, f"{found.rsc} belongs on {found.node} (score {found.score})"))
+    return changes
+
+
+def servers(tree: cib.Tree) -> dict[str, str]:
+    """Where our rules want each domain."""
+    return {
+        element.get("rsc"): element.get("node", "")
+        for element in tree.iterfind("configuration/constraints/rsc_location")
+        if element.get("id") == f"{cib.OURS}{element.get('rsc')}-location"
+    }
+
+
+def put_apart(tree: cib.Tree, groups: Mapping[str, str]) -> list[Change]:
+    """Keep each pair of replicas apart, softly; pairs that are none any more go."""
+    members: dict[str, list[str]] = {}
+    for name, group in sorted(groups.items()):
+        members.setdefault(group, []).append(name)
+    pairs = {
+        f"{cib.OURS}apart-{one}-{other}": (one, other)
+        for names in members.values()
+        for one, other in combinations(names, 2)
+    }
+    changes = []
+    for element in tree.findall("configuration/constraints/rsc_colocation"):
+        found = element.get("id", "")
+        if found.startswith(f"{cib.OURS}apart-") and pairs.pop(found, None) is None:
+            element.getparent().remove(element)
+            changes.append(
+                Change(
+                    "apart",
+                    element.get("rsc"),
+                    f"{element.get('rsc')} and {element.get('with-rsc')} may share a server",
+                )
+            )
+    for found, (one, other) in pairs.items():
+        cib.add(
+            cib.section(tree, "constraints"),
+            "rsc_colocation",
+            id=found,
+            rsc=one,
+            score=str(APART),
+            **{"with-rsc": other},
+        )
+        changes.append(Change("apart", one, f"{one} and {other} belong on different servers"))
+    return changes
+
+
+def put_sizes_in_force(tree: cib.Tree, *, vcpus: bool) -> list[Change]:
+    """Make Pacemaker go by sizes, with each CPU counting for as many vcpus as the balancer lets it.
+
+    Without `vcpus` each server may hold all that there are. What an administrator has set of it stays.
+    """
+    changes = []
+    if "placement-strategy" not in cib.options(tree):
+        cib.put_pairs(
+            cib.section(tree, "crm_config"),
+            "cluster_property_set",
+            cluster_options.OPTIONS_ID,
+            {"placement-strategy": STRATEGY},
+        )
+        changes.append(Change("option", "placement-strategy", "no server gets more than fits, also after a failure"))
+    if not cib.goes_by_sizes(tree):
+        return changes
+    needed = sum(cib.whole(domain.utilization.get("cpu")) or 0 for domain in cib.domains(tree).values())
+    for node in cib.nodes(tree):
+        element = tree.find(f"configuration/nodes/node[@id='{node.id}']")
+        set_id = cib.overcommit_id(node.name)
+        count = node.cpus * OVERCOMMIT if vcpus else max(node.cpus * OVERCOMMIT, needed)
+        if cib.put_pairs(element, "utilization", set_id, {"cpu": str(count)}):
+            # Pacemaker takes the set of the highest score first.
+            element.find(f"utilization[@id='{set_id}']").set("score", "1")
+            changes.append(Change("capacity", node.name, f"{node.name} may hold {count} vcpus"))
+    return changes
+
+
+def put_meta(tree: cib.Tree, priorities: Mapping[str, int]) -> list[Change]:
+    """Who starts first where not all fit, and that our agent migrates live; other agents' domains stay as they are."""
+    changes = []
+    for name, primitive in cib.domains(tree).items():
+        if primitive.agent != agents.OURS:
+            continue
+        wanted = {"allow-migrate": "true"} | ({"priority": str(priorities[name])} if priorities.get(name) else {})
+        missing = {key: value for key, value in wanted.items() if key not in primitive.meta}
+        if missing and cib.put_pairs(cib.resource(tree, name), "meta_attributes", f"{cib.OURS}{name}-meta", missing):
+            text = ", ".join(f"{key}={value}" for key, value in missing.items())
+            changes.append(Change("option", name, f"{name}: {text}"))
+    return changes

@@ -1,0 +1,148 @@
+"""What an administrator should know of a cluster's configuration and state: leftovers, dangers, failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import cluster_options, fencing
+from snow_ha_plugin.model import ClusterState, Finding, Severity
+
+# crm_resource's own, from --move and --ban; its --clear deletes them (Pacemaker Explained, "cli-").
+CLI_CONSTRAINTS = ("cli-prefer-", "cli-ban-", "cli-standby-")
+
+
+def of_configuration(tree: cib.Tree) -> list[Finding]:
+    """What is dangerous or left over in the configuration, and what somebody else has written."""
+    return [
+        *_fencing(tree), *_options(tree), *_nodes(tree), *_failures(tree), *_constraints(tree), *_primitives(tree),
+    ]  # fmt: skip
+
+
+def of_state(state: ClusterState) -> list[Finding]:
+    """What is not well now."""
+    findings = []
+    if not state.quorum:
+        findings.append(
+            Finding(Severity.ERROR, "no-quorum", "the cluster has no quorum", "start the other servers", 106)
+        )
+    if state.maintenance:
+        findings.append(
+            Finding(
+                Severity.ERROR,
+                "maintenance",
+                "maintenance mode: Pacemaker looks after nothing",
+                "snow ha enable, or crm configure property maintenance-mode=false",
+            )
+        )
+    for node in state.nodes:
+        if node.unclean:
+            findings.append(
+                Finding(Severity.ERROR, "server-unclean", f"{node.name} has failed and was not fenced", "see crm_mon")
+            )
+        elif not node.online:
+            findings.append(
+                Finding(Severity.ERROR, "server-offline", f"{node.name} is not in the cluster", "on it: snow ha enable")
+            )
+        elif node.standby or node.maintenance:
+            how, remedy = (
+                ("standby", f"snow ha undrain {node.name}")
+                if node.standby
+                else ("maintenance", f"crm node ready {node.name}")
+            )
+            findings.append(Finding(Severity.WARNING, f"server-{how}", f"{node.name} is in {how}", remedy))
+        elif node.leaving:
+            findings.append(Finding(Severity.WARNING, "server-leaving", f"{node.name} is shutting down"))
+        if node.health != "green":
+            message = f"the health of {node.name} is {node.health}"
+            findings.append(Finding(Severity.WARNING, "server-sick", message, "see crm_mon --show-node-attributes"))
+    for resource in state.resources:
+        remedy = f"see crm_mon and the log, then crm resource cleanup {resource.id}"
+        if len(resource.servers) > 1 and resource.role.lower() != "migrating":
+            where = " and ".join(resource.servers)
+            findings.append(
+                Finding(Severity.ERROR, "running-twice", f"{resource.id} runs on {where}", "stop one at once", 107)
+            )
+        if resource.failed or resource.blocked:
+            findings.append(Finding(Severity.ERROR, "resource-failed", f"{resource.id} has failed", remedy))
+        if resource.orphaned:
+            message = f"{resource.id} is not configured any more, but Pacemaker remembers it"
+            findings.append(
+                Finding(Severity.WARNING, "orphan", message, f"crm_resource --refresh --resource {resource.id} --force")
+            )
+    return findings
+
+
+def _fencing(tree: cib.Tree) -> Iterator[Finding]:
+    if not cluster_options.has_fencing(tree):
+        yield no_fencing(tree)
+
+
+def no_fencing(tree: cib.Tree | None) -> Finding:
+    """Why there is no fencing; None for a cluster that has no configuration yet."""
+    switched_off = tree is not None and fencing.devices(tree)
+    what = "fencing is switched off" if switched_off else "there is no fencing device"
+    return Finding(
+        Severity.ERROR,
+        "no-fencing",
+        f"{what}: after a network failure two servers could run the same domain and destroy its image",
+        "set it up: snow ha enable",
+        107,
+    )
+
+
+def no_third_vote(server: str, why: str = "") -> Finding:
+    """A server that has lost the vote of qnetd, which nobody misses before a server fails."""
+    return Finding(
+        Severity.WARNING,
+        "third-vote-missing",
+        f"{server} has no third vote{f' ({why})' if why else ''}:"
+        " if a server failed now, the others would lose quorum and stop their domains",
+        "see snow ha fencing status, and corosync-qnetd on its host",
+    )
+
+
+def _options(tree: cib.Tree) -> Iterator[Finding]:
+    if cib.options(tree).get("no-quorum-policy") == "ignore":
+        yield Finding(
+            Severity.WARNING,
+            "no-quorum-ignored",
+            "no-quorum-policy=ignore lets a server that is cut off run every domain once more",
+            "crm configure property no-quorum-policy=stop",
+        )
+
+
+def _nodes(tree: cib.Tree) -> Iterator[Finding]:
+    for node in cib.stale_nodes(tree):
+        message = f"the CIB has a second entry of {node.name}, with the id {node.id}, left over from another nodeid"
+        remedy = f"cibadmin --delete --xml-text '<node id=\"{node.id}\"/>'"
+        yield Finding(Severity.WARNING, "stale-node", message, remedy)
+
+
+def _failures(tree: cib.Tree) -> Iterator[Finding]:
+    for server, resource, count in cib.fail_counts(tree):
+        if count == "INFINITY":
+            message = f"{resource} has failed on {server}, which may not have it until that is cleaned up"
+            yield Finding(Severity.WARNING, "failed-there", message, f"crm resource cleanup {resource} {server}")
+
+
+def _constraints(tree: cib.Tree) -> Iterator[Finding]:
+    for constraint in cib.constraints(tree):
+        if constraint.id.startswith(cib.OURS):
+            continue
+        named = f"{constraint.id} ({constraint.text})"
+        if constraint.id.startswith(CLI_CONSTRAINTS):
+            remedy = "; ".join(f"crm resource clear {resource}" for resource in constraint.resources)
+            yield Finding(Severity.WARNING, "cli-constraint", f"left over from a move by hand: {named}", remedy)
+        else:
+            yield Finding(Severity.INFO, "foreign-constraint", f"written by hand, and respected: {named}")
+
+
+def _primitives(tree: cib.Tree) -> Iterator[Finding]:
+    for primitive in cib.domains(tree).values():
+        if primitive.agent != "ocf:snow:Xen":
+            yield Finding(
+                Severity.INFO,
+                "foreign-domain",
+                f"registered by hand, and respected: {primitive.id} ({primitive.agent})",
+            )

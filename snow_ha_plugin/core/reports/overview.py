@@ -1,0 +1,167 @@
+"""A cluster at a glance: its configuration and state joined into what `status` shows. Memory is in MiB."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import cluster_options, fencing
+from snow_ha_plugin.core.reports import findings
+from snow_ha_plugin.core.reports.health import Standing
+from snow_ha_plugin.model import ClusterState, Domain, Finding, MigrationProgress, Primitive, ResourceState
+
+
+@dataclass(frozen=True)
+class ServerView:
+    name: str
+    online: bool
+    standby: bool
+    domains: tuple[str, ...]
+    capacity_mib: int
+    used_mib: int
+
+
+@dataclass(frozen=True)
+class DomainView:
+    """`server` is None for a domain that runs nowhere; `since` is in seconds since 1970; `migration` is None unless it
+    is on its way and something is known of that."""
+
+    name: str
+    state: str
+    server: str | None
+    managed: bool
+    memory_mib: int
+    vcpus: int
+    since: int | None
+    migration: MigrationProgress | None = None
+
+
+@dataclass(frozen=True)
+class FloatingIpView:
+    address: str
+    server: str | None
+
+
+@dataclass(frozen=True)
+class FencingView:
+    """`tested` has, for each server, when it was last reset to see that it works, or an empty text."""
+
+    enabled: bool
+    devices: tuple[str, ...]
+    way: str
+    tested: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Overview:
+    """`standing` is None where the scheduler could not be asked."""
+
+    servers: tuple[ServerView, ...]
+    domains: tuple[DomainView, ...]
+    floating_ips: tuple[FloatingIpView, ...]
+    fencing: FencingView
+    standing: Standing | None
+    findings: tuple[Finding, ...]
+
+
+def migrating(state: ClusterState) -> dict[str, str]:
+    """The domains that are on their way, each with the server that it comes from."""
+    return {
+        resource.id: resource.servers[0]
+        for resource in state.resources
+        if resource.role == "Migrating" and resource.servers
+    }
+
+
+def overview(
+    tree: cib.Tree,
+    state: ClusterState,
+    stands: Standing | None,
+    files: Mapping[str, Domain],
+    progress: Mapping[str, MigrationProgress] | None = None,
+) -> Overview:
+    """Join a CIB with what crm_mon says of it; `files` gives the size of domains that the CIB does not know.
+
+    `stands` is None where the scheduler could not be asked.
+    """
+    states = {resource.id: resource for resource in state.resources}
+    domains = tuple(
+        _domain(tree, primitive, states.get(name), files.get(name), (progress or {}).get(name))
+        for name, primitive in sorted(cib.domains(tree).items())
+    )
+    online = {node.name: node for node in state.nodes}
+    servers = []
+    for node in sorted(cib.nodes(tree), key=lambda node: node.name):
+        here = [domain for domain in domains if domain.server == node.name]
+        now = online.get(node.name)
+        servers.append(
+            ServerView(
+                name=node.name,
+                online=now is not None and now.online,
+                standby=now is not None and now.standby,
+                domains=tuple(domain.name for domain in here),
+                capacity_mib=node.memory_mib,
+                used_mib=sum(domain.memory_mib for domain in here),
+            )
+        )
+    return Overview(
+        servers=tuple(servers),
+        domains=domains,
+        floating_ips=tuple(
+            FloatingIpView(primitive.parameters.get("ip", ""), _server(states.get(primitive.id)))
+            for primitive in cluster_options.floating_ips(tree)
+        ),
+        fencing=FencingView(
+            enabled=cluster_options.has_fencing(tree),
+            devices=tuple(device.id for device in fencing.devices(tree)),
+            way=fencing.way(tree),
+            tested=fencing.tested(tree),
+        ),
+        standing=stands,
+        findings=(
+            *findings.of_state(state),
+            *findings.of_configuration(tree),
+            *(stands.n_plus_1.findings if stands else ()),
+        ),
+    )
+
+
+def _domain(
+    tree: cib.Tree,
+    primitive: Primitive,
+    state: ResourceState | None,
+    file: Domain | None,
+    migration: MigrationProgress | None,
+) -> DomainView:
+    server = _server(state)
+    memory = primitive.utilization.get("hv_memory", "")
+    vcpus = primitive.utilization.get("cpu", "")
+    return DomainView(
+        name=primitive.id,
+        state=_word(state),
+        server=server,
+        managed=state.managed if state else True,
+        memory_mib=int(memory) if memory.isdecimal() else (file.memory_mib if file else 0),
+        vcpus=int(vcpus) if vcpus.isdecimal() else (file.vcpus if file else 0),
+        since=cib.since(tree, primitive.id, server) if server else None,
+        migration=migration,
+    )
+
+
+def _word(state: ResourceState | None) -> str:
+    """One word for a domain's state; what is happening counts before what was."""
+    if state is None:
+        return "unknown"
+    if state.pending:
+        return state.pending.lower()
+    if state.blocked:
+        return "blocked"
+    if state.failed:
+        return "failed"
+    role = state.role.lower()
+    return "running" if role == "started" else role
+
+
+def _server(state: ResourceState | None) -> str | None:
+    return state.servers[0] if state and state.servers else None

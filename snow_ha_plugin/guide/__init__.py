@@ -1,0 +1,51 @@
+"""The HA guide as code, a section a file, in the guide's order."""
+
+from __future__ import annotations
+
+from snow_ha_plugin.guide import (
+    authkey,
+    autostart,
+    corosync,
+    defaults,
+    domains,
+    fencing,
+    floating_ip,
+    hook,
+    images,
+    packages,
+    permissions,
+    qdevice,
+    shared,
+    shutdown,
+    start,
+    xen,
+    xendomains,
+)
+
+SERVER_STEPS = (
+    packages.STEP,
+    shared.STEP,
+    images.STEP,
+    floating_ip.ADDRESS,
+    xen.STEP,
+    corosync.BY_HAND,
+    corosync.MEMBERS,
+    qdevice.HOST,
+    fencing.WAY,
+    autostart.STEP,
+    xendomains.STEP,
+    authkey.STEP,
+    qdevice.SET_UP,
+    corosync.STEP,
+    permissions.STEP,
+    shutdown.STEP,
+    fencing.SET_UP,
+    start.STEP,
+    qdevice.VOTE,
+)
+
+# All of these are one commit of the CIB.
+CONFIGURATION_STEPS = (fencing.STEP, defaults.STEP, floating_ip.STEP, domains.STEP)
+
+# Last, because from then on `snow` speaks to the cluster.
+AFTERWARDS = (hook.STEP,)

@@ -1,0 +1,43 @@
+"""The guide's "disable autostart": a server that has crashed or was fenced joins again when somebody says so."""
+
+from __future__ import annotations
+
+from snow_ha_plugin.guide.section import Step
+from snow_ha_plugin.model import Finding, Severity
+from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.stopping import SERVICES
+
+# Its package enables it, and it requires corosync, which it so starts at boot.
+AT_BOOT = (*SERVICES, "corosync-qdevice")
+
+_LOOK = 'for service do echo "$service $(systemctl is-enabled "$service" 2>/dev/null)"; done'
+# Of a unit that is not installed it would complain.
+_DISABLE = """
+for service do
+    [ "$(systemctl is-enabled "$service" 2>/dev/null)" != enabled ] || systemctl --quiet disable "$service" || exit
+done
+"""
+
+
+def check(site: Site) -> list[Finding]:
+    states = site.servers.each(
+        lambda name: site.servers.must(name, ["sh", "-c", _LOOK, "sh", *AT_BOOT]).text.split("\n")
+    )
+    return [
+        Finding(
+            Severity.ERROR,
+            "cluster-autostart",
+            f"{server} starts {service} at boot: a broken server would join again by itself",
+            f"systemctl disable {service}",
+        )
+        for server, lines in states.items()
+        for service in AT_BOOT
+        if f"{service} enabled" in lines
+    ]
+
+
+def apply(site: Site) -> None:
+    site.servers.each(lambda name: site.servers.must(name, ["sh", "-c", _DISABLE, "sh", *AT_BOOT]))
+
+
+STEP = Step("autostart", "Cluster not started at boot", check, apply)

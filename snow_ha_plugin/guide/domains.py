@@ -1,0 +1,27 @@
+"""The guide's primitives: every domain that sNow! manages, and the sizes of the servers that hold them."""
+
+from __future__ import annotations
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import cluster_options, location, primitive
+from snow_ha_plugin.guide.section import ConfigurationStep
+from snow_ha_plugin.model import Change
+from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.system import snowtools, xen
+
+
+def edit(site: Site, tree: cib.Tree) -> list[Change]:
+    sizes = site.servers.each(lambda name: xen.look(site.servers, name))
+    changes = cluster_options.put_capacities(tree, sizes)
+    claims = primitive.Claims(tree, snowtools.domain_file)
+    for domain in sorted(site.domains, key=lambda domain: domain.name):
+        change = primitive.register(tree, domain, site.conf.migration_mib_s, claims)
+        if change:
+            changes.append(change)
+    if cib.goes_by_sizes(tree) and not all(cib.overcommits(tree, node) for node in cib.nodes(tree)):
+        # Where Pacemaker goes by sizes already, each CPU would count for one vcpu as soon as it knows of both.
+        changes += location.put_sizes_in_force(tree, vcpus=False)
+    return changes
+
+
+STEP = ConfigurationStep("domains", "Domains", edit)

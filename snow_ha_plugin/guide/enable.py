@@ -1,0 +1,109 @@
+"""`enable`: the guide forwards.
+
+It looks before it changes anything; then each section on the servers in the guide's order, all of the CIB in one
+commit, and last the hook in `snow`. It can be killed anywhere and run again.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.errors import UnavailableError
+from snow_ha_plugin.guide import AFTERWARDS, CONFIGURATION_STEPS, SERVER_STEPS, fencing, sizes, start
+from snow_ha_plugin.guide.run import Run, Screen
+from snow_ha_plugin.model import Change
+from snow_ha_plugin.operations import agent_replacement, retry
+from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.transaction import change, undisturbed, unsaid, whereabouts
+from snow_ha_plugin.system import pacemaker
+
+# Domains that do not run yet are started side by side; each has its own timeout, this is beyond all of them.
+SETTLED_WITHIN_S = 600
+
+
+def enable(site: Site, screen: Screen, *, replace_agents: bool, dry_run: bool) -> tuple[Run, list[Change]]:
+    """Carry the guide out on all servers; the run, and what changed in the CIB."""
+    with screen.progress("Looking at the site"):
+        run = Run(fencing.decide(site), screen, dry_run=dry_run)
+        run.refuse_blocked(section for section in SERVER_STEPS if section.apply is None)
+        _rehearse(run.site)
+    screen.info(f"fencing: {run.site.fencing}; {run.site.why}")
+    if run.site.qdevice:
+        screen.info(f"third vote: {run.site.qdevice}")
+    for section in SERVER_STEPS:
+        run.mend(section)
+    run.try_fencing()
+    changes = _configure(run)
+    if not dry_run:
+        changes += _try_again(run)
+    changes += _go_by_sizes(run, changes)
+    if replace_agents:
+        changes += _replace_agents(run)
+    for section in AFTERWARDS:
+        run.mend(section)
+    return run, changes
+
+
+def edit(site: Site, tree: cib.Tree) -> list[Change]:
+    """All that belongs into the CIB."""
+    return [done for section in CONFIGURATION_STEPS for done in section.edit(site, tree)]
+
+
+def _rehearse(site: Site) -> None:
+    """Where the whole cluster runs already, let what its CIB would refuse be refused before anything is changed."""
+    if not start.STEP.check(site):
+        judge = undisturbed(locate=whereabouts(site.servers), tell=unsaid)
+        change(site.store, partial(edit, site), judge, dry_run=True)
+
+
+def _configure(run: Run) -> list[Change]:
+    """All that belongs into the CIB, as one commit; then wait until Pacemaker has done it."""
+    site, planned = run.site, partial(edit, run.site)
+    try:
+        # What a dry run meets may be Debian's own cluster of one, which `enable` puts away.
+        if run.dry_run and not {node.name for node in cib.nodes(site.store.read())} & set(site.servers.names):
+            return planned(cib.empty())
+        judge = undisturbed(locate=whereabouts(site.servers), tell=run.screen.warning)
+        changes = change(site.store, planned, judge, dry_run=run.dry_run)
+    except UnavailableError:
+        if not run.dry_run:
+            raise
+        return planned(cib.empty())
+    # A run that was killed while Pacemaker was at work got no further than that; to ask an idle one takes 2 s.
+    unfinished = changes or any(section.check(site) for section in AFTERWARDS)
+    if unfinished and not run.dry_run:
+        with run.screen.progress("Pacemaker takes over the domains"):
+            pacemaker.wait_idle(SETTLED_WITHIN_S)
+        run.screen.changes(changes)
+    return changes
+
+
+def _try_again(run: Run) -> list[Change]:
+    """What has failed before this run, such as a start on a server without its image, is tried once more."""
+    failed = retry.failed(run.site.store.read())
+    if not failed:
+        return []
+    with run.screen.progress("Trying again what had failed"):
+        changes = retry.again(failed)
+        pacemaker.wait_idle(SETTLED_WITHIN_S)
+    run.screen.changes(changes)
+    return changes
+
+
+def _go_by_sizes(run: Run, before: list[Change]) -> list[Change]:
+    """Once the domains run: of a cluster that is only planned, what would be tried is told."""
+    if run.dry_run and before:
+        return [Change("option", "placement-strategy", "put sizes in force, where everything that runs fits by them")]
+    changes = sizes.put_in_force(run.site.store, dry_run=run.dry_run)
+    if not run.dry_run:
+        run.screen.changes(changes)
+    return changes
+
+
+def _replace_agents(run: Run) -> list[Change]:
+    store, servers = run.site.store, run.site.servers
+    if run.dry_run:
+        return agent_replacement.replace(store, servers, dry_run=True)
+    with run.screen.progress("Domains to ocf:snow:Xen"):
+        return agent_replacement.replace(store, servers, dry_run=False)

@@ -1,0 +1,82 @@
+"""One run through sections of the guide: what was found, what was mended, and what stops it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from snow_ha_plugin.errors import SnowHaError
+from snow_ha_plugin.guide import fencing
+from snow_ha_plugin.guide.section import Step
+from snow_ha_plugin.model import Change, Finding, Severity
+from snow_ha_plugin.operations.cluster import Site
+
+# A section, and what was found before anything was done.
+Looked = tuple[Step, list[Finding]]
+
+
+class Screen(Protocol):
+    """Where a run tells what it does."""
+
+    def progress(self, title: str) -> AbstractContextManager[None]: ...
+
+    def changes(self, done: Iterable[Change]) -> None: ...
+
+    def info(self, text: str) -> None: ...
+
+    def warning(self, text: str) -> None: ...
+
+
+class Blocked(SnowHaError):
+    """Findings that stop a run: all are to be told, and the first gives the exit status."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        *others, last = findings
+        super().__init__(last.message, remedy=last.remedy)
+        self.others = tuple(SnowHaError(finding.message, remedy=finding.remedy) for finding in others)
+        self.exit_code = findings[0].exit_code
+
+
+class Run:
+    """`report` has what each section found before this run; with `dry_run` nothing is mended."""
+
+    def __init__(self, site: Site, screen: Screen, *, dry_run: bool) -> None:
+        self.site = site
+        self.screen = screen
+        self.dry_run = dry_run
+        self.report: list[Looked] = []
+
+    def refuse_blocked(self, sections: Iterable[Step]) -> None:
+        """Of what nobody but the administrator can mend: Blocked, with all that is found in `sections`."""
+        serious = []
+        for section in sections:
+            findings = section.check(self.site)
+            self.report.append((section, findings))
+            serious += errors(findings)
+        if serious:
+            raise Blocked(serious)
+
+    def mend(self, section: Step) -> None:
+        """Look at a section, and mend what is wrong; Blocked where that does not help."""
+        if section.apply is None:
+            return
+        findings = section.check(self.site)
+        self.report.append((section, findings))
+        if not errors(findings) or self.dry_run:
+            return
+        with self.screen.progress(section.title):
+            section.apply(self.site)
+            left = errors(section.check(self.site))
+        if left:
+            raise Blocked(left)
+
+    def try_fencing(self) -> None:
+        """Without harm, before something of it is written into the CIB."""
+        if not self.dry_run and fencing.edit(self.site, self.site.store.read()):
+            with self.screen.progress("Trying the fencing, without harm"):
+                fencing.refuse_unproved(self.site)
+
+
+def errors(findings: Iterable[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.severity == Severity.ERROR]

@@ -1,0 +1,87 @@
+"""The guide's "start the cluster": on all servers at once, and waited for."""
+
+from __future__ import annotations
+
+import time
+
+from snow_ha_plugin.errors import TimedOutError, UnavailableError
+from snow_ha_plugin.guide import qdevice
+from snow_ha_plugin.guide.section import Step
+from snow_ha_plugin.model import Finding, Severity
+from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.system import pacemaker
+
+# Corosync forms a ring in seconds; Pacemaker waits 20 s (dc-deadtime) for older members before it elects a DC.
+ONLINE_WITHIN_S = 120
+POLL_S = 0.5
+# Longer than any stonith-timeout that follows from a watchdog of a minute.
+FENCED_WITHIN_S = 240
+
+_START = "systemctl --quiet is-active pacemaker || systemctl start corosync pacemaker"
+
+
+def check(site: Site) -> list[Finding]:
+    try:
+        offline = _offline(site)
+    except UnavailableError as error:
+        return [Finding(Severity.ERROR, "cluster-down", str(error), "snow ha enable")]
+    return [
+        Finding(Severity.ERROR, "server-offline", f"{name} is not online in the cluster", "snow ha enable")
+        for name in offline
+    ]
+
+
+def apply(site: Site) -> None:
+    _wait_until_fenced(site)
+    deadline = time.monotonic() + ONLINE_WITHIN_S
+    while time.monotonic() < deadline:
+        # Pacemaker ends, for good, on a server that hears of its own fencing just after it came back.
+        site.servers.each(lambda name: site.servers.must(name, ["sh", "-c", _START], timeout_s=ONLINE_WITHIN_S))
+        try:
+            offline = _offline(site)
+        except UnavailableError:
+            offline = list(site.servers.names)
+        if not offline:
+            qdevice.wait_for_votes(site)
+            return
+        time.sleep(POLL_S)
+    raise TimedOutError(
+        f"{', '.join(offline)} did not come online within {ONLINE_WITHIN_S} s",
+        remedy="see journalctl -u pacemaker -u corosync there",
+    )
+
+
+def _wait_until_fenced(site: Site) -> None:
+    """A server that the others are about to fence is not started: it would only be fenced again."""
+    deadline = time.monotonic() + FENCED_WITHIN_S
+    while unclean := {
+        name for names in site.servers.each(lambda name: _unclean(site, name)).values() for name in names
+    }:
+        if time.monotonic() > deadline:
+            raise TimedOutError(
+                f"{', '.join(sorted(unclean))} waits to be fenced",
+                f"for more than {FENCED_WITHIN_S} s",
+                "see crm_mon and stonith_admin --history '*' on the other servers",
+            )
+        time.sleep(POLL_S)
+
+
+def _unclean(site: Site, server: str) -> set[str]:
+    """The servers that wait to be fenced by the cluster that this one is in; none where it cannot fence."""
+    result = site.servers.run(server, ["crm_mon", "--one-shot", "--output-as=xml"])
+    if not result.ok:
+        return set()
+    try:
+        state = pacemaker.parse_state(result.stdout)
+    except UnavailableError:
+        return set()
+    return {node.name for node in state.nodes if node.unclean} if state.quorum else set()
+
+
+def _offline(site: Site) -> list[str]:
+    state = pacemaker.state()
+    online = {node.name for node in state.nodes if node.online} if state.quorum else set()
+    return [name for name in site.servers.names if name not in online]
+
+
+STEP = Step("start", "Cluster running", check, apply)

@@ -1,0 +1,58 @@
+"""The guide's "test live migration": whether each server's hypervisor answers, and what it says of migrating."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from snow_ha_plugin.errors import UnsafeError
+from snow_ha_plugin.guide.section import Step
+from snow_ha_plugin.model import Finding, Severity
+from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.system import xen
+
+# How xl calls the halves of a migrating domain; what stays of them afterwards is the wreck of a failed one.
+HALVES = ("--incoming", "--migratedaway")
+
+
+def check(site: Site) -> list[Finding]:
+    hypervisors = site.servers.each(lambda name: xen.look(site.servers, name))
+    findings = []
+    for server, hypervisor in hypervisors.items():
+        if not hypervisor.migrates_pv:
+            findings.append(
+                Finding(
+                    Severity.WARNING,
+                    "no-pv-migration",
+                    f"the hypervisor of {server} has no shadow paging: para-virtualised domains cannot migrate live",
+                    'use type = "pvh" in the domain files, or a hypervisor with shadow paging',
+                )
+            )
+        if not hypervisor.dom0_is_fixed:
+            size = f"dom0_mem={xen.DOM0_MIB}M,max:{xen.DOM0_MIB}M"
+            message = (
+                f"Domain-0 of {server} has no size of its own (dom0_mem): taken for {xen.DOM0_MIB} MiB,"
+                f" which leaves {hypervisor.memory_mib} MiB for domains"
+            )
+            remedy = f'GRUB_CMDLINE_XEN_DEFAULT="{size}" in /etc/default/grub, update-grub, and a reboot'
+            findings.append(Finding(Severity.WARNING, "dom0-memory", message, remedy))
+        for guest in hypervisor.guests:
+            if guest.name.endswith(HALVES):
+                message = f"{guest.name} on {server} is the rest of a migration"
+                findings.append(Finding(Severity.WARNING, "migration-rest", message, "see xl list on all servers"))
+    places = Counter(guest.name for hypervisor in hypervisors.values() for guest in hypervisor.guests)
+    for domain in site.domains:
+        if places[domain.name] > 1:
+            where = [name for name, h in hypervisors.items() if domain.name in [guest.name for guest in h.guests]]
+            findings.append(
+                Finding(
+                    Severity.ERROR,
+                    "running-twice",
+                    f"{domain.name} runs on {' and '.join(where)} at once, which destroys its image",
+                    f"decide which one is right, and `xl destroy {domain.name}` on the other server",
+                    UnsafeError.exit_code,
+                )
+            )
+    return findings
+
+
+STEP = Step("xen", "Xen on all servers", check)

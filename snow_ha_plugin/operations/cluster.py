@@ -1,0 +1,73 @@
+"""One sNow! site: its files, servers and domains, read once at the start of a verb."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from snow_ha_plugin.errors import ConfigurationError, SnowHaError
+from snow_ha_plugin.model import Domain, Finding, Network, Server, Severity, SnowConf
+from snow_ha_plugin.system import snowtools
+from snow_ha_plugin.system.pacemaker import LiveCib
+from snow_ha_plugin.system.servers import Servers
+from snow_ha_plugin.system.snowtools import Layout
+
+
+@dataclass(frozen=True)
+class Site:
+    """Everything that the guide and the verbs need to know. `broken` says which domain files cannot be used.
+
+    `fencing` is what was asked for until guide.fencing has decided; `why` is its reason, `bmcs` each server's BMC.
+    `qdevice` is the host of the third vote, until then as asked for; empty where there is none.
+    """
+
+    layout: Layout
+    conf: SnowConf
+    members: tuple[Server, ...]
+    servers: Servers
+    domains: tuple[Domain, ...] = ()
+    broken: tuple[Finding, ...] = ()
+    floating_ip: Network | None = None
+    fencing: str = ""
+    qdevice: str = ""
+    why: str = ""
+    bmcs: Mapping[str, str] = field(default_factory=dict)
+    store: LiveCib = field(default_factory=LiveCib)
+
+
+def load(*, floating_ip: Network | None = None, fencing: str = "", qdevice: str = "") -> Site:
+    """Read the site; the floating IP is by default the gateway of NET_SNOW.
+
+    ConfigurationError where SNOW_NODES does not name two servers or more, and this one among them.
+    """
+    layout = snowtools.layout()
+    conf = snowtools.read_conf(layout.conf)
+    if len(conf.servers) < 2:
+        raise ConfigurationError(
+            f"{layout.conf}: SNOW_NODES names {len(conf.servers)} server(s)",
+            "high availability needs two or more",
+            "add the others",
+        )
+    servers = Servers(conf.servers)
+    if servers.here not in conf.servers:
+        raise ConfigurationError(
+            f"this server, {servers.here}, is not in SNOW_NODES of {layout.conf}",
+            remedy="run it on " + " or ".join(conf.servers),
+        )
+    domains, errors = snowtools.read_domains(layout.domains_dir, snowtools.domain_names(layout.domains_conf))
+    return Site(
+        layout=layout,
+        conf=conf,
+        members=snowtools.servers(conf.servers, layout.domains_conf),
+        servers=servers,
+        domains=tuple(domains),
+        broken=tuple(_broken(error) for error in errors),
+        floating_ip=floating_ip or conf.net_snow,
+        fencing=fencing,
+        qdevice=qdevice,
+    )
+
+
+def _broken(error: SnowHaError) -> Finding:
+    message = "; ".join(part for part in (error.message, error.details) if part)
+    return Finding(Severity.ERROR, "domain-file", message, error.remedy, error.exit_code)

@@ -1,0 +1,239 @@
+"""Live migrations: asked of Pacemaker, waited for, and nothing of them left in the CIB, whatever happens meanwhile.
+
+Moves come in batches: what is in one goes at the same time, and the next begins when all of it has arrived. A domain
+whose migration fails is not restarted where it runs on (see moverules).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from snow_ha_plugin.core import cib, timeouts
+from snow_ha_plugin.core.configure import migration
+from snow_ha_plugin.errors import NoSuchObjectError, TimedOutError, TryAgainError, UnavailableError, UnsafeError
+from snow_ha_plugin.model import Move
+from snow_ha_plugin.operations.simulation import Outlook, require
+from snow_ha_plugin.operations.transaction import DISTURBING, change, cleaning, told, undisturbed, unsaid
+from snow_ha_plugin.system import command, pacemaker, scheduler
+from snow_ha_plugin.system.pacemaker import Store
+
+POLL_S = 0.5
+
+# Beyond a migration's own timeout: for Pacemaker to begin it, and to see that it has ended.
+MARGIN_S = 60
+
+# For Pacemaker to see where a domain is whose migration has failed.
+SEEN_WITHIN_S = 30
+
+# The order of let_go, for who dies before it; its words are the domains.
+CLEAN_UP = f"""
+cibadmin --delete-all --force --xpath "{migration.RULES}"
+for domain; do crm_resource --cleanup --resource "$domain"; done
+crm_resource --wait --timeout={SEEN_WITHIN_S}s
+cibadmin --delete-all --force --xpath "{migration.ALL}"
+"""
+
+Progress = Callable[[Move, str], None]
+
+
+def carry_out(
+    store: Store, batches: Sequence[Sequence[Move]], *, on_progress: Progress = lambda move, state: None
+) -> None:
+    """Migrate the domains of each batch; the first move that fails ends it, with every domain where it is then.
+
+    UnsafeError, before anything is moved, for a batch that Pacemaker would not carry out by live migration.
+    """
+    let_go(store)
+    with command.cleaning_up(clean_up(move.domain for batch in batches for move in batch)):
+        for batch in batches:
+            before = store.read()
+            _refuse_surprises(before, batch)
+            try:
+                judge = undisturbed(moves=batch, tell=unsaid)
+                change(store, lambda tree, batch=batch: migration.put(tree, batch), judge)  # type: ignore[misc]
+                for move in batch:
+                    on_progress(move, "migrating")
+                failed = _wait(store, before, batch, on_progress)
+            finally:
+                let_go(store)
+            if failed:
+                raise _failure(store, failed)
+
+
+def clean_up(domains: Iterable[str]) -> tuple[str, ...]:
+    """The command to have run if this process dies while domains are pulled or held."""
+    return ("sh", "-c", CLEAN_UP, "sh", *domains)
+
+
+def let_go(store: Store) -> None:
+    """Take out what the moves put in. What a failed migration blocks is looked at anew before that: once it is not
+    held any more, Pacemaker would stop and start it."""
+    change(store, migration.release, cleaning)
+    tree = store.read()
+    if migration.held(tree):
+        for domain in blocked(tree):
+            _look_anew(store, domain)
+        change(store, migration.remove, cleaning)
+
+
+def blocked(tree: cib.Tree) -> list[str]:
+    """The domains whose migration has failed and that are held."""
+    held = migration.held(tree)
+    return [resource.id for resource in pacemaker.state(tree).resources if resource.blocked and resource.id in held]
+
+
+def _look_anew(store: Store, domain: str) -> None:
+    """Have Pacemaker forget what it knows of a domain whose migration failed, and see where it is.
+
+    At the source last: what the other server remembers of an earlier migration from there would look like one that is
+    under way once the source has forgotten its half of it, and Pacemaker "forces recovery".
+    """
+    tree = store.read()
+    sources = {server for server, _ in cib.failed_migrations(tree, domain)}
+    online = [node.name for node in cib.nodes(tree) if cib.is_online(tree, node.name)]
+    for servers in (set(online) - sources, sources):
+        for server in sorted(servers):
+            pacemaker.forget(domain, server)
+        pacemaker.wait_idle(SEEN_WITHIN_S)
+
+
+def plan_one(tree: cib.Tree, domain: str, server: str | None) -> Move | None:
+    """The move of one domain; None where it is on that server already.
+
+    UnsafeError where Pacemaker would not carry it out, or would bring the domain back. Without a server it goes to the
+    one with the most free memory, of those where it would stay.
+    """
+    primitive = cib.domain(tree, domain)
+    if primitive is None:
+        raise NoSuchObjectError(f"{domain} is not registered", remedy=f"register it: snow ha add {domain}")
+    outlook = Outlook(tree)
+    source = outlook.places[domain]
+    if source is None:
+        raise UnavailableError(f"{domain} does not run", remedy=f"start it: snow boot {domain}")
+    memory = outlook.sizes.needs.get(domain, 0)
+    if server is not None:
+        require(tree, [server])
+        move = Move(domain, source, server, memory)
+        if server != source:
+            _refuse_surprises(tree, [move])
+        return None if server == source else move
+    refused: UnsafeError | None = None
+    for target in _roomiest_first(outlook, other_than=source):
+        try:
+            _refuse_surprises(tree, [Move(domain, source, target, memory)])
+        except UnsafeError as error:
+            refused = refused or error
+        else:
+            return Move(domain, source, target, memory)
+    raise refused or UnavailableError("there is no other server online", remedy="see snow ha status")
+
+
+def _roomiest_first(outlook: Outlook, other_than: str) -> list[str]:
+    """The other servers in service, those with the most free memory first."""
+    serving = [node.name for node in outlook.now.state.nodes if node.serves and node.name != other_than]
+    free = {name: outlook.sizes.room.get(name, 0) for name in serving}
+    for name, server in outlook.places.items():
+        if server in free:
+            free[server] -= outlook.sizes.needs.get(name, 0)
+    return sorted(free, key=lambda name: (-free[name], name))
+
+
+def _refuse_surprises(tree: cib.Tree, batch: Sequence[Move]) -> None:
+    """Ask the scheduler: it must migrate exactly these domains to exactly these servers, disturb no other, and leave
+    them there once no rule pulls any more."""
+    _refuse_absent(tree, batch)
+    wanted = {(move.domain, move.target) for move in batch}
+    pulled = cib.clone(tree)
+    migration.put(pulled, batch)
+    planned = set(scheduler.ask(tree).actions)
+    caused = [action for action in scheduler.ask(pulled).actions if action.task in DISTURBING and action not in planned]
+    migrated = {(action.resource, action.node) for action in caused if action.task == "migrate"}
+    others = [action for action in caused if (action.resource, action.node) not in wanted or action.task != "migrate"]
+    if others:
+        raise UnsafeError(
+            "Pacemaker would do more than migrate: " + ", ".join(told(action) for action in others),
+            "nothing was moved",
+            "see what binds these together: crm configure show",
+        )
+    if missing := sorted(wanted - migrated):
+        raise UnsafeError(
+            "Pacemaker would not migrate " + ", ".join(f"{domain} to {target}" for domain, target in missing),
+            "a rule, a standby server, maintenance or a lack of memory is in the way",
+            "see snow ha status and crm configure show",
+        )
+    there = cib.reconfigured(scheduler.carry_out(pulled)[1], tree)
+    moved = {move.domain for move in batch}
+    back = [found for found in scheduler.ask(there).actions if found.task in DISTURBING and found.resource in moved]
+    if back:
+        raise UnsafeError(
+            "Pacemaker would bring back " + ", ".join(f"{action.resource} to {action.node}" for action in back),
+            "a rule or colocation outweighs the stickiness that would keep it there",
+            "see the constraints that name it: crm configure show",
+        )
+
+
+def _refuse_absent(tree: cib.Tree, batch: Sequence[Move]) -> None:
+    states = {resource.id: resource for resource in pacemaker.state(tree).resources}
+    for move in batch:
+        state = states.get(move.domain)
+        if state is None or state.servers != (move.source,) or state.failed:
+            where = " and ".join(state.servers) if state and state.servers else "no server"
+            raise TryAgainError(f"{move.domain} is on {where}, not on {move.source}", remedy="run the command again")
+
+
+def _wait(store: Store, before: cib.Tree, batch: Sequence[Move], on_progress: Progress) -> list[Move]:
+    """Wait until each domain of the batch has arrived or failed; those that have failed."""
+    deadline = time.monotonic() + max(_timeout_s(before, move) for move in batch) + MARGIN_S
+    under_way, failed = list(batch), []
+    while under_way:
+        tree = store.read()
+        states = {resource.id: resource for resource in pacemaker.state(tree).resources}
+        for move in list(under_way):
+            state = states[move.domain]
+            if state.pending:
+                continue
+            # Pacemaker may have brought the domain to its target after all, by stopping and starting it.
+            if cib.failed_migrations(tree, move.domain) - cib.failed_migrations(before, move.domain):
+                failed.append(move)
+            elif state.servers != (move.target,) or state.role != "Started":
+                continue
+            under_way.remove(move)
+            on_progress(move, "failed" if move in failed else "done")
+        if under_way and time.monotonic() > deadline:
+            names = ", ".join(move.domain for move in under_way)
+            raise TimedOutError(f"{names} did not arrive in time", remedy="see crm_mon and the log")
+        if under_way:
+            time.sleep(POLL_S)
+    return failed
+
+
+def _failure(store: Store, failed: Sequence[Move]) -> UnavailableError:
+    """What to say of failed migrations, once Pacemaker has seen where their domains are."""
+    deadline = time.monotonic() + SEEN_WITHIN_S
+    while True:
+        tree = store.read()
+        states = {resource.id: resource for resource in pacemaker.state(tree).resources}
+        seen = all(states[m.domain].role == "Started" and not states[m.domain].failed for m in failed)
+        if seen or time.monotonic() > deadline:
+            break
+        time.sleep(POLL_S)
+    places = {move: states[move.domain].servers for move in failed}
+    if not seen:
+        details = "the live migration failed"
+    elif all(places[m] == (m.source,) and not cib.was_started(tree, m.domain, m.source) for m in failed):
+        details = "it runs on where it was"
+    else:
+        details = "Pacemaker has started it again: " + ", ".join(
+            f"{move.domain} on {' and '.join(servers)}" for move, servers in places.items()
+        )
+    return UnavailableError(
+        ", ".join(f"{move.domain} could not be migrated to {move.target}" for move in failed),
+        details,
+        "see the log of the server that it came from: journalctl -u pacemaker",
+    )
+
+
+def _timeout_s(tree: cib.Tree, move: Move) -> int:
+    default_s = timeouts.for_memory(move.memory_mib).migrate_s
+    return sum(cib.operation_timeout_s(tree, move.domain, name, default_s) for name in ("migrate_to", "migrate_from"))

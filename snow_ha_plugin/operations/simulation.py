@@ -1,0 +1,187 @@
+"""What would be if servers failed or were drained: the scheduler's answers, and what they mean for the domains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import cluster_options
+from snow_ha_plugin.core.reports import disruption, losses
+from snow_ha_plugin.core.reports.disruption import Sharing
+from snow_ha_plugin.core.reports.health import NPlus1
+from snow_ha_plugin.core.reports.losses import Failure, Sizes
+from snow_ha_plugin.core.reports.text import in_words
+from snow_ha_plugin.errors import NoSuchObjectError, SnowHaError
+from snow_ha_plugin.model import Domain
+from snow_ha_plugin.system import scheduler
+from snow_ha_plugin.system.scheduler import Answer, Places
+
+# For all servers' failures together; a scheduler's run that takes longer is none that a terminal waits for.
+FAILURES_WITHIN_S = 20
+
+Where = dict[str, str | None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Where each domain runs now and would run afterwards, and the servers in service then."""
+
+    places_before: Places
+    places_after: Places
+    serving: tuple[str, ...]
+    has_quorum: bool = True
+
+    @property
+    def before(self) -> Where:
+        return one_place(self.places_before)
+
+    @property
+    def after(self) -> Where:
+        return one_place(self.places_after)
+
+
+def one_place(places: Places) -> Where:
+    """The server of each domain, of which there should be one; None is nowhere."""
+    return {name: next(iter(servers), None) for name, servers in places.items()}
+
+
+class Outlook:
+    """What the scheduler says of one CIB, each question put to it once; `files` give sizes that the CIB lacks."""
+
+    def __init__(self, tree: cib.Tree, files: Mapping[str, Domain] | None = None) -> None:
+        self.tree = tree
+        self.files = files or {}
+        self.members = [node.name for node in cib.nodes(tree)]
+
+    @cached_property
+    def now(self) -> Answer:
+        return scheduler.ask(self.tree)
+
+    @cached_property
+    def places(self) -> Where:
+        """Where each domain runs."""
+        return one_place(self._of_domains(self.now.before))
+
+    @cached_property
+    def sizes(self) -> Sizes:
+        """As Pacemaker reads them; those of domains that it starts nowhere as they are written."""
+        room = {node.name: node.memory_mib for node in cib.nodes(self.tree) if node.memory_mib}
+        needs = {}
+        for name, primitive in cib.domains(self.tree).items():
+            written = cib.whole(primitive.utilization.get("hv_memory"))
+            size = self.now.sizes.get(name, {}).get("hv_memory", written)
+            if size is not None or name in self.files:
+                needs[name] = self.files[name].memory_mib if size is None else size
+        return Sizes(room, needs)
+
+    @property
+    def loads(self) -> dict[str, float]:
+        """Which part of its memory the domains of each server take, where that is known."""
+        used = dict.fromkeys(self.sizes.room, 0)
+        for name, server in self.places.items():
+            if server in used:
+                used[server] += self.sizes.needs.get(name, 0)
+        return {server: memory / self.sizes.room[server] for server, memory in used.items()}
+
+    def failure(self, servers: Sequence[str]) -> Outcome:
+        """What would become of the domains if these servers failed at once."""
+        require(self.tree, servers)
+        return self._outcome(scheduler.ask(self.tree, self._injection(servers)), servers)
+
+    def after_failure(self, servers: Sequence[str]) -> Outlook:
+        return Outlook(scheduler.carry_out(self.tree, self._injection(servers))[1], self.files)
+
+    def then(self) -> Outcome:
+        """What becomes of the domains as it is."""
+        return self._outcome(self.now, ())
+
+    @cached_property
+    def n_plus_1(self) -> NPlus1:
+        """Whether any one server may fail, by the scheduler's answer for each that is online."""
+        online = [node.name for node in self.now.state.nodes if node.online]
+        answers = scheduler.ask_each(
+            self.tree, {name: self._injection([name]) for name in online}, within_s=FAILURES_WITHIN_S
+        )
+        failures, unasked = {}, []
+        for server, answer in answers.items():
+            if isinstance(answer, SnowHaError):
+                unasked.append(server)
+            else:
+                failures[server] = self.cost(self._outcome(answer, [server]))
+        unsized = [name for name in self.members if name not in self.sizes.room]
+        unsized += [name for name, server in self.places.items() if server and name not in self.sizes.needs]
+        serving = tuple(node.name for node in self.now.state.nodes if node.serves)
+        return NPlus1(failures, tuple(unasked), tuple(unsized), cib.goes_by_sizes(self.tree), serving)
+
+    def cost(self, outcome: Outcome) -> Failure:
+        return losses.of_failure(
+            outcome.places_before, outcome.places_after, self.sizes, outcome.serving, has_quorum=outcome.has_quorum
+        )
+
+    def _of_domains(self, found: Places) -> Places:
+        """Of those that are configured, and of those that Pacemaker still runs without that."""
+        names = {resource.id for resource in self.now.state.resources if resource.agent.endswith(":Xen")}
+        return {name: found.get(name, ()) for name in sorted(names | cib.domains(self.tree).keys())}
+
+    def _outcome(self, answer: Answer, gone: Sequence[str]) -> Outcome:
+        serving = tuple(node.name for node in answer.state.nodes if node.serves and node.name not in gone)
+        before, after = (self._of_domains(found) for found in (self.now.before, answer.after))
+        return Outcome(before, after, serving, self._has_quorum(gone))
+
+    def _injection(self, servers: Sequence[str]) -> list[str]:
+        """Without fencing Pacemaker takes a lost server for dead; with it, it waits until it is."""
+        how = "--node-fail" if cluster_options.has_fencing(self.tree) else "--node-down"
+        words = [word for server in servers for word in (how, server)]
+        return [*words, "--quorum", "1" if self._has_quorum(servers) else "0"]
+
+    def _has_quorum(self, gone: Sequence[str]) -> bool:
+        """votequorum(5): more than half, or with two_node one of two."""
+        left, members = sum(cib.is_online(self.tree, name) for name in self.members if name not in gone), self.members
+        return left * 2 > len(members) or (len(members) == 2 and left == 1)
+
+
+@dataclass(frozen=True)
+class Consequences:
+    """What an outcome means; `n_plus_1` is what holds then, and `fullest` which part of the fullest server's memory
+    its domains take."""
+
+    cost: Failure
+    sharing: tuple[Sharing, ...]
+    n_plus_1: NPlus1
+    fullest: float
+
+    @property
+    def harm(self) -> str:
+        """Why this should not happen, in one line; nothing where no harm is done."""
+        told = [found.text for found in self.sharing if found.is_harm]
+        if self.cost.squeezed:
+            told.insert(0, f"{in_words(self.cost.squeezed)} would run where memory does not suffice")
+        if self.cost.lost:
+            told.insert(0, f"{in_words(self.cost.lost)} would not run")
+        return ", and ".join(told)
+
+
+def consequences(now: Outlook, outcome: Outcome, then: Outlook, groups: Mapping[str, str]) -> Consequences:
+    """What an outcome means that ends in `then`; `groups` are the replicas."""
+    sharing = disruption.sharing(outcome.before, outcome.after, groups, outcome.serving)
+    return Consequences(now.cost(outcome), sharing, then.n_plus_1, max(then.loads.values(), default=0.0))
+
+
+def drained(tree: cib.Tree, server: str, files: Mapping[str, Domain]) -> tuple[Outcome, Outlook]:
+    """Where Pacemaker would bring the domains of a server in standby, and how things are then."""
+    require(tree, [server])
+    imagined = cib.clone(tree)
+    cib.put_standby(imagined, server, on=True)
+    return Outlook(imagined, files).then(), Outlook(scheduler.carry_out(imagined)[1], files)
+
+
+def require(tree: cib.Tree, servers: Iterable[str]) -> None:
+    """NoSuchObjectError for one that is no member."""
+    known = [node.name for node in cib.nodes(tree)]
+    for server in servers:
+        if server not in known:
+            raise NoSuchObjectError(
+                f"there is no server {server}", f"the cluster has {', '.join(known)}", "see snow ha status"
+            )

@@ -1,0 +1,104 @@
+"""A server out of service and back: Pacemaker's standby, which migrates its domains away and lets none come.
+
+Times are seconds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import migration
+from snow_ha_plugin.errors import TimedOutError, TryAgainError, UnavailableError
+from snow_ha_plugin.model import Change
+from snow_ha_plugin.operations import moves, simulation
+from snow_ha_plugin.operations.simulation import Where
+from snow_ha_plugin.operations.transaction import change
+from snow_ha_plugin.system import command, pacemaker
+from snow_ha_plugin.system.pacemaker import Store
+
+# Two at a time (migration-limit), for a server full of large domains.
+EMPTY_WITHIN_S = 3600
+
+
+def put(
+    store: Store,
+    server: str,
+    *,
+    on: bool,
+    dry_run: bool = False,
+    held: Iterable[str] = (),
+    expected: Where | None = None,
+) -> list[Change]:
+    """`held`: domains that a failed migration shall block (see moverules).
+
+    TryAgainError where Pacemaker would not bring the domains to where they are `expected`.
+    """
+
+    def edit(tree: cib.Tree) -> list[Change]:
+        simulation.require(tree, [server])
+        if not cib.put_standby(tree, server, on=on):
+            return []
+        for domain in held:
+            migration.hold(tree, domain)
+        return [Change("standby", server, f"{server} takes no domains" if on else f"{server} takes domains again")]
+
+    def as_told(old: cib.Tree, new: cib.Tree) -> None:
+        then = simulation.Outlook(new).then()
+        if expected is not None and then.after != expected:
+            raise TryAgainError("the cluster has changed meanwhile", "nothing was changed", "run the command again")
+
+    changes = change(store, edit, as_told, dry_run=dry_run)
+    if not on and cib.transient_standby(store.read(), server):
+        if not dry_run:
+            pacemaker.end_standby_until_reboot(server)
+        changes.append(Change("standby", server, f"{server} takes domains again, which it did not until its reboot"))
+    return changes
+
+
+def empty(store: Store, server: str, domains: Iterable[str], expected: Where | None = None) -> list[Change]:
+    """Put a server in standby, and wait until it is empty and its domains are where they are `expected`.
+
+    UnavailableError for one of `domains` that could not be migrated: the server is given back, and the domain runs on.
+    """
+    with command.cleaning_up(moves.clean_up(domains)):
+        changes = put(store, server, on=True, held=domains, expected=expected)
+        failed: list[str] = []
+        try:
+            failed = _wait_until_empty(store, server)
+        finally:
+            if failed:
+                put(store, server, on=False)
+            moves.let_go(store)
+    if failed:
+        raise UnavailableError(
+            f"{', '.join(failed)} could not be migrated from {server}",
+            f"a live migration failed; {server} takes domains again",
+            "see the log of that server: journalctl -u pacemaker",
+        )
+    return changes
+
+
+def _wait_until_empty(store: Store, server: str) -> list[str]:
+    """Until no domain is left there but those that could not be migrated: these.
+
+    What is under way must have arrived before the server is given back: a migration whose target is not wanted any
+    more Pacemaker ends by a restart.
+    """
+    deadline = time.monotonic() + EMPTY_WITHIN_S
+    while _left_on(tree := store.read(), server) - set(failed := moves.blocked(tree)):
+        if time.monotonic() > deadline:
+            raise TimedOutError(f"{server} is not empty yet", f"after {EMPTY_WITHIN_S} s", "see crm_mon")
+        time.sleep(moves.POLL_S)
+    return failed
+
+
+def _left_on(tree: cib.Tree, server: str) -> set[str]:
+    """The domains there that Pacemaker looks after."""
+    domains = cib.domains(tree)
+    return {
+        resource.id
+        for resource in pacemaker.state(tree).resources
+        if resource.id in domains and resource.managed and server in resource.servers
+    }

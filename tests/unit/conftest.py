@@ -1,0 +1,90 @@
+"""A site of two servers, each a directory of this machine: the steps' own shell snippets run for real on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from snow_ha_plugin.model import Domain, Network, Server, SnowConf
+from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.system import command
+from snow_ha_plugin.system.command import Result
+from snow_ha_plugin.system.servers import Servers
+from snow_ha_plugin.system.snowtools import Layout
+
+NAMES = ("snow01", "snow02")
+FLOATING = Network("xsnow0", "10.1.0.254", 16)
+
+
+class Machines(Servers):
+    """Servers whose /etc, /var and /sNow are below `root`/NAME, and whose programs may be stand-ins in `root`/bin."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(NAMES)
+        self.here = NAMES[0]
+        self.root = root
+        self.calls: list[tuple[str, tuple[str, ...]]] = []
+        (root / "bin").mkdir()
+
+    def run(self, server: str, argv: Sequence[str], *, stdin: bytes = b"", timeout_s: float = 60) -> Result:
+        self.calls.append((server, tuple(argv)))
+        own = ("/etc/", "/var/", "/sNow/")
+        words = [str(self.root / server / word[1:]) if word.startswith(own) else word for word in argv]
+        path = f"{self.root}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        return command.run(words, stdin=stdin, timeout_s=timeout_s, env={"PATH": path, "SERVER": server})
+
+    def stand_in(self, program: str, script: str) -> None:
+        path = self.root / "bin" / program
+        path.write_text(f'#!/bin/sh\necho "$SERVER {program} $*" >>{self.root}/log\n{script}\n')
+        path.chmod(0o755)
+
+    def log(self) -> list[str]:
+        path = self.root / "log"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def file(self, server: str, path: str) -> Path:
+        found = self.root / server / path[1:]
+        found.parent.mkdir(parents=True, exist_ok=True)
+        return found
+
+
+@pytest.fixture
+def machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machines:
+    return Machines(tmp_path)
+
+
+MakeSite = Callable[..., Site]
+
+
+@pytest.fixture
+def make_site(machines: Machines) -> MakeSite:
+    def make(
+        net_snow: Network | None = FLOATING,
+        net_comp: Network | None = FLOATING,
+        floating_ip: Network | None = FLOATING,
+        domains: tuple[Domain, ...] = (),
+    ) -> Site:
+        etc = Path("/sNow/snow-tools/etc")
+        return Site(
+            layout=Layout(
+                Path("/sNow"),
+                etc / "snow.conf",
+                etc / "domains.conf",
+                etc / "domains",
+                Path("/sNow/snow-tools/share/hooks.d"),
+            ),
+            conf=SnowConf(NAMES, net_snow, net_comp, 80),
+            members=tuple(Server(name, (f"10.1.0.{n}",)) for n, name in enumerate(NAMES, start=1)),
+            servers=machines,
+            domains=domains,
+            floating_ip=floating_ip,
+        )
+
+    return make
+
+
+@pytest.fixture
+def site(make_site: MakeSite) -> Site:
+    return make_site()

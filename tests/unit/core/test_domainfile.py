@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from snow_ha_plugin.core import domainfile
+from snow_ha_plugin.errors import DataError
+from tests.captures import capture
+
+XEN_TOOLS = capture("xen-tools-standin-proxy01.cfg").decode()
+
+
+def size(*lines: str) -> tuple[int, int]:
+    domain = domainfile.domain_from("\n".join(("name = 'a'", *lines)), "a", "a.cfg")
+    return domain.memory_mib, domain.vcpus
+
+
+def test_a_file_of_xen_tools_is_read_whole() -> None:
+    domain = domainfile.domain_from(XEN_TOOLS, "proxy01", "/d/proxy01.cfg")
+    assert (domain.name, domain.config_path, domain.memory_mib, domain.vcpus) == ("proxy01", "/d/proxy01.cfg", 1024, 1)
+    assert domain.disks == ("/sNow/domains/proxy01/disk.img", "/sNow/domains/proxy01/swap.img")
+
+
+def test_what_xl_would_not_read_is_refused_with_its_line() -> None:
+    with pytest.raises(DataError, match=r"web\.cfg: line 2: .*; mend the domain file") as caught:
+        domainfile.domain_from("name = 'web'\nmemory = 1.5\n", "web", "web.cfg")
+    assert caught.value.exit_code == 65
+
+
+@given(st.text())
+@example("memory = '" + "9" * 5000 + "'")
+@example("name = 'a'\nmemory = '-1'")
+@example("name = 'a'\nvcpus = '0x" + "f" * 5000 + "'")
+def test_any_text_is_a_domain_or_a_clear_error(text: str) -> None:
+    try:
+        domainfile.domain_from(text, "a", "a.cfg")
+    except DataError as error:
+        assert str(error).startswith("a.cfg: ")
+        assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([], (128, 1)),
+        (["memory = 512", "vcpus = 2"], (512, 2)),
+        (["memory = '512'", "vcpus = '2'"], (512, 2)),
+        (["memory = '0x200'"], (512, 1)),
+        (["memory = 01000"], (512, 1)),
+        (["memory = ' +512'"], (512, 1)),
+        (["memory = 512", "maxmem = 2048"], (2048, 1)),
+        (["memory = 512", "maxmem = 256"], (512, 1)),
+        (["maxmem = 2048"], (2048, 1)),
+    ],
+)
+def test_the_size_is_what_the_domain_may_come_to_need(lines: list[str], expected: tuple[int, int]) -> None:
+    assert size(*lines) == expected
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "memory = 'much'", "memory = ''", "memory = '-5'", "memory = 08", "memory = 12ab", "memory = '1_000'",
+        "memory = ' 12 '", "memory = '1e3'", "memory = 2147483648", "memory = ['512']", "vcpus = 'two'", "maxmem = '²'",
+        "memory = '5" + "0" * 5000 + "'",
+    ],
+)  # fmt: skip
+def test_a_size_that_is_no_whole_number_is_refused(line: str) -> None:
+    with pytest.raises(DataError, match="is not a whole number") as caught:
+        size(line)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("memory = 512", "has no 'name'"),
+        ("name = 'other'", "names the domain 'other'"),
+        ("name = 5", "names the domain '5'"),
+        ("name = 'a'; name = 'b'", "names the domain 'b'"),
+        ("name = ['a']", "names the domain"),
+    ],
+)
+def test_the_file_must_name_its_own_domain(text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        domainfile.domain_from(text, "a", "a.cfg")
+
+
+@pytest.mark.parametrize(
+    ("disk", "target"),
+    [
+        ("phy:/dev/snow_vg/a-disk,xvda2,w", "/dev/snow_vg/a-disk"),
+        ("file:/sNow/domains/a/disk.img,xvda2,w", "/sNow/domains/a/disk.img"),
+        ("tap:aio:/sNow/a.img,xvda,w", "/sNow/a.img"),
+        ("/dev/vg/a,raw,xvda,rw", "/dev/vg/a"),
+        ("qcow2:/sNow/a.qcow2,xvda,w", "/sNow/a.qcow2"),
+        ("format=raw, vdev=xvda, access=rw, target=/dev/vg/a", "/dev/vg/a"),
+        ("vdev=hdc, access=ro, devtype=cdrom, target=/sNow/a.iso", "/sNow/a.iso"),
+        ("phy:snow_vg/a-disk,xvda2,w", "/dev/snow_vg/a-disk"),
+    ],
+)
+def test_both_forms_of_a_disk_line_tell_its_image(disk: str, target: str) -> None:
+    domain = domainfile.domain_from(f"name = 'a'\ndisk = [ '{disk}' ]", "a", "a.cfg")
+    assert domain.disks == (target,)
+
+
+def test_the_images_of_a_file_that_adds_them_are_all_there() -> None:
+    text = "name = 'a'\ndisk = [ '/a.img,raw,xvda' ]\ndisk += [ 'phy:vg/swap,xvdb', 'drbd:a,xvdc' ]\n"
+    assert domainfile.domain_from(text, "a", "a.cfg").disks == ("/a.img", "/dev/vg/swap")
+
+
+def test_a_disk_that_xl_would_not_take_is_refused() -> None:
+    with pytest.raises(DataError, match=r"a\.cfg: the disk '/a\.img,zip,xvda': 'zip' is no format"):
+        domainfile.domain_from("name = 'a'\ndisk = [ '/a.img,zip,xvda' ]", "a", "a.cfg")
+
+
+@pytest.mark.parametrize(
+    ("line", "uuid"),
+    [
+        ("", ""),
+        ("uuid = '9A5B1F6E-1C2D-4E3F-8A9B-0C1D2E3F4A5B'", "9a5b1f6e-1c2d-4e3f-8a9b-0c1d2e3f4a5b"),
+        ("uuid = []", ""),
+    ],
+)
+def test_a_domain_file_may_tell_the_uuid(line: str, uuid: str) -> None:
+    assert domainfile.domain_from(f"name = 'a'\n{line}", "a", "a.cfg").uuid == uuid
+
+
+@pytest.mark.parametrize("disk", ["", "disk = []", "disk = 5", "disk = [ [], '/a.img,raw,xvda' ]"])
+def test_a_domain_may_have_no_disk(disk: str) -> None:
+    assert domainfile.domain_from(f"name = 'a'\n{disk}", "a", "a.cfg").disks == ()
+
+
+@pytest.mark.parametrize("name", ["a", "web01", "web-01", "web_01.cluster", "A1"])
+def test_host_names_are_names_of_domains(name: str) -> None:
+    assert domainfile.DOMAIN_NAME.match(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "1a", "-a", "a-", "a b", "a;b", "$(a)", "a'", 'a"', "a\n", "../a", "a/b", "a--incoming", ".a", "ä", "a\x00"],
+)
+def test_what_a_shell_or_a_path_could_misread_is_not(name: str) -> None:
+    assert not domainfile.DOMAIN_NAME.match(name)

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import pytest
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.reports import findings
+from snow_ha_plugin.model import ClusterState, NodeState, ResourceState, Severity
+from tests.captures import guide_cluster
+from tests.unit.core.test_cib import with_parts
+
+CALM = NodeState("snow01", online=True, standby=False, maintenance=False, unclean=False)
+
+
+def resource(name: str = "web01", **fields: object) -> ResourceState:
+    values: dict[str, object] = {
+        "role": "Started", "servers": ("snow01",), "managed": True, "failed": False, "blocked": False,
+    }  # fmt: skip
+    return ResourceState(name, **(values | fields))  # type: ignore[arg-type]
+
+
+def state(*resources: ResourceState, quorum: bool = True, maintenance: bool = False, **node: object) -> ClusterState:
+    found = NodeState(**(CALM.__dict__ | node))  # type: ignore[arg-type]
+    return ClusterState(quorum, maintenance, (found,), resources)
+
+
+def ids(cluster: ClusterState) -> list[str]:
+    return [finding.id for finding in findings.of_state(cluster)]
+
+
+def of_configuration(tree: cib.Tree) -> dict[str, str]:
+    return {finding.id: finding.message for finding in findings.of_configuration(tree)}
+
+
+@pytest.mark.parametrize(
+    ("cluster", "expected"),
+    [
+        (state(resource()), []),
+        (state(quorum=False), ["no-quorum"]),
+        (state(maintenance=True), ["maintenance"]),
+        (state(online=False), ["server-offline"]),
+        (state(unclean=True), ["server-unclean"]),
+        (state(unclean=True, online=False), ["server-unclean"]),
+        (state(standby=True), ["server-standby"]),
+        (state(resource(failed=True)), ["resource-failed"]),
+        (state(resource(blocked=True)), ["resource-failed"]),
+        (state(resource(servers=("snow01", "snow02"))), ["running-twice"]),
+        (state(resource(servers=("snow01", "snow02"), role="Migrating")), []),
+        (state(resource("gone", orphaned=True)), ["orphan"]),
+        (state(health="red"), ["server-sick"]),
+        (state(leaving=True), ["server-leaving"]),
+    ],
+)
+def test_what_is_not_well_is_found(cluster: ClusterState, expected: list[str]) -> None:
+    assert ids(cluster) == expected
+
+
+def test_a_server_in_maintenance_is_told_apart_from_one_on_standby() -> None:
+    held = NodeState("snow01", online=True, standby=False, maintenance=True, unclean=False)
+    assert ids(ClusterState(True, False, (held,), ())) == ["server-maintenance"]
+
+
+def test_each_finding_says_what_to_do() -> None:
+    cluster = state(resource("gone", failed=True, servers=("a", "b")), quorum=False, maintenance=True, unclean=True)
+    tree = with_parts(constraints='<rsc_location id="cli-ban-nis01-on-snow01" rsc="nis01" node="snow01" score="-5"/>')
+    found = findings.of_state(cluster) + findings.of_configuration(tree)
+    assert all(finding.remedy for finding in found if finding.severity != Severity.INFO)
+    assert len({finding.id for finding in found}) >= 7
+
+
+def test_what_would_run_a_domain_twice_ends_with_unsafe() -> None:
+    (found,) = findings.of_state(state(resource(servers=("a", "b"))))
+    assert (found.severity, found.exit_code) == (Severity.ERROR, 107)
+
+
+def test_no_fencing_is_an_error_with_its_reason() -> None:
+    assert "no fencing device" in of_configuration(guide_cluster())["no-fencing"]
+    off = with_parts(resources='<primitive id="ipmi" class="stonith" type="fence_ipmilan"/>')
+    assert "switched off" in of_configuration(off)["no-fencing"]
+
+
+def test_a_cluster_with_fencing_and_nothing_by_hand_has_no_findings() -> None:
+    tree = with_parts(resources='<primitive id="ipmi" class="stonith" type="fence_ipmilan"/>')
+    tree.xpath("//nvpair[@name='stonith-enabled']")[0].set("value", "true")
+    assert findings.of_configuration(tree) == []
+
+
+def test_a_quorum_that_is_ignored_is_told() -> None:
+    tree = guide_cluster()
+    cib.put_pairs(cib.section(tree, "crm_config"), "cluster_property_set", "x", {"no-quorum-policy": "ignore"})
+    assert "no-quorum-ignored" in of_configuration(tree)
+
+
+def test_what_somebody_else_wrote_is_listed() -> None:
+    tree = with_parts(
+        resources='<primitive id="byhand" class="ocf" provider="heartbeat" type="Xen"/>',
+        constraints="""
+        <rsc_location id="cli-prefer-nis01" rsc="nis01" role="Started" node="snow01" score="INFINITY"/>
+        <rsc_order id="mine" first="nis01" then="nis02"/>
+        <rsc_location id="snow-ha-place-nis02" rsc="nis02" node="snow02" score="5"/>
+        """,
+    )
+    found = of_configuration(tree)
+    assert "byhand (ocf:heartbeat:Xen)" in found["foreign-domain"]
+    assert "cli-prefer-nis01 (rsc=nis01 role=Started node=snow01 score=INFINITY)" in found["cli-constraint"]
+    assert "mine (first=nis01 then=nis02)" in found["foreign-constraint"]
+    assert not any("snow-ha-place" in message for message in found.values())
+    remedies = {finding.id: finding.remedy for finding in findings.of_configuration(tree)}
+    assert remedies["cli-constraint"] == "crm resource clear nis01"

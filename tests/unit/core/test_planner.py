@@ -1,0 +1,180 @@
+"""What holds of every plan, whatever the cluster."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from snow_ha_plugin.core.balancer.n_plus_one import stranded
+from snow_ha_plugin.core.balancer.planner import Limits, Placement, plan
+from snow_ha_plugin.core.balancer.problem import OVERCOMMIT, By, Place, Problem, Tenant, lower_bound, spread, used
+
+
+@st.composite
+def problems(draw: st.DrawFn, *, rules: bool = True) -> Problem:
+    """Clusters of up to five servers where each domain fits on its home."""
+    places = [
+        Place(f"snow{number:02}", draw(st.integers(8, 32)) * 1024, draw(st.integers(2, 16)))
+        for number in range(draw(st.integers(1, 5)))
+    ]
+    memory, vcpus = [place.memory_mib for place in places], [place.vcpus * OVERCOMMIT for place in places]
+    tenants = []
+    for number in range(draw(st.integers(0, 14))):
+        size, count = draw(st.integers(0, 48)) * 128, draw(st.integers(0, 4))
+        home = draw(st.integers(0, len(places) - 1))
+        if size > memory[home] or count > vcpus[home]:
+            continue
+        memory[home] -= size
+        vcpus[home] -= count
+        tenant = Tenant(f"domain{number:02}", size, count, home)
+        if rules and draw(st.integers(0, 4)) == 0:
+            allowed = draw(st.frozensets(st.integers(0, len(places) - 1))) | {home}
+            tenant = replace(tenant, allowed=allowed, free=draw(st.booleans()))
+        if rules and draw(st.integers(0, 4)) == 0:
+            tenant = replace(tenant, group=draw(st.sampled_from(["proxy", "nis"])))
+        tenants.append(tenant)
+    return Problem(tuple(places), tuple(tenants), draw(st.sampled_from(list(By))))
+
+
+def limits() -> st.SearchStrategy[Limits]:
+    return st.builds(
+        Limits,
+        max_moves=st.none() | st.integers(0, 6),
+        min_gain=st.sampled_from([0.0, 0.002, 0.05]),
+        parallel=st.integers(1, 3),
+    )
+
+
+def at_its_end(problem: Problem, found: Placement) -> Problem:
+    tenants = (replace(tenant, home=place) for tenant, place in zip(problem.tenants, found.at, strict=True))
+    return replace(problem, tenants=tuple(tenants))
+
+
+def shared(problem: Problem, at: tuple[int | None, ...]) -> int:
+    """How many pairs of replicas share a place."""
+    where = [(tenant.group, place) for tenant, place in zip(problem.tenants, at, strict=True) if tenant.group]
+    return sum(where[:number].count(one) for number, one in enumerate(where))
+
+
+@settings(deadline=None, max_examples=80)
+@given(problems(rules=False), limits())
+def test_a_plan_never_worsens_the_imbalance(problem: Problem, given_limits: Limits) -> None:
+    found = plan(problem, given_limits)
+    survives = not stranded(problem, found.at) and stranded(problem, problem.homes)
+    assert survives or found.imbalance_after <= found.imbalance_before + 1e-9
+    assert found.imbalance_after >= found.lower_bound - 1e-9
+
+
+@settings(deadline=None, max_examples=80)
+@given(problems(rules=False), limits())
+def test_n_plus_one_that_held_is_never_lost(problem: Problem, given_limits: Limits) -> None:
+    assume(not stranded(problem, problem.homes))
+    assert not stranded(problem, plan(problem, given_limits).at)
+
+
+@settings(deadline=None, max_examples=80)
+@given(problems(), limits())
+def test_no_prefix_of_any_batch_overfills_a_server(problem: Problem, given_limits: Limits) -> None:
+    found = plan(problem, given_limits)
+    at = list(problem.homes)
+    sums = used(problem, at)
+    memory, vcpus = [one for one, _ in sums], [one for _, one in sums]
+    for batch in found.batches:
+        assert 0 < len(batch) <= given_limits.parallel
+        assert len({step.tenant for step in batch}) == len(batch)
+        for step in batch:
+            tenant, place = problem.tenants[step.tenant], problem.places[step.target]
+            assert at[step.tenant] == step.source
+            memory[step.target] += tenant.memory_mib
+            vcpus[step.target] += tenant.vcpus
+            assert memory[step.target] <= place.memory_mib
+            assert vcpus[step.target] <= place.vcpus * OVERCOMMIT
+        for step in batch:
+            memory[step.source] -= problem.tenants[step.tenant].memory_mib
+            vcpus[step.source] -= problem.tenants[step.tenant].vcpus
+            at[step.tenant] = step.target
+    assert tuple(at) == found.at
+
+
+@settings(deadline=None, max_examples=60)
+@given(problems())
+def test_a_plan_is_empty_on_its_own_result(problem: Problem) -> None:
+    found = plan(problem, Limits())
+    assert plan(at_its_end(problem, found), Limits()).batches == ()
+
+
+@settings(deadline=None, max_examples=60)
+@given(problems(), limits())
+def test_rules_are_kept_and_replicas_never_come_together(problem: Problem, given_limits: Limits) -> None:
+    found = plan(problem, given_limits)
+    for tenant, place in zip(problem.tenants, found.at, strict=True):
+        assert tenant.free or place == tenant.home
+        assert tenant.allowed is None or place in tenant.allowed
+    assert shared(problem, found.at) <= shared(problem, problem.homes)
+
+
+@settings(deadline=None, max_examples=60)
+@given(problems(rules=False), st.integers(0, 5))
+def test_no_more_domains_end_up_elsewhere_than_the_limit(problem: Problem, most: int) -> None:
+    found = plan(problem, Limits(max_moves=most))
+    assert sum(place != home for place, home in zip(found.at, problem.homes, strict=True)) <= most
+
+
+@settings(deadline=None, max_examples=20)
+@given(problems())
+def test_the_same_problem_has_the_same_plan(problem: Problem) -> None:
+    assert plan(problem, Limits()) == plan(problem, Limits())
+
+
+def cluster(capacity: int, *homes: list[int]) -> Problem:
+    """Servers of one size with domains of these MiB on them."""
+    places = tuple(Place(f"snow{number:02}", capacity, 64) for number in range(len(homes)))
+    sizes = [(size, number) for number, here in enumerate(homes) for size in here]
+    tenants = tuple(Tenant(f"domain{number:02}", size, 1, home) for number, (size, home) in enumerate(sizes))
+    return Problem(places, tenants)
+
+
+def test_the_bound_is_reached_where_sizes_allow_it() -> None:
+    problem = cluster(8192, [1024, 1024, 1024, 1024], [], [2048, 1024, 1024], [])
+    found = plan(problem, Limits())
+    assert spread(problem, found.at).peak_memory == pytest.approx(0.25)
+    assert lower_bound(problem) == pytest.approx(0.25)
+
+
+def test_the_largest_domain_bounds_the_fullest_server() -> None:
+    assert lower_bound(cluster(8192, [4096], [512])) == pytest.approx(0.5)
+
+
+def test_a_swap_of_two_full_servers_goes_by_a_third() -> None:
+    places = (Place("snow01", 8192, 64), Place("snow02", 8192, 64), Place("snow03", 8192, 64))
+    tenants = (
+        Tenant("proxy01", 4096, 1, 0, group="proxy"), Tenant("proxy02", 4096, 1, 0, group="proxy"),
+        Tenant("one", 4096, 1, 1), Tenant("other", 4096, 1, 1),
+        Tenant("fixed", 4096, 1, 2, free=False),
+    )  # fmt: skip
+    banned = tuple(replace(tenant, allowed=frozenset({0, 1})) if tenant.group else tenant for tenant in tenants)
+    found = plan(Problem(places, banned), Limits())
+    assert found.at[0] != found.at[1]
+    assert found.left_out == ()
+
+
+def test_n_plus_one_is_kept_where_even_loads_would_just_lose_it() -> None:
+    """Three quarters of four servers are full, as one spare server leaves it: each failure needs all room there is."""
+    sizes = [3072, 2560, 2048, 1536, 1024, 1024, 512, 512]
+    problem = cluster(12288, sizes, sizes, sizes, [])
+    assert not stranded(problem, problem.homes)
+    found = plan(problem, Limits())
+    assert not stranded(problem, found.at)
+    assert spread(problem, found.at).peak_memory <= 0.75 * 1.01
+
+
+def test_n_plus_one_counts_the_room_of_each_server_by_itself() -> None:
+    problem = cluster(8192, [6144], [4096], [4096])
+    assert stranded(problem, problem.homes) == {0: (0,)}
+
+
+def test_a_limit_of_no_moves_moves_nothing() -> None:
+    assert plan(cluster(8192, [1024, 1024], []), Limits(max_moves=0)).batches == ()

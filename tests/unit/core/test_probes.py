@@ -1,0 +1,104 @@
+"""What Pacemaker's real scheduler makes of the histories that we imagine."""
+
+from __future__ import annotations
+
+import pytest
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.cib import probes
+from snow_ha_plugin.core.configure import primitive
+from snow_ha_plugin.model import Domain
+from snow_ha_plugin.system import scheduler
+from tests.captures import domain
+from tests.unit.core.test_cib import canonical, with_parts
+
+
+def planned(tree: cib.Tree, name: str = "web01") -> list[tuple[str, str]]:
+    """What the scheduler would do with a domain, and where; nothing else may be disturbed."""
+    actions = scheduler.ask(tree).actions
+    assert [action for action in actions if action.resource != name] == []
+    return [(action.task, action.node) for action in actions]
+
+
+def registered(found: Domain | None = None, **sections: str) -> cib.Tree:
+    tree = with_parts()
+    primitive.register(tree, found or domain(), 80)
+    for element in with_parts(**sections).xpath("configuration/constraints/*"):
+        cib.section(tree, "constraints").append(element)
+    return tree
+
+
+@pytest.mark.parametrize("server", ["snow01", "snow02"])
+def test_a_domain_found_running_is_left_where_it_runs(server: str) -> None:
+    tree = registered()
+    probes.assume(tree, {"web01": server})
+    assert planned(tree) == []
+
+
+def test_a_domain_found_nowhere_is_started() -> None:
+    tree = registered()
+    probes.assume(tree, {"web01": None})
+    assert [task for task, _ in planned(tree)] == ["start"]
+
+
+def test_a_domain_found_where_a_rule_forbids_it_is_moved() -> None:
+    tree = registered(constraints='<rsc_location id="ban" rsc="web01" node="snow01" score="-INFINITY"/>')
+    probes.assume(tree, {"web01": "snow01"})
+    assert [task for task, _ in planned(tree)] == ["migrate"]
+
+
+def test_a_domain_that_may_run_nowhere_is_stopped() -> None:
+    ban = '<rsc_location id="b{0}" rsc="web01" node="snow0{0}" score="-INFINITY"/>'
+    tree = registered(constraints=ban.format(1) + ban.format(2))
+    probes.assume(tree, {"web01": "snow01"})
+    assert planned(tree) == [("stop", "snow01")]
+
+
+def test_a_finite_score_does_not_move_a_running_domain() -> None:
+    tree = registered(constraints='<rsc_location id="like" rsc="web01" node="snow02" score="50"/>')
+    probes.assume(tree, {"web01": "snow01"})
+    assert planned(tree) == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/a b.cfg", "/a<b>.cfg", "/a&amp;.cfg", '/"a".cfg', "/%s\\n.cfg", "/\u00e4\u65e5.cfg"]
+)
+def test_odd_characters_in_a_parameter_do_not_read_as_another_definition(path: str) -> None:
+    tree = registered(domain(config_path=path))
+    probes.assume(tree, {"web01": "snow01"})
+    assert planned(tree) == []
+
+
+def test_another_parameter_than_the_one_that_ran_reads_as_a_restart() -> None:
+    tree = registered()
+    probes.assume(tree, {"web01": "snow01"})
+    primitive.register(tree, domain(config_path="/other.cfg"), 80)
+    assert [task for task, _ in planned(tree)] == ["restart"]
+
+
+def test_a_domain_by_hand_with_another_agent_is_left_where_it_runs() -> None:
+    tree = with_parts(
+        resources="""<primitive id="web01" class="ocf" provider="heartbeat" type="Xen"><instance_attributes id="wa">
+        <nvpair id="wa2" name="xmfile" value="/b.cfg"/><nvpair id="wa1" name="name" value="a"/>
+        </instance_attributes></primitive>"""
+    )
+    probes.assume(tree, {"web01": "snow02"})
+    assert planned(tree) == []
+
+
+def test_what_has_a_history_keeps_it() -> None:
+    tree = with_parts()
+    before = canonical(tree)
+    probes.assume(tree, {"nis01": "snow01", "maui01": None, "nobody": "snow01"})
+    assert canonical(tree) == before
+
+
+def test_a_cluster_that_has_not_probed_anything_has_room_for_a_history() -> None:
+    tree = registered()
+    for state in tree.iterfind("status/node_state"):
+        for child in state.findall("lrm"):
+            state.remove(child)
+    probes.assume(tree, {name: "snow01" for name in cib.domains(tree)})
+    assert {(action.task, action.resource) for action in scheduler.ask(tree).actions} == {
+        ("start", "snow-ha-floating-ip")
+    }

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+
+from snow_ha_plugin.guide import authkey
+from snow_ha_plugin.operations.cluster import Site
+from tests.unit.conftest import NAMES, Machines
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the key belongs to root")
+
+
+@pytest.fixture(autouse=True)
+def directories(machines: Machines) -> None:
+    for name in NAMES:
+        machines.file(name, authkey.PATH)
+
+
+def put(machines: Machines, server: str, key: bytes, mode: int = 0o400) -> None:
+    path = machines.file(server, authkey.PATH)
+    path.write_bytes(key)
+    path.chmod(mode)
+
+
+def keys(machines: Machines) -> set[bytes]:
+    return {machines.file(name, authkey.PATH).read_bytes() for name in NAMES}
+
+
+def ids(site: Site) -> list[str]:
+    return [finding.id for finding in authkey.check(site)]
+
+
+def test_where_there_is_no_key_all_servers_get_the_same_new_one(site: Site, machines: Machines) -> None:
+    assert ids(site) == ["authkey-missing", "authkey-missing"]
+    authkey.apply(site)
+    (key,) = keys(machines)
+    assert len(key) == 256
+    assert len(set(key)) > 100
+    for name in NAMES:
+        status = machines.file(name, authkey.PATH).stat()
+        assert (stat.S_IMODE(status.st_mode), status.st_uid) == (0o400, 0)
+    assert ids(site) == []
+
+
+def test_every_site_has_a_key_of_its_own(site: Site, machines: Machines) -> None:
+    authkey.apply(site)
+    (first,) = keys(machines)
+    for name in NAMES:
+        machines.file(name, authkey.PATH).unlink()
+    authkey.apply(site)
+    assert keys(machines) != {first}
+
+
+def test_this_servers_key_wins(site: Site, machines: Machines) -> None:
+    put(machines, "snow01", b"mine")
+    put(machines, "snow02", b"theirs")
+    assert ids(site) == ["authkey-differs"]
+    authkey.apply(site)
+    assert keys(machines) == {b"mine"}
+
+
+def test_a_key_that_only_the_other_server_has_is_kept(site: Site, machines: Machines) -> None:
+    put(machines, "snow02", b"theirs")
+    assert ids(site) == ["authkey-missing"]
+    authkey.apply(site)
+    assert keys(machines) == {b"theirs"}
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o440, 0o644])
+def test_a_key_that_others_can_read_is_closed(site: Site, machines: Machines, mode: int) -> None:
+    put(machines, "snow01", b"key", mode)
+    put(machines, "snow02", b"key")
+    assert ids(site) == ["authkey-mode"]
+    authkey.apply(site)
+    assert ids(site) == []
+
+
+def test_a_key_that_is_right_stays(site: Site, machines: Machines) -> None:
+    for name in NAMES:
+        put(machines, name, b"key")
+    assert ids(site) == []
+    authkey.apply(site)
+    assert keys(machines) == {b"key"}
+
+
+def test_the_key_is_in_no_argument_and_in_no_finding(site: Site, machines: Machines) -> None:
+    put(machines, "snow01", b"geheim", 0o644)
+    said = str(authkey.check(site))
+    authkey.apply(site)
+    assert "geheim" not in said + str(machines.calls)

@@ -1,0 +1,83 @@
+"""Plans that the real scheduler agrees to, and what is done where it does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pytest_mock import MockerFixture
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.balancer.decision import Enforced, Wishes
+from snow_ha_plugin.errors import TimedOutError
+from snow_ha_plugin.operations import agreement
+from snow_ha_plugin.operations.agreement import Agreement, agree
+from snow_ha_plugin.operations.simulation import Outlook
+from snow_ha_plugin.system import scheduler
+from tests.scenarios import cluster
+
+SKEWED = """
+server snow01 16384 4
+server snow02 16384 4
+domain a 4096 {vcpus} on snow01
+domain b 4096 {vcpus} on snow01
+domain c 2048 {vcpus} on snow01
+"""
+
+
+def agreed(text: str) -> Agreement:
+    return agree(Outlook(cluster.read(text).tree), {}, Wishes(), rules_move=True)
+
+
+def test_sizes_are_put_in_force_where_everything_fits_by_each_of_them() -> None:
+    found = agreed(SKEWED.format(vcpus=2))
+    assert (found.decision.enforced, found.refused, found.after.holds) == (Enforced.SIZES, "", True)
+    assert found.decision.targets
+
+
+def test_vcpus_are_not_put_in_force_where_a_failure_would_then_cost_domains() -> None:
+    found = agreed(SKEWED.format(vcpus=6))
+    assert (found.decision.enforced, found.after.holds) == (Enforced.MEMORY, True)
+    tree = cluster.read(SKEWED.format(vcpus=6)).tree
+    found.decision.edit(tree, found.decision.moving)
+    capacity = [node.xpath("utilization[@score='1']/nvpair/@value")[0] for node in tree.iter("node")]
+    assert capacity == ["18", "18"]
+    assert [node.cpus for node in cib.nodes(tree)] == [4, 4]
+
+
+def test_a_colocation_that_pulls_others_along_is_planned_around() -> None:
+    pulled = '<rsc_colocation id="x" rsc="b" with-rsc="a" score="5000"/>'
+    found = agreed(f"{SKEWED.format(vcpus=1)}xml constraints {pulled}\n")
+    assert not found.refused
+    assert {"a", "b"} <= found.decision.targets.keys() or not {"a", "b"} & found.decision.targets.keys()
+
+
+def test_sizes_that_would_make_the_scheduler_slow_are_not_put_in_force(mocker: MockerFixture) -> None:
+    real = scheduler.carry_out
+
+    def slow(tree: cib.Tree, **options: Any) -> Any:
+        if "placement-strategy" in cib.options(tree):
+            assert options["timeout_s"] == agreement.PATIENCE_S
+            raise TimedOutError("crm_simulate did not end within 15 s")
+        return real(tree, **options)
+
+    asked = mocker.patch.object(scheduler, "carry_out", side_effect=slow)
+    found = agreed(SKEWED.format(vcpus=1))
+    assert (found.decision.enforced, asked.call_count) == (Enforced.NOTHING, 2)
+
+
+def test_what_no_plan_can_avoid_is_refused_with_the_reason(mocker: MockerFixture) -> None:
+    mocker.patch.object(agreement.losses, "worse", return_value={"snow02": ("a",)})
+    # Fuller than one server can take: any plan has failures that cost something.
+    found = agreed(SKEWED.format(vcpus=1) + "domain d 8192 1 on snow02\n")
+    assert found.refused == "if snow02 failed then, a would be lost, and today would not"
+    assert not found.decision.targets
+    assert (found.decision.moving, found.findings[0].id) == ((), "no-plan")
+
+
+@pytest.mark.parametrize("section", ["status", "constraints"])
+def test_the_cib_is_left_as_it_was(section: str) -> None:
+    tree = cluster.read(SKEWED.format(vcpus=1)).tree
+    before = cib.serialize(tree.find(".//" + section))
+    agree(Outlook(tree), {}, Wishes(), rules_move=True)
+    assert cib.serialize(tree.find(".//" + section)) == before

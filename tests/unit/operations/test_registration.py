@@ -1,0 +1,109 @@
+"""What becomes of a domain that the host is about to destroy: gone from Pacemaker for certain, or the host stops."""
+
+from __future__ import annotations
+
+from unittest.mock import MagicMock
+
+import pytest
+from pytest_mock import MockerFixture
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.errors import NoQuorumError, SnowHaError, TryAgainError, UnavailableError, UnsafeError
+from snow_ha_plugin.model import ClusterState, ResourceState
+from snow_ha_plugin.operations import registration
+from snow_ha_plugin.operations.transaction import cleaning
+from snow_ha_plugin.system import command, pacemaker
+from snow_ha_plugin.system.command import Result
+from tests.captures import guide_cluster
+from tests.unit.operations.test_transaction import Memory
+
+
+def seen(*servers: str) -> ClusterState:
+    found = ResourceState("nis01", "Started", servers, managed=True, failed=False, blocked=False)
+    return ClusterState(True, False, (), (found,))
+
+
+class Cluster:
+    """A cluster whose domain stops a few looks after it was told to."""
+
+    def __init__(self, mocker: MockerFixture) -> None:
+        self.store = Memory(guide_cluster())
+        mocker.patch.object(registration, "LiveCib", return_value=self.store)
+        mocker.patch.object(registration, "POLL_S", 0)
+        mocker.patch.object(registration, "undisturbed", return_value=cleaning)
+        self.run = mocker.patch.object(command, "run", return_value=Result((), 0, b"", b""))
+        self.state = mocker.patch.object(pacemaker, "state", side_effect=[seen("snow01"), seen("snow02"), seen()])
+
+    @property
+    def registered(self) -> bool:
+        return "nis01" in cib.domains(self.store.tree)
+
+
+@pytest.fixture
+def cluster(mocker: MockerFixture) -> Cluster:
+    return Cluster(mocker)
+
+
+def test_a_domain_is_stopped_wherever_it_runs_and_then_unregistered(cluster: Cluster) -> None:
+    registration.end("nis01")
+    assert not cluster.registered
+    assert cluster.state.call_count == 3
+    stop, *rest = [call.args[0] for call in cluster.run.call_args_list]
+    assert stop[:3] == ["crm_resource", "--resource", "nis01"]
+    assert stop[-1] == "Stopped"
+    assert any("nis01" in argv for argv in rest), "Pacemaker would remember it"
+
+
+@pytest.fixture
+def unregistered(cluster: Cluster, mocker: MockerFixture) -> MagicMock:
+    """What looking for a domain that nobody has registered gives; this server is snow01."""
+    mocker.patch.object(registration.cluster, "load").return_value.servers.here = "snow01"
+    return mocker.patch.object(registration, "whereabouts").return_value
+
+
+@pytest.mark.parametrize("where", [None, "snow01"])
+def test_a_domain_that_is_not_registered_is_left_to_the_host_where_that_reaches_it(
+    cluster: Cluster, unregistered: MagicMock, where: str | None
+) -> None:
+    unregistered.return_value = {"nobody": where}
+    registration.end("nobody")
+    cluster.run.assert_not_called()
+    assert cluster.store.commits == 0
+
+
+def test_a_domain_that_is_not_registered_and_runs_elsewhere_keeps_its_image(unregistered: MagicMock) -> None:
+    unregistered.return_value = {"nobody": "snow02"}
+    with pytest.raises(UnsafeError, match="runs on snow02"):
+        registration.end("nobody")
+
+
+@pytest.mark.parametrize(
+    "error", [UnavailableError("Pacemaker does not run"), NoQuorumError("no quorum"), TryAgainError("busy")]
+)
+def test_where_pacemaker_does_not_answer_the_host_must_not_go_on(
+    cluster: Cluster, mocker: MockerFixture, error: SnowHaError
+) -> None:
+    mocker.patch.object(cluster.store, "read", side_effect=error)
+    with pytest.raises(UnsafeError, match="nis01 cannot be taken out"):
+        registration.end("nis01")
+
+
+def test_a_domain_that_cannot_be_told_to_stop_stays_registered(cluster: Cluster) -> None:
+    cluster.run.return_value = Result((), 1, b"", b"no such luck")
+    with pytest.raises(UnsafeError, match="no such luck"):
+        registration.end("nis01")
+    assert cluster.registered
+
+
+def test_a_domain_that_does_not_stop_stays_registered(cluster: Cluster, mocker: MockerFixture) -> None:
+    mocker.patch.object(registration, "STOPPED_WITHIN_S", 0)
+    with pytest.raises(UnsafeError, match="does not stop"):
+        registration.end("nis01")
+    assert cluster.registered
+
+
+def test_a_state_that_is_not_known_is_not_a_stop(cluster: Cluster) -> None:
+    cluster.state.side_effect = [seen("snow01"), UnavailableError("crm_mon does not know the cluster's state")]
+    with pytest.raises(UnsafeError, match="does not know"):
+        registration.end("nis01")
+    assert cluster.registered

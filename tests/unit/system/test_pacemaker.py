@@ -1,0 +1,157 @@
+"""Pacemaker's tools without a cluster: captures of crm_mon, and the real crm_verify and crm_simulate."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from pytest_mock import MockerFixture
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import primitive
+from snow_ha_plugin.errors import ConfigurationError, DataError, UnavailableError
+from snow_ha_plugin.model import ClusterState, ResourceState
+from snow_ha_plugin.system import command, pacemaker
+from snow_ha_plugin.system.command import Result
+from tests.captures import capture, domain, guide_cluster, unconfigured_cluster
+from tests.unit.core.test_cib import with_parts
+
+
+def seen(case: str) -> ClusterState:
+    return pacemaker.parse_state(capture(f"crm_mon-{case}.xml"))
+
+
+def resource(state: ClusterState, name: str) -> ResourceState:
+    return next(found for found in state.resources if found.id == name)
+
+
+@pytest.mark.parametrize("version", ["2.1.5", "3.0.0"])
+def test_a_healthy_cluster(version: str) -> None:
+    state = seen(f"{version}-all-running")
+    assert (state.quorum, state.maintenance) == (True, False)
+    assert [(node.name, node.online, node.standby, node.unclean) for node in state.nodes] == [
+        ("snow01", True, False, False),
+        ("snow02", True, False, False),
+    ]
+    assert len(state.resources) == 9
+    for found in state.resources:
+        assert (found.role, len(found.servers), found.managed) == ("Started", 1, True)
+        assert not (found.failed or found.blocked)
+
+
+@pytest.mark.parametrize("version", ["2.1.5", "3.0.0"])
+def test_a_migration_is_seen_while_it_goes_on(version: str) -> None:
+    state = seen(f"{version}-migrating")
+    moving = resource(state, "nis02")
+    assert "migrat" in (moving.role + moving.pending).lower()
+    assert {found.role for found in state.resources if found.id != "nis02"} == {"Started"}
+
+
+def test_trouble_is_seen() -> None:
+    state = seen("2.1.5-troubled")
+    assert {node.name: node.standby for node in state.nodes} == {"snow01": False, "snow02": True}
+    assert resource(state, "syslog01").failed
+    assert not resource(state, "nis01").managed
+    assert (resource(state, "maui01").role, resource(state, "maui01").servers) == ("Stopped", ())
+
+
+def test_a_cluster_that_has_nothing_configured_has_no_resources() -> None:
+    state = pacemaker.state(unconfigured_cluster())
+    assert (state.resources, [node.name for node in state.nodes]) == ((), ["node1"])
+
+
+def test_the_real_crm_mon_reads_a_cib_without_a_cluster() -> None:
+    state = pacemaker.state(guide_cluster())
+    assert resource(state, "nis01").servers
+    assert state.quorum
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'<pacemaker-result><status code="0" message="OK"/></pacemaker-result>',
+        b'<pacemaker-result><status code="0"><errors><error>No CIB</error></errors></status></pacemaker-result>',
+    ],
+)
+def test_an_answer_without_a_state_is_an_error_and_not_a_cluster_where_nothing_runs(answer: bytes) -> None:
+    with pytest.raises(UnavailableError, match="does not know"):
+        pacemaker.parse_state(answer)
+
+
+def test_a_cib_that_crm_mon_cannot_read_is_told() -> None:
+    with pytest.raises(DataError, match="crm_mon cannot read the CIB"):
+        pacemaker.state(with_parts(constraints="<nonsense id='n'/>"))
+
+
+def test_a_cluster_that_does_not_run_is_told(mocker: MockerFixture) -> None:
+    mocker.patch.object(command, "run", return_value=Result((), pacemaker.NOT_CONNECTED, b"", b"no"))
+    with pytest.raises(UnavailableError, match="Pacemaker does not run on this server"):
+        pacemaker.state()
+    with pytest.raises(UnavailableError, match="Pacemaker does not run on this server"):
+        pacemaker.LiveCib().read()
+
+
+@pytest.mark.parametrize("value", ["true", "false"])
+def test_a_change_is_not_blamed_for_errors_that_were_there(value: str) -> None:
+    # Fencing that is on without a device is an error to crm_verify, and not one of the schema.
+    tree = guide_cluster()
+    tree.xpath("//nvpair[@name='stonith-enabled']")[0].set("value", value)
+    new = cib.clone(tree)
+    primitive.register(new, domain(), 80)
+    verify(tree, new)
+
+
+def test_an_error_that_the_change_brings_is_refused() -> None:
+    new = with_parts(constraints='<rsc_location id="l" rsc="nobody" node="snow01" score="5"/>')
+    with pytest.raises(ConfigurationError, match="nobody"):
+        verify(guide_cluster(), new)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        with_parts(constraints='<rsc_location id="l" rsc="nobody" node="snow01" score="5"/>'),
+        with_parts(resources='<primitive id="p" klass="ocf"/>'),
+        with_parts(constraints="<nonsense id='n'/>"),
+    ],
+    ids=["dangling", "no-class", "unknown"],
+)
+def test_a_cib_that_was_against_its_schema_is_told_as_such(broken: cib.Tree) -> None:
+    new = cib.clone(broken)
+    primitive.register(new, domain(), 80)
+    with pytest.raises(DataError, match="invalid already"):
+        verify(broken, new)
+
+
+def verify(old: cib.Tree, new: cib.Tree) -> None:
+    with pacemaker.scratch(old, new) as paths:
+        pacemaker.verify(*paths)
+
+
+def test_what_a_killed_run_has_left_goes_with_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with subprocess.Popen(["true"]) as ended:
+        pass
+    left, mine, other = (
+        tmp_path / f"snow-ha-{ended.pid}-x",
+        tmp_path / f"snow-ha-{os.getpid()}-x",
+        tmp_path / "snow-ha-x",
+    )
+    for path in (left, mine, other):
+        path.mkdir()
+        (path / "0.xml").touch()
+    with pacemaker.scratch(guide_cluster()):
+        pass
+    assert sorted(tmp_path.iterdir()) == sorted([mine, other])
+
+
+@pytest.mark.parametrize(("pending", "online"), [("true", False), ("false", True)])
+def test_a_node_that_is_still_joining_is_not_online(pending: str, online: bool) -> None:
+    text = f"""<pacemaker-result><summary><current_dc with_quorum="true"/></summary><nodes>
+    <node name="snow02" online="true" pending="{pending}" standby="false" maintenance="false" unclean="false"/>
+    </nodes><resources/></pacemaker-result>"""
+    (node,) = pacemaker.parse_state(text.encode()).nodes
+    assert node.online == online

@@ -1,0 +1,93 @@
+"""What a look at a server's sbd says; the looking itself is tested in the lab, where sbd is real."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from snow_ha_plugin.core.configure.fencing import Found, Timing
+from snow_ha_plugin.system import sbd
+
+FILE = Path("/sNow/snow-ha/sbd.img")
+HEADER = """==Dumping header on disk /dev/snow-ha-sbd
+Header version     : 2.1
+UUID               : 8b2c2f34-8b5e-4b54-b3d5-8b2b6cbd2c0c
+Number of slots    : 255
+Sector size        : 512
+Timeout (watchdog) : 15
+Timeout (allocate) : 2
+Timeout (loop)     : 1
+Timeout (msgwait)  : 30
+==Header on disk /dev/snow-ha-sbd is dumped"""
+
+
+def said(**values: str) -> str:
+    return "".join(f"{name.replace('_', ' ')}\0{value}\0" for name, value in values.items())
+
+
+def healthy(**changed: str) -> sbd.Look:
+    values = {
+        "watchdog_watchdog0": "i6300ESB timer; inactive; 30",
+        "watchdog_watchdog1": "xen_wdt; active; 15",
+        "active_sbd": "active",
+        "active_corosync": "active",
+        "enabled": "enabled",
+        "conf": sbd.conf("watchdog1", Timing(15)).rstrip("\n"),
+        "file": "12 4194304 600",
+        "loop": f"1 {FILE}\n",
+        "header": HEADER,
+        "slots": "0\tsnow01\tclear\t\n1\tsnow02\treset\tsnow01\n",
+    }
+    return sbd.parse_look("snow01", said(**(values | changed)))
+
+
+def test_the_watchdog_is_found_by_what_it_calls_itself() -> None:
+    look = healthy()
+    assert look.watchdog == sbd.Watchdog("watchdog1", "xen_wdt", True, 15)
+    assert look.found == Found("snow01", 15, 15, 30)
+    assert healthy(watchdog_watchdog1="Software Watchdog; active; 15").watchdog is None
+
+
+@pytest.mark.parametrize(
+    "changed", [{"watchdog_watchdog1": "xen_wdt; inactive; 15"}, {"active_sbd": "inactive"}], ids=["idle", "no sbd"]
+)
+def test_a_watchdog_that_sbd_does_not_hold_is_not_armed(changed: dict[str, str]) -> None:
+    assert healthy(**changed).found.watchdog_s is None
+
+
+def test_a_disk_that_cannot_be_read_has_no_times() -> None:
+    look = healthy(header="", slots="")
+    assert look.found == Found("snow01", 15, None, None)
+    assert (look.uuid, look.slots) == ("", ())
+
+
+def test_slots_with_what_waits_in_them() -> None:
+    assert healthy().slots == (("snow01", "clear"), ("snow02", "reset"))
+
+
+def test_a_server_without_anything() -> None:
+    look = sbd.parse_look("snow01", said(active_sbd="inactive", enabled="", file=""))
+    assert look == sbd.Look("snow01")
+    assert not look.is_idle
+
+
+@pytest.mark.parametrize(
+    ("conf", "by_hand", "idle"),
+    [
+        ('# SBD_DEVICE=""\nSBD_PACEMAKER=yes', False, True),
+        ("SBD_DEVICE=/dev/disk/by-id/x", True, False),
+        (sbd.conf("watchdog0", Timing(5)), False, False),
+    ],
+    ids=["Debian's", "by hand", "ours"],
+)
+def test_whose_configuration_it_is(conf: str, by_hand: bool, idle: bool) -> None:
+    look = healthy(conf=conf)
+    assert (look.is_by_hand, look.is_idle) == (by_hand, idle)
+
+
+def test_a_shell_reads_our_configuration_as_it_is_meant() -> None:
+    script = sbd.conf("watchdog1", Timing(20)) + 'echo "$SBD_DEVICE $SBD_WATCHDOG_DEV $SBD_WATCHDOG_TIMEOUT"'
+    shown = subprocess.run(["sh", "-euc", script], capture_output=True, text=True, check=True)
+    assert shown.stdout == "/dev/snow-ha-sbd /dev/watchdog1 20\n"

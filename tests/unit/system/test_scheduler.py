@@ -1,0 +1,81 @@
+"""The real scheduler by crm_simulate: what it would do, its scores, and sizes as it reads them."""
+
+from __future__ import annotations
+
+import pytest
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import primitive
+from snow_ha_plugin.errors import DataError, TimedOutError
+from snow_ha_plugin.system import scheduler
+from tests.captures import domain, guide_cluster
+from tests.unit.core.test_cib import with_parts
+
+
+def test_the_scheduler_leaves_a_healthy_cluster_alone() -> None:
+    assert scheduler.ask(guide_cluster()).actions == ()
+
+
+def test_the_scheduler_tells_what_it_would_do_and_where() -> None:
+    tree = guide_cluster()
+    primitive.register(tree, domain(), 80)
+    cib.remove_resource(tree, "nis01")
+    where = tree.xpath("//lrm_resource[@id='maui01']/lrm_rsc_op[@rc-code='0']/@on_node")[0]
+    away = f'<rsc_location id="b" rsc="maui01" node="{where}" score="-INFINITY"/>'
+    cib.section(tree, "constraints").append(
+        cib.parse(cib.serialize(with_parts(constraints=away))).find(".//rsc_location")
+    )
+    found = {action.resource: action for action in scheduler.ask(tree).actions}
+    assert found["web01"].task == "start"
+    assert found["maui01"].task in ("migrate", "move")
+    assert found["maui01"].node in ("snow01", "snow02")
+
+
+def test_everything_stays_where_it_is_without_an_action() -> None:
+    answer = scheduler.ask(guide_cluster())
+    assert answer.before == answer.after
+    assert all(len(servers) == 1 for servers in answer.after.values())
+
+
+def test_scores_and_sizes_are_those_of_its_own_reading() -> None:
+    tree = guide_cluster()
+    ban = '<rsc_location id="b" rsc="maui01" node="snow01" score="-INFINITY"/>'
+    cib.section(tree, "constraints").append(
+        cib.parse(cib.serialize(with_parts(constraints=ban))).find(".//rsc_location")
+    )
+    answer = scheduler.ask(tree)
+    assert answer.scores["maui01"]["snow01"] == -1_000_000
+    assert answer.scores["maui01"]["snow02"] > -1_000_000
+    written = {name: int(primitive.utilization["hv_memory"]) for name, primitive in cib.domains(tree).items()}
+    assert {name: answer.sizes[name]["hv_memory"] for name in written} == written
+    assert answer.capacities["snow01"]["hv_memory"] == 15360
+
+
+def test_a_lost_server_leaves_its_domains_to_the_others() -> None:
+    tree = guide_cluster()
+    answer = scheduler.ask(tree, ["--node-down", "snow01", "--quorum", "1"])
+    assert set(answer.after.values()) == {("snow02",)}
+    _, settled = scheduler.carry_out(tree, ["--node-down", "snow01", "--quorum", "1"])
+    assert scheduler.ask(settled).before == answer.after
+
+
+def test_without_quorum_nothing_runs() -> None:
+    tree = guide_cluster()
+    assert set(scheduler.ask(tree, ["--node-down", "snow01", "--quorum", "0"]).after.values()) == {()}
+
+
+def test_each_failure_has_its_answer_and_one_without_time_its_error() -> None:
+    tree = guide_cluster()
+    failures = {name: ["--node-down", name] for name in ("snow01", "snow02")}
+    answers = scheduler.ask_each(tree, failures, within_s=60)
+    assert {name: set(answers[name].after.values()) for name in failures} == {
+        "snow01": {("snow02",)},
+        "snow02": {("snow01",)},
+    }
+    assert all(isinstance(found, TimedOutError) for found in scheduler.ask_each(tree, failures, within_s=0).values())
+
+
+def test_a_cib_that_it_cannot_read_is_told_as_such() -> None:
+    tree = with_parts(constraints='<rsc_location id="x"/>')
+    with pytest.raises(DataError, match="scheduler cannot read"):
+        scheduler.ask(tree)

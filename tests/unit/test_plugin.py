@@ -1,0 +1,211 @@
+"""Plugins of the `snow` host: our own, and third parties' that are installed beside it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pytest_mock import MockerFixture
+
+from snow_ha_plugin import plugin
+from snow_ha_plugin.cli import main
+from snow_ha_plugin.errors import ConfigurationError, UnsafeError
+from snow_ha_plugin.hookspecs import hookimpl
+from snow_ha_plugin.operations import registration
+
+ROOT = Path(__file__).parents[2]
+
+GOOD = """
+import click
+from snow_ha_plugin.hookspecs import hookimpl
+
+@click.command()
+def greet():
+    "Say hello."
+    click.echo("hello")
+
+@hookimpl
+def snow_ha_commands(group):
+    group.add_command(greet)
+
+@hookimpl
+def snow_domain_created(domain, config_path):
+    click.echo(f"created {domain} {config_path}")
+
+@hookimpl
+def snow_domain_removing(domain):
+    click.echo(f"removing {domain}")
+"""
+RAISES = """
+from snow_ha_plugin.errors import UnsafeError
+from snow_ha_plugin.hookspecs import hookimpl
+
+@hookimpl
+def {hook}:
+    raise {error}
+"""
+
+
+class Site:
+    """A directory of installed plugins, and snow-ha started with it; its own events find no cluster here."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def install(self, name: str, source: str, entry: str | None = None) -> None:
+        (self.directory / f"{name}.py").write_text(source)
+        info = self.directory / f"{name}-1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+        (info / "entry_points.txt").write_text(f"[snow]\n{name} = {entry or name}\n")
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        env = {**os.environ, "PYTHONPATH": f"{self.directory}:{ROOT}", "SNOW_ROOT": str(self.directory)}
+        command = [sys.executable, "-m", "snow_ha_plugin.cli.main", *words]
+        return subprocess.run(command, cwd=self.directory, env=env, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def test_a_plugin_adds_a_verb(site: Site) -> None:
+    site.install("third", GOOD)
+    ended = site.run("greet")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "hello\n", "")
+    shown = site.run("--help").stdout
+    assert "greet" in shown
+    assert "enable" in shown
+
+
+@pytest.mark.parametrize(
+    ("source", "entry"),
+    [
+        ("import no_such_module", None),
+        ("raise RuntimeError('broken')", None),
+        ("", "third:missing"),
+        (RAISES.format(hook="snow_domain_created(nonsense)", error="ValueError"), None),
+        ("def f(:", None),
+    ],
+)
+def test_a_plugin_that_cannot_be_loaded_only_warns(site: Site, source: str, entry: str | None) -> None:
+    site.install("third", source, entry)
+    ended = site.run("--version")
+    assert (ended.returncode, ended.stdout.split()[0]) == (0, "snow-ha")
+    assert ended.stderr.startswith("[W] the plugin third cannot be loaded: ")
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_plugin_that_fails_to_add_its_verbs_only_warns(site: Site) -> None:
+    site.install("third", RAISES.format(hook="snow_ha_commands(group)", error="RuntimeError('broken')"))
+    ended = site.run("--help")
+    assert ended.returncode == 0
+    assert ended.stderr == "[W] the verbs of the plugin third are missing: broken\n"
+    assert "enable" in ended.stdout
+
+
+def test_every_plugin_hears_of_an_event_although_others_fail(site: Site) -> None:
+    site.install("aaa", RAISES.format(hook="snow_domain_created(domain)", error="RuntimeError('broken')"))
+    site.install("third", GOOD)
+    site.install("zzz", RAISES.format(hook="snow_domain_created(domain)", error="UnsafeError('no')"))
+    ended = site.run("event", "created", "web01", "/d/web01.cfg")
+    assert ended.returncode == 0
+    assert ended.stdout == "created web01 /d/web01.cfg\n"
+    warnings = ended.stderr.splitlines()
+    assert sorted(line.split(": ")[0] for line in warnings) == ["[W] aaa", "[W] snow-ha", "[W] zzz"]
+    assert all(line.endswith("; to repair: snow ha sync") for line in warnings)
+
+
+class Objector:
+    """A plugin that has something against every event."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    @hookimpl
+    def snow_domain_booting(self, domain: str) -> None:
+        raise self.error
+
+    @hookimpl
+    def snow_domain_replacing(self, domain: str) -> None:
+        raise self.error
+
+    @hookimpl
+    def snow_domain_removing(self, domain: str) -> None:
+        raise self.error
+
+
+def event_with(objector: Objector, mocker: MockerFixture, *words: str) -> int:
+    """The exit status of an event that our own plugin has nothing against, and another one has."""
+    for function in ("booting", "end"):
+        mocker.patch.object(registration, function)
+    manager = plugin.load(pytest.fail)
+    manager.register(objector, "third")
+    mocker.patch.object(plugin, "load", return_value=manager)
+    mocker.patch.object(sys, "argv", ["snow-ha", "event", *words])
+    with pytest.raises(SystemExit) as caught:
+        main.main()
+    return int(caught.value.code or 0)
+
+
+@pytest.mark.parametrize(
+    ("event", "error", "status"),
+    [
+        ("removing", UnsafeError("it holds a lock"), 107),
+        ("replacing", UnsafeError("it holds a lock"), 107),
+        ("booting", UnsafeError("it holds a lock"), 0),
+        ("removing", ValueError("it holds a lock"), 0),
+        ("replacing", ConfigurationError("it holds a lock"), 0),
+    ],
+)
+def test_a_plugin_can_keep_the_host_from_destroying_a_domain_and_from_nothing_else(
+    mocker: MockerFixture, capsys: pytest.CaptureFixture[str], event: str, error: Exception, status: int
+) -> None:
+    assert event_with(Objector(error), mocker, event, "web01") == status
+    warned, refused = "[W] third: it holds a lock; to repair: snow ha sync\n", "[E] it holds a lock\n"
+    assert capsys.readouterr().err == (refused if status else warned)
+
+
+@pytest.mark.parametrize("event", ["removing", "replacing"])
+def test_without_an_answer_from_pacemaker_no_domain_is_destroyed(site: Site, event: str) -> None:
+    ended = site.run("event", event, "web01")
+    assert ended.returncode == 107
+    assert ended.stderr.count("\n") == 1
+    assert "web01" in ended.stderr
+
+
+@pytest.mark.parametrize("error", [ConfigurationError("no"), ValueError("no"), OSError(5, "no")])
+def test_whatever_fails_within_us_no_domain_is_destroyed(
+    mocker: MockerFixture, capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    mocker.patch.object(registration, "end", side_effect=error)
+    mocker.patch.object(sys, "argv", ["snow-ha", "event", "removing", "web01"])
+    with pytest.raises(SystemExit) as caught:
+        main.main()
+    assert caught.value.code == UnsafeError.exit_code
+    assert capsys.readouterr().err.startswith("[E] web01 may still be in Pacemaker's hands; ")
+
+
+def test_booting_a_domain_without_a_cluster_only_warns(site: Site) -> None:
+    ended = site.run("event", "booting", "web01")
+    assert ended.returncode == 0
+    assert ended.stderr.startswith("[W] snow-ha: ")
+
+
+def test_our_own_plugin_is_there_once(mocker: MockerFixture) -> None:
+    manager = plugin.load(pytest.fail)
+    assert [name for name, _ in manager.list_name_plugin()].count(plugin.OURS) == 1
+    created = mocker.patch.object(registration, "created")
+    assert list(plugin.fire(manager, "snow_domain_created", domain="web01", config_path="/d/web01.cfg")) == []
+    created.assert_called_once_with("web01")
+
+
+@pytest.mark.parametrize(("event", "function"), [("booting", "booting"), ("replacing", "end"), ("removing", "end")])
+def test_each_event_of_the_host_has_our_answer(mocker: MockerFixture, event: str, function: str) -> None:
+    answer = mocker.patch.object(registration, function)
+    assert list(plugin.fire(plugin.load(pytest.fail), f"snow_domain_{event}", domain="web01")) == []
+    answer.assert_called_once_with("web01")
