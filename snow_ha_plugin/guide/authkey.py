@@ -19,7 +19,7 @@ _LOOK = '[ -e "$1" ] || exit 0; stat --format %a:%U "$1"; sha256sum <"$1"'
 
 
 def check(site: Site) -> list[Finding]:
-    results = site.servers.each(lambda name: site.servers.must(name, ["sh", "-c", _LOOK, "sh", PATH]))
+    results = site.servers.each(lambda name: site.servers.must(name, ["sh", "-c", _LOOK, "sh", PATH], looks=True))
     looks = {name: result.text.split() for name, result in results.items()}
     digests = {look[1] for look in looks.values() if look}
     findings = []

@@ -21,7 +21,7 @@ done
 
 def check(site: Site) -> list[Finding]:
     states = site.servers.each(
-        lambda name: site.servers.must(name, ["sh", "-c", _LOOK, "sh", *AT_BOOT]).text.split("\n")
+        lambda name: site.servers.must(name, ["sh", "-c", _LOOK, "sh", *AT_BOOT], looks=True).text.split("\n")
     )
     return [
         Finding(

@@ -63,7 +63,7 @@ class _Look:
 
 def _look(site: Site) -> dict[str, _Look]:
     def look(server: str) -> _Look:
-        text, _, answer = site.servers.must(server, ["sh", "-c", _LOOK, "sh", PATH]).text.partition("\0")
+        text, _, answer = site.servers.must(server, ["sh", "-c", _LOOK, "sh", PATH], looks=True).text.partition("\0")
         return _Look(text, corosync.parse_ring(answer))
 
     return site.servers.each(look)

@@ -31,16 +31,19 @@ PROGRAMS = {
 # What a third vote takes.
 QDEVICE = {"corosync-qdevice": "corosync-qdevice", "certutil": "libnss3-tools"}
 
-_MISSING = (
-    'for program do command -v "$program" >/dev/null 2>&1 || echo "$program"; done; snow-ha --version 2>/dev/null; true'
-)
+# The version as the program itself would tell it, in a fraction of its time.
+_MISSING = """
+for program do command -v "$program" >/dev/null 2>&1 || echo "$program"; done
+python3 -Ic 'from snow_ha_plugin import __version__; print("snow-ha", __version__)' 2>/dev/null
+true
+"""
 
 
 def check(site: Site) -> list[Finding]:
     findings = []
     programs = PROGRAMS | (QDEVICE if site.qdevice else {})
     for server, result in site.servers.each(
-        lambda name: site.servers.must(name, ["sh", "-c", _MISSING, "sh", *programs])
+        lambda name: site.servers.must(name, ["sh", "-c", _MISSING, "sh", *programs], looks=True)
     ).items():
         lines = result.text.split("\n")
         missing = sorted({programs[line] for line in lines if line in programs})

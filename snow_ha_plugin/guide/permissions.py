@@ -23,7 +23,9 @@ find "$1" -path "$1/cores" -prune -o -exec chown hacluster:haclient {} + -exec c
 
 
 def check(site: Site) -> list[Finding]:
-    wrong = site.servers.each(lambda name: site.servers.must(name, ["sh", "-c", _LOOK, "sh", ROOT]).text.split())
+    wrong = site.servers.each(
+        lambda name: site.servers.must(name, ["sh", "-c", _LOOK, "sh", ROOT], looks=True).text.split()
+    )
     return [
         Finding(
             Severity.ERROR,

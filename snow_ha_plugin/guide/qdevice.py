@@ -239,6 +239,7 @@ def wait_for_votes(site: Site) -> None:
     deadline = time.monotonic() + VOTES_WITHIN_S
     while check_vote(site) and time.monotonic() < deadline:
         time.sleep(POLL_S)
+        site.servers.look_anew()
 
 
 HOST = Step("qdevice-host", "Host of the third vote", check_host)

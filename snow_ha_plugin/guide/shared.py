@@ -14,7 +14,7 @@ stat --dereference --format %i:%s "$2" || echo none
 
 def check(site: Site) -> list[Finding]:
     root, conf = str(site.layout.root), str(site.layout.conf)
-    looks = site.servers.each(lambda name: site.servers.must(name, ["sh", "-c", _LOOK, "sh", root, conf]))
+    looks = site.servers.each(lambda name: site.servers.must(name, ["sh", "-c", _LOOK, "sh", root, conf], looks=True))
     findings = []
     identities = set()
     for server, result in looks.items():

@@ -158,7 +158,7 @@ class Host:
 
 def look(servers: Servers, server: str, host: str) -> Look:
     argv = ["sh", "-c", _LOOK, "sh", DATABASE, host, *UNITS]
-    return parse_look(server, servers.must(server, argv).text)
+    return parse_look(server, servers.must(server, argv, looks=True).text)
 
 
 def parse_look(server: str, text: str) -> Look:

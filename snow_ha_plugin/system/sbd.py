@@ -159,7 +159,7 @@ class Look:
 def look(servers: Servers, server: str, file: Path) -> Look:
     """One server, asked once; UnavailableError where it does not answer in time."""
     argv = ["sh", "-c", _LOOK, "sh", str(file), CONF, MODULES, DISK_UNIT, DROP_IN, DEVICE]
-    return parse_look(server, servers.must(server, argv, timeout_s=LOOK_WITHIN_S).text)
+    return parse_look(server, servers.must(server, argv, timeout_s=LOOK_WITHIN_S, looks=True).text)
 
 
 def parse_look(server: str, text: str) -> Look:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import shlex
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 from snow_ha_plugin.errors import SnowHaError, UnavailableError
@@ -13,6 +16,11 @@ from snow_ha_plugin.system import command
 from snow_ha_plugin.system.command import Result
 
 T = TypeVar("T")
+
+# Where the sockets of connections are that this process's commands share; only root reaches them.
+SHARED = Path("/run/snow-ha/ssh")
+# Seconds that a connection outlives its last command: a verb's next step takes it again.
+SHARED_FOR_S = 5
 
 SSH = (
     "ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=5",
@@ -28,18 +36,49 @@ _READ = f'[ -e "$1" ] || exit {_ABSENT}; exec cat -- "$1"'
 _WRITE = 'set -e; umask 077; cat >"$1.snow-ha"; chown "$2" "$1.snow-ha"; chmod "$3" "$1.snow-ha"; mv "$1.snow-ha" "$1"'
 
 
+@functools.cache
+def shared() -> tuple[str, ...]:
+    """One connection to a server for all commands of this process (ssh_config(5), ControlMaster); none where that
+    directory cannot be made."""
+    try:
+        SHARED.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return ()
+    path = SHARED / f"{os.getpid()}-%C"
+    return ("-o", "ControlMaster=auto", "-o", f"ControlPath={path}", "-o", f"ControlPersist={SHARED_FOR_S}")
+
+
 class Servers:
     """The servers of one site by name; the one that we run on is reached without ssh."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(names)
         self.here = socket.gethostname().split(".")[0]
+        self._seen: dict[tuple[str, ...], Result] = {}
 
-    def run(self, server: str, argv: Sequence[str], *, stdin: bytes = b"", timeout_s: float = 60) -> Result:
-        """Run a command on a server whatever its exit status; UnavailableError if the server does not answer."""
+    def run(
+        self, server: str, argv: Sequence[str], *, stdin: bytes = b"", timeout_s: float = 60, looks: bool = False
+    ) -> Result:
+        """Run a command on a server whatever its exit status; UnavailableError if the server does not answer.
+
+        One that only `looks` is asked once: its answer is remembered until a command is run that may change something.
+        """
+        if not looks:
+            self.look_anew()
+            return self._reach(server, argv, stdin, timeout_s)
+        question = (server, *argv)
+        if question not in self._seen:
+            self._seen[question] = self._reach(server, argv, stdin, timeout_s)
+        return self._seen[question]
+
+    def look_anew(self) -> None:
+        """Remember nothing of what was seen: it may have changed by itself."""
+        self._seen.clear()
+
+    def _reach(self, server: str, argv: Sequence[str], stdin: bytes = b"", timeout_s: float = 60) -> Result:
         if server == self.here:
             return command.run(argv, stdin=stdin, timeout_s=timeout_s)
-        result = command.run([*SSH, server, "--", shlex.join(argv)], stdin=stdin, timeout_s=timeout_s)
+        result = command.run([*SSH, *shared(), server, "--", shlex.join(argv)], stdin=stdin, timeout_s=timeout_s)
         if result.exit_code == SSH_FAILED:
             raise UnavailableError(
                 f"{server} cannot be reached",
@@ -48,16 +87,18 @@ class Servers:
             )
         return result
 
-    def must(self, server: str, argv: Sequence[str], *, stdin: bytes = b"", timeout_s: float = 60) -> Result:
+    def must(
+        self, server: str, argv: Sequence[str], *, stdin: bytes = b"", timeout_s: float = 60, looks: bool = False
+    ) -> Result:
         """`run`, and an error if the command fails."""
-        result = self.run(server, argv, stdin=stdin, timeout_s=timeout_s)
+        result = self.run(server, argv, stdin=stdin, timeout_s=timeout_s, looks=looks)
         if not result.ok:
             raise UnavailableError(f"{argv[0]} failed on {server}", result.reason, f"try `{shlex.join(argv)}` there")
         return result
 
     def read(self, server: str, path: str) -> bytes | None:
         """The content of a file on a server, None where it does not exist."""
-        result = self.run(server, ["sh", "-c", _READ, "sh", path])
+        result = self._reach(server, ["sh", "-c", _READ, "sh", path])
         if result.exit_code == _ABSENT:
             return None
         if not result.ok:

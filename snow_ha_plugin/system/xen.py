@@ -16,7 +16,7 @@ DOM0_MIB = 2048
 def look(servers: Servers, server: str) -> Hypervisor:
     """The hypervisor of a server and its guests; UnavailableError where xl does not answer."""
     # One trip for both: a list that xl failed to give must not pass for an empty one.
-    result = servers.run(server, ["sh", "-c", "xl info && echo ---- && xl list"], timeout_s=XL_TIMEOUT_S)
+    result = servers.run(server, ["sh", "-c", "xl info && echo ---- && xl list"], timeout_s=XL_TIMEOUT_S, looks=True)
     info, separator, listing = result.text.partition("----\n")
     if not result.ok or not separator:
         raise UnavailableError(

@@ -28,7 +28,7 @@ class Machines(Servers):
         self.calls: list[tuple[str, tuple[str, ...]]] = []
         (root / "bin").mkdir()
 
-    def run(self, server: str, argv: Sequence[str], *, stdin: bytes = b"", timeout_s: float = 60) -> Result:
+    def _reach(self, server: str, argv: Sequence[str], stdin: bytes = b"", timeout_s: float = 60) -> Result:
         self.calls.append((server, tuple(argv)))
         own = ("/etc/", "/var/", "/sNow/")
         words = [str(self.root / server / word[1:]) if word.startswith(own) else word for word in argv]

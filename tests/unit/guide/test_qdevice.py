@@ -229,7 +229,7 @@ class TestSetUp:
     ) -> None:
         mocker.patch.object(packages, "PROGRAMS", {})
         mocker.patch.object(packages, "QDEVICE", {"no-such-program": "corosync-qdevice"})
-        machines.stand_in("snow-ha", f"echo snow-ha {packages.__version__}")
+        machines.stand_in("python3", f"echo snow-ha {packages.__version__}")
         assert packages.check(site) == []
         assert [finding.remedy for finding in packages.check(with_host(site))] == ["apt install corosync-qdevice"] * 2
 

@@ -10,7 +10,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 from snow_ha_plugin.errors import UnavailableError
-from snow_ha_plugin.system import command
+from snow_ha_plugin.system import command, servers
 from snow_ha_plugin.system.command import Result
 from snow_ha_plugin.system.servers import SSH, Servers
 
@@ -20,8 +20,7 @@ ODD = ["a b", "", "'", '"', "$(touch /tmp/no)", "`id`", ";", "&&", "*", "\\", "Ã
 @pytest.fixture
 def here() -> Servers:
     """A site of this machine alone."""
-    servers = Servers([])
-    return Servers([servers.here])
+    return Servers([Servers([]).here])
 
 
 @pytest.fixture
@@ -31,21 +30,21 @@ def there(mocker: MockerFixture) -> Servers:
 
     def ssh(argv: list[str], **options: object) -> Result:
         assert argv[: len(SSH)] == list(SSH)
-        server, dashes, line = argv[len(SSH) :]
+        server, dashes, line = argv[-3:]
         assert server in ("snow01", "snow02")
         assert dashes == "--"
         return real(["sh", "-c", line], **options)  # type: ignore[arg-type]
 
     mocker.patch.object(command, "run", side_effect=ssh)
-    servers = Servers(["snow01", "snow02"])
-    servers.here = "a machine that is none of them"
-    return servers
+    site = Servers(["snow01", "snow02"])
+    site.here = "a machine that is none of them"
+    return site
 
 
 @pytest.mark.parametrize("site", ["here", "there"])
 def test_words_arrive_as_they_are_with_and_without_ssh(site: str, request: pytest.FixtureRequest) -> None:
-    servers: Servers = request.getfixturevalue(site)
-    result = servers.run(servers.names[0], ["printf", "%s\\0", *ODD])
+    asked: Servers = request.getfixturevalue(site)
+    result = asked.run(asked.names[0], ["printf", "%s\\0", *ODD])
     assert result.text.split("\0")[:-1] == ODD
 
 
@@ -59,6 +58,42 @@ def test_ssh_never_asks_and_never_waits_for_ever() -> None:
     assert {"BatchMode=yes", "ConnectTimeout=5", "ServerAliveInterval=5", "ServerAliveCountMax=3"} <= set(SSH)
     # ssh itself knows these options.
     subprocess.run(["ssh", "-G", *SSH[1:], "localhost"], check=True, capture_output=True)
+
+
+def test_all_commands_of_a_process_share_a_connection(mocker: MockerFixture, tmp_path: Path) -> None:
+    mocker.patch.object(servers, "SHARED", tmp_path / "run" / "ssh")
+    servers.shared.cache_clear()
+    options = servers.shared()
+    assert (tmp_path / "run" / "ssh").stat().st_mode & 0o777 == 0o700
+    known = subprocess.run(["ssh", "-G", *options, "localhost"], check=True, capture_output=True, text=True).stdout
+    assert "controlmaster auto\n" in known
+    assert f"controlpersist {servers.SHARED_FOR_S}\n" in known
+    # sun_path of unix(7) holds 108 bytes; ssh puts its own name behind until the socket is there.
+    (path,) = [line.split()[1] for line in known.splitlines() if line.startswith("controlpath ")]
+    assert len(str(servers.SHARED / Path(path).name)) - len(str(servers.SHARED)) < 60
+    servers.shared.cache_clear()
+
+
+def test_without_a_directory_for_it_each_command_has_a_connection_of_its_own(
+    mocker: MockerFixture, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    mocker.patch.object(servers, "SHARED", tmp_path / "file" / "ssh")
+    servers.shared.cache_clear()
+    assert servers.shared() == ()
+    servers.shared.cache_clear()
+
+
+def test_a_look_is_asked_once_until_something_may_have_changed(there: Servers, tmp_path: Path) -> None:
+    count = tmp_path / "count"
+    look = ["sh", "-c", 'echo x >>"$1"; cat "$1"', "sh", str(count)]
+    first = there.must("snow01", look, looks=True).text
+    assert there.must("snow01", look, looks=True).text == first == "x\n"
+    assert there.must("snow02", look, looks=True).text == "x\nx\n"
+    assert there.read("snow01", str(count)) == b"x\nx\n"
+    assert there.must("snow01", look, looks=True).text == first
+    there.run("snow02", ["true"])
+    assert there.must("snow01", look, looks=True).text == "x\nx\nx\n"
 
 
 def test_a_server_that_ssh_cannot_reach_is_told_with_what_to_try(mocker: MockerFixture) -> None:
