@@ -34,6 +34,10 @@ class Enabled:
     printed: str
 
 
+# Times that `enable` asks the other server something where there is nothing to do: a section each, and no more.
+MOST_ROUNDS = 12
+
+
 @pytest.fixture(scope="module")
 def enabled(lab: Lab) -> Iterator[Enabled]:
     state.boot_early_domains(lab)
@@ -219,6 +223,14 @@ class TestSecondRun:
         assert "nothing to do" in shown
         assert before.difference(state.snapshot(enabled.lab)) == []
         assert state.epoch(enabled.lab) == epoch
+
+    def test_asks_each_thing_once_over_one_connection(self, enabled: Enabled) -> None:
+        begin = enabled.lab.run("snow02", ["date", "+%Y-%m-%d %H:%M:%S.%N"]).stdout.strip()
+        done = state.attempt(enabled.lab, ["snow-ha", "--debug", "enable", "--without-fencing"])
+        asked = [line for line in done.stderr.splitlines() if line.startswith("[D] run: ssh")]
+        assert len(asked) <= MOST_ROUNDS
+        log = enabled.lab.run("snow02", ["journalctl", "--unit=ssh", f"--since={begin}", "--output=cat"]).stdout
+        assert log.count("Accepted publickey") == 1
 
     def test_leaves_check_with_nothing_but_the_missing_fencing(self, enabled: Enabled) -> None:
         done = state.attempt(enabled.lab, ["snow-ha", "check", "--json"])
