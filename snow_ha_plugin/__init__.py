@@ -1,7 +1,8 @@
 """snow-ha: high availability for the Xen domains of an sNow! cluster.
 
     cli/         the verbs as they are typed; the only place that prints
-    plugin       what snow-ha answers to the host's events (pluggy); hookspecs.py says when each one fires
+    plugin       what snow-ha answers to the host's events; hookspecs.py says when each one fires
+    plugins      who is told of an event, and how (pluggy)
     guide/       the HA guide: a section a file, `enable` runs them forwards, `disable` backwards
     operations/  what is done to a cluster that is there: one way to commit, and the verbs' work
     core/        pure: trees and values in, trees and plans out (cib, configure, balancer, reports)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from snow_ha_plugin import plugin
+from snow_ha_plugin import plugins
 from snow_ha_plugin.cli import output
 from snow_ha_plugin.errors import UnsafeError
 
@@ -21,8 +21,8 @@ def event(context: click.Context, name: str, domain: str, config_path: str | Non
     """Tell the plugins of an event. Exit status 107 keeps the host from going on; all else is a warning."""
     arguments = {"domain": domain} | ({"config_path": config_path} if config_path else {})
     refusal: UnsafeError | None = None
-    for plugin_name, error in plugin.fire(context.find_root().obj, f"snow_domain_{name}", **arguments):
-        if name in REFUSABLE and plugin_name == plugin.OURS and not isinstance(error, UnsafeError):
+    for plugin_name, error in plugins.fire(context.find_root().obj, f"snow_domain_{name}", **arguments):
+        if name in REFUSABLE and plugin_name == plugins.OURS and not isinstance(error, UnsafeError):
             # Whatever it was: nobody knows that Pacemaker has let go of the domain.
             error = UnsafeError(f"{domain} may still be in Pacemaker's hands", str(error), "see snow ha status")
         if name in REFUSABLE and isinstance(error, UnsafeError):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from snow_ha_plugin import __version__, plugin
+from snow_ha_plugin import __version__, plugin, plugins
 from snow_ha_plugin.cli import options, output
 from snow_ha_plugin.errors import SnowHaError, UsageError
 
@@ -37,8 +37,8 @@ def main() -> None:
     # The host exports the LANG of snow.conf, often one whose character set lacks what a table is drawn with.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    manager = plugin.load(lambda name, error: output.warning(f"the plugin {name} cannot be loaded: {error}"))
-    for name, failure in plugin.fire(manager, "snow_ha_commands", group=group):
+    manager = plugins.load(plugin, lambda name, error: output.warning(f"the plugin {name} cannot be loaded: {error}"))
+    for name, failure in plugins.fire(manager, "snow_ha_commands", group=group):
         output.warning(f"the verbs of the plugin {name} are missing: {failure}")
     try:
         sys.exit(group(prog_name="snow-ha", standalone_mode=False, obj=manager) or 0)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pytest_mock import MockerFixture
 
-from snow_ha_plugin import plugin
+from snow_ha_plugin import plugin, plugins
 from snow_ha_plugin.cli import main
 from snow_ha_plugin.errors import ConfigurationError, UnsafeError
 from snow_ha_plugin.hookspecs import hookimpl
@@ -143,9 +143,9 @@ def event_with(objector: Objector, mocker: MockerFixture, *words: str) -> int:
     """The exit status of an event that our own plugin has nothing against, and another one has."""
     for function in ("booting", "end"):
         mocker.patch.object(registration, function)
-    manager = plugin.load(pytest.fail)
+    manager = plugins.load(plugin, pytest.fail)
     manager.register(objector, "third")
-    mocker.patch.object(plugin, "load", return_value=manager)
+    mocker.patch.object(plugins, "load", return_value=manager)
     mocker.patch.object(sys, "argv", ["snow-ha", "event", *words])
     with pytest.raises(SystemExit) as caught:
         main.main()
@@ -197,15 +197,15 @@ def test_booting_a_domain_without_a_cluster_only_warns(site: Site) -> None:
 
 
 def test_our_own_plugin_is_there_once(mocker: MockerFixture) -> None:
-    manager = plugin.load(pytest.fail)
-    assert [name for name, _ in manager.list_name_plugin()].count(plugin.OURS) == 1
+    manager = plugins.load(plugin, pytest.fail)
+    assert [name for name, _ in manager.list_name_plugin()].count(plugins.OURS) == 1
     created = mocker.patch.object(registration, "created")
-    assert list(plugin.fire(manager, "snow_domain_created", domain="web01", config_path="/d/web01.cfg")) == []
+    assert list(plugins.fire(manager, "snow_domain_created", domain="web01", config_path="/d/web01.cfg")) == []
     created.assert_called_once_with("web01")
 
 
 @pytest.mark.parametrize(("event", "function"), [("booting", "booting"), ("replacing", "end"), ("removing", "end")])
 def test_each_event_of_the_host_has_our_answer(mocker: MockerFixture, event: str, function: str) -> None:
     answer = mocker.patch.object(registration, function)
-    assert list(plugin.fire(plugin.load(pytest.fail), f"snow_domain_{event}", domain="web01")) == []
+    assert list(plugins.fire(plugins.load(plugin, pytest.fail), f"snow_domain_{event}", domain="web01")) == []
     answer.assert_called_once_with("web01")
