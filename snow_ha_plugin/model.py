@@ -16,7 +16,7 @@ class Severity(StrEnum):
 class Finding:
     """Something that is not as it should be. `id` is stable: scripts and tests look for it.
 
-    `exit_code` is what a verb ends with that cannot go on because of it.
+    `exit_code` is what a verb ends with that cannot go on because of it; `since` is in seconds since 1970.
     """
 
     severity: Severity
@@ -24,6 +24,7 @@ class Finding:
     message: str
     remedy: str = ""
     exit_code: int = 78
+    since: int | None = None
 
 
 @dataclass(frozen=True)
@@ -194,13 +195,26 @@ class NodeState:
 
 
 @dataclass(frozen=True)
+class FailedAction:
+    """An action of an agent that failed, as Pacemaker remembers it: `reason` is the agent's own, `when` in seconds
+    since 1970, 0 where that is not known."""
+
+    resource: str
+    server: str
+    task: str
+    reason: str
+    when: int
+
+
+@dataclass(frozen=True)
 class ClusterState:
-    """What crm_mon says at one moment."""
+    """What crm_mon says at one moment; `failures` come in the order in which Pacemaker tells them."""
 
     quorum: bool
     maintenance: bool
     nodes: tuple[NodeState, ...]
     resources: tuple[ResourceState, ...]
+    failures: tuple[FailedAction, ...] = ()
 
 
 @dataclass(frozen=True)

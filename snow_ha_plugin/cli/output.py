@@ -6,6 +6,7 @@ What was asked for goes to stdout; errors, warnings and progress go to stderr.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -31,20 +32,25 @@ WAYS = {
 COLOUR = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
 
 
+def style(text: str, fg: str | None = None, *, bold: bool = False) -> str:
+    """Coloured, unless NO_COLOR says otherwise (no-color.org); a pipe gets no colours in any case."""
+    return text if os.environ.get("NO_COLOR") else click.style(text, fg=fg, bold=bold or None)
+
+
 def as_json(value: dict[str, Any]) -> None:
     click.echo(json.dumps(value, indent=2, sort_keys=False))
 
 
 def error(text: str) -> None:
-    click.echo(f"{click.style('[E]', fg='red')} {text}", err=True)
+    click.echo(f"{style('[E]', fg='red')} {text}", err=True)
 
 
 def warning(text: str) -> None:
-    click.echo(f"{click.style('[W]', fg='yellow')} {text}", err=True)
+    click.echo(f"{style('[W]', fg='yellow')} {text}", err=True)
 
 
 def info(text: str) -> None:
-    click.echo(f"{click.style('[I]', fg='blue')} {text}")
+    click.echo(f"{style('[I]', fg='blue')} {text}")
 
 
 def finding_line(finding: Finding) -> str:
@@ -52,13 +58,13 @@ def finding_line(finding: Finding) -> str:
 
 
 def finding(found: Finding, *, err: bool = False) -> None:
-    letter = click.style(f"[{LETTER[found.severity]}]", fg=COLOUR[found.severity])
+    letter = style(f"[{LETTER[found.severity]}]", fg=COLOUR[found.severity])
     click.echo(f"{letter} {finding_line(found)}", err=err)
 
 
 def changes(done: Iterable[Change], *, dry_run: bool) -> None:
     for change in done:
-        click.echo(f"[I] would {change.message}" if dry_run else f"{click.style('[*]', fg='green')} {change.message}")
+        click.echo(f"[I] would {change.message}" if dry_run else f"{style('[*]', fg='green')} {change.message}")
 
 
 def findings_json(found: Iterable[Finding]) -> list[dict[str, str]]:
@@ -103,9 +109,9 @@ def progress(text: str, *, quiet: bool = False) -> Iterator[None]:
         else:
             yield
     except BaseException:
-        click.echo(f"{click.style('[!]', fg='red')} {text} ... FAIL")
+        click.echo(f"{style('[!]', fg='red')} {text} ... FAIL")
         raise
-    click.echo(f"{click.style('[*]', fg='green')} {text} ... OK ({time.monotonic() - start:.1f} s)")
+    click.echo(f"{style('[*]', fg='green')} {text} ... OK ({time.monotonic() - start:.1f} s)")
 
 
 @dataclass(frozen=True)

@@ -1,47 +1,115 @@
-"""`status`: servers, domains, floating IP, fencing, balance, and what to worry about."""
+"""`status`: how the cluster is, in one word first; then servers, domains, and what to do about what is wrong."""
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from snow_ha_plugin.cli import options, output
+from snow_ha_plugin.cli import options, output, status_object, status_view
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer.decision import Wishes
-from snow_ha_plugin.core.reports import findings, health
+from snow_ha_plugin.core.reports import findings, health, verdict
 from snow_ha_plugin.core.reports.health import Standing
-from snow_ha_plugin.core.reports.overview import DomainView, Overview, ServerView, migrating, overview
-from snow_ha_plugin.errors import SnowHaError
+from snow_ha_plugin.core.reports.overview import Overview, migrating, overview
+from snow_ha_plugin.core.reports.verdict import Verdict, Word
+from snow_ha_plugin.errors import SnowHaError, UnavailableError, UsageError
 from snow_ha_plugin.model import Domain, Finding, Severity
 from snow_ha_plugin.operations.agreement import survey
 from snow_ha_plugin.operations.simulation import Outlook
 from snow_ha_plugin.system import migrations, pacemaker, qdevice, snowtools
+from snow_ha_plugin.system.pacemaker import Store
 from snow_ha_plugin.system.servers import Servers
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
 
 # Without a terminal a line is as long as it needs to be: it may be grepped.
 NO_TERMINAL_COLUMNS = 200
 
-STATE_COLOURS = {"running": "green", "stopped": "yellow", "failed": "red", "blocked": "red", "unknown": "red"}
+# Between two looks of --watch.
+WATCH_S = 2
 
 
 @click.command()
+@click.argument("name", required=False, metavar="[DOMAIN|SERVER]")
+@click.option("-x", "--trouble", is_flag=True, help="One line where all is well.")
+@click.option("--check", is_flag=True, help="One line with numbers, as a Nagios plugin.")
+@click.option("--watch", is_flag=True, help="Look again every 2 s, until Ctrl-C.")
 @options.domain_files
 @options.json_output
-def status(cib_path: Path | None, domains_dir: Path | None, snow_conf: Path | None, as_json: bool) -> None:
-    """Show servers, domains, the floating IP, fencing, the balance, and what to worry about.
+def status(
+    name: str | None, trouble: bool, check: bool, watch: bool, cib_path: Path | None, domains_dir: Path | None,
+    snow_conf: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Show in one word how the cluster is, then servers, domains, and what to do about what is wrong.
 
-    N+1 holds where any one server may fail, since the others have room for its domains.
+    With a name: all that is known of that domain or server, and why it is where it is.
+
+    Exit status 0 healthy, 1 degraded, 2 broken, 3 not enabled or not known; with --json 0, and the word is in it. A
+    further server may fail where the others have room for its domains.
     """
     store = options.store(cib_path)
-    tree = store.read()
+    if watch:
+        if as_json or check:
+            raise UsageError("--watch draws on a terminal", remedy="leave out --json and --check")
+        _watch(store, domains_dir)
+        return
+    try:
+        tree = store.read()
+        view = _look(store, tree, domains_dir)
+    except UnavailableError as error:
+        if as_json:
+            raise
+        if check:
+            click.echo(status_view.check_line(Verdict(Word.CANNOT_TELL, error.message), None))
+        else:
+            output.error(str(error))
+        sys.exit(Word.CANNOT_TELL.exit_code)
+    told = verdict.of(view)
+    if as_json:
+        output.as_json(_json(view, told))
+        return
+    if name:
+        _describe(tree, view, name)
+    elif check:
+        click.echo(status_view.check_line(told, view))
+    elif trouble and told.word == Word.HEALTHY:
+        click.echo(status_view.head(told))
+    else:
+        for line in status_view.lines(view, told, _columns(), time.time()):
+            click.echo(line)
+    sys.exit(told.word.exit_code)
+
+
+def _columns() -> int:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else NO_TERMINAL_COLUMNS
+
+
+def _watch(store: Store, domains_dir: Path | None) -> None:
+    """Draw again and again; what cannot be asked at a moment is told, and looked for again."""
+    if not sys.stdout.isatty():
+        raise UsageError("--watch draws on a terminal", remedy="run it on one, or without --watch")
+    while True:
+        text = "\n".join(_drawn(store, domains_dir))
+        click.clear()
+        click.echo(f"{text}\n{output.style(time.strftime('%H:%M:%S'), fg='blue')}, every {WATCH_S} s; Ctrl-C ends it")
+        time.sleep(WATCH_S)
+
+
+def _drawn(store: Store, domains_dir: Path | None) -> Iterator[str]:
+    try:
+        view = _look(store, store.read(), domains_dir)
+    except SnowHaError as error:
+        yield status_view.head(Verdict(Word.CANNOT_TELL, str(error)))
+        return
+    yield from status_view.lines(view, verdict.of(view), _columns(), time.time())
+
+
+def _look(store: Store, tree: cib.Tree, domains_dir: Path | None) -> Overview:
     state = pacemaker.state(None if store.live else tree)
     directory = domains_dir or snowtools.layout().domains_dir
     sizes = [name for name, primitive in cib.domains(tree).items() if "hv_memory" not in primitive.utilization]
@@ -56,10 +124,7 @@ def status(cib_path: Path | None, domains_dir: Path | None, snow_conf: Path | No
     if store.live and qdevice.votes_here() is False:
         missing = findings.no_third_vote(Servers([]).here)
         view = replace(view, findings=(*view.findings, missing))
-    if as_json:
-        output.as_json(_json(view))
-    else:
-        _show(view)
+    return view
 
 
 def _standing(tree: cib.Tree, files: dict[str, Domain]) -> tuple[Standing | None, tuple[Finding, ...]]:
@@ -73,8 +138,15 @@ def _standing(tree: cib.Tree, files: dict[str, Domain]) -> tuple[Standing | None
         return None, (Finding(Severity.WARNING, "balance-unknown", message, error.remedy),)
 
 
-def _json(view: Overview) -> dict[str, Any]:
+def _describe(tree: cib.Tree, view: Overview, name: str) -> None:
+    """One domain or server; NoSuchObjectError for what is neither."""
+    for line in status_object.described(tree, view, Outlook(tree).now.scores, name, _columns(), time.time()):
+        click.echo(line)
+
+
+def _json(view: Overview, told: Verdict) -> dict[str, Any]:
     return {
+        "verdict": {"word": told.word.text.lower(), "summary": told.summary},
         "servers": [
             {
                 "name": server.name,
@@ -108,73 +180,6 @@ def _json(view: Overview) -> dict[str, Any]:
         "balance": output.standing_json(view.standing) if view.standing else None,
         "findings": output.findings_json(view.findings),
     }
-
-
-def _show(view: Overview) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False, emoji=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, emoji=False, width=NO_TERMINAL_COLUMNS)
-    console.print(_servers(view.servers))
-    console.print(_domains(view.domains))
-    for ip in view.floating_ips:
-        console.print(f"Floating IP  {ip.address} " + (f"on {ip.server}" if ip.server else "[red]nowhere[/]"))
-    if view.fencing.enabled:
-        tested = ", ".join(f"{name} {when or 'never'}" for name, when in view.fencing.tested.items())
-        how = output.WAYS.get(view.fencing.way, ", ".join(view.fencing.devices))
-        console.print(f"Fencing      [green]on[/]: {how}; last test: {tested}")
-    else:
-        console.print("Fencing      [bold red]NONE: a cut network can make a domain run twice[/]")
-    _balance(console, view.standing)
-    for finding in view.findings:
-        output.finding(finding)
-
-
-def _balance(console: Console, standing: Standing | None) -> None:
-    if standing is None:
-        console.print("Balance      [yellow]unknown[/]")
-        return
-    console.print(f"Balance      {output.standing_words(standing.spread.peak_memory, standing.lower_bound)}")
-    words = {
-        True: "[green]holds[/]: any one server may fail",
-        False: "[bold red]does not hold[/]",
-        None: "[yellow]unknown[/]",
-    }
-    console.print(f"N+1          {words[standing.n_plus_1.holds]}")
-
-
-def _table(*columns: str) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, justify="right" if column in ("MiB", "vcpus", "of MiB") else "left")
-    return table
-
-
-def _servers(servers: tuple[ServerView, ...]) -> Table:
-    table = _table("Server", "State", "Domains", "MiB", "of MiB")
-    for server in servers:
-        state = "[green]online[/]" if server.online else "[red]OFFLINE[/]"
-        state = "[yellow]standby[/]" if server.standby else state
-        capacity = str(server.capacity_mib or "?")
-        table.add_row(server.name, state, str(len(server.domains)), str(server.used_mib), capacity)
-    return table
-
-
-def _domains(domains: tuple[DomainView, ...]) -> Table:
-    table = _table("Domain", "State", "Server", "Since", "MiB", "vcpus")
-    for domain in domains:
-        colour = STATE_COLOURS.get(domain.state, "cyan")
-        state = f"[{colour}]{domain.state}[/]" + ("" if domain.managed else " [yellow](unmanaged)[/]")
-        if way := domain.migration:
-            state += f" to {way.target}: {way.sent_mib} of {way.memory_mib} MiB, {way.mib_per_s} MiB/s"
-        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(domain.since)) if domain.since else "-"
-        size = (str(domain.memory_mib or "?"), str(domain.vcpus or "?"))
-        table.add_row(domain.name, state, domain.server or "-", since, *size)
-    return table
 
 
 COMMANDS = (status,)

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -29,7 +30,7 @@ from snow_ha_plugin.errors import (
     TryAgainError,
     UnavailableError,
 )
-from snow_ha_plugin.model import ClusterState, NodeState, ResourceState
+from snow_ha_plugin.model import ClusterState, FailedAction, NodeState, ResourceState
 from snow_ha_plugin.system import command
 
 # Pacemaker's crm_exit_t (include/crm/common/results.h).
@@ -284,6 +285,23 @@ def state_in(root: cib.Tree, *, quorum: bool = True, maintenance: bool = False) 
         maintenance=maintenance,
         nodes=tuple(members.values()),
         resources=tuple(_resource_state(resource) for resource in root.iterfind("resources//resource")),
+        failures=tuple(_failed_action(failure) for failure in root.iterfind("failures/failure")),
+    )
+
+
+def _failed_action(failure: cib.Tree) -> FailedAction:
+    """`op_key` is RESOURCE_TASK_INTERVAL; its task is told once more, since a name may hold what parts them."""
+    task, interval = failure.get("task", ""), failure.get("interval", "0")
+    try:
+        when = int(datetime.fromisoformat(re.sub(r" (?=[+-]\d)", "", failure.get("last-rc-change", ""))).timestamp())
+    except ValueError:
+        when = 0
+    return FailedAction(
+        resource=failure.get("op_key", "").removesuffix(f"_{task}_{interval}"),
+        server=failure.get("node", ""),
+        task=task,
+        reason=failure.get("exitreason") or failure.get("exitstatus", ""),
+        when=when,
     )
 
 

@@ -77,7 +77,9 @@ class TestEnable:
             "enabled": True, "way": "sbd", "devices": ["snow-ha-sbd"], "tested": dict.fromkeys(site.names, ""),
         }  # fmt: skip
         assert [finding["id"] for finding in view["findings"]] == []
-        assert "Fencing      on" in state.snow_ha(site, "status")
+        assert state.snow_ha(site, "status").startswith(
+            "HEALTHY  2 of 2 servers, 8 of 8 domains, any one server may fail\n"
+        )
 
     def test_a_second_run_has_nothing_to_do(self, protected: Lab) -> None:
         before = state.snapshot(protected)

@@ -169,7 +169,7 @@ CASES = {
     "a server's own address as the floating IP": Case(
         edited(snow_conf, other_gateway), ENABLE, 78, "10.77.0.2 is the address of snow02"
     ),
-    "status without Pacemaker": Case(no_trouble, ["snow-ha", "status"], 69, "Pacemaker does not run"),
+    "status without Pacemaker": Case(no_trouble, ["snow-ha", "status"], 3, "Pacemaker does not run"),
     "add without Pacemaker": Case(no_trouble, ["snow-ha", "add", "maui01"], 69, "Pacemaker does not run"),
     "a name that is no domain": Case(no_trouble, ["snow-ha", "add", "maui99"], 105, "no domain maui99"),
     "a name with a command in it": Case(no_trouble, ["snow-ha", "add", "$(touch /etc/x); 'a b'"], 64, "name"),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import cluster_options, fencing
-from snow_ha_plugin.model import ClusterState, Finding, Severity
+from snow_ha_plugin.model import ClusterState, FailedAction, Finding, Severity
 
 # crm_resource's own, from --move and --ban; its --clear deletes them (Pacemaker Explained, "cli-").
 CLI_CONSTRAINTS = ("cli-prefer-", "cli-ban-", "cli-standby-")
@@ -64,13 +64,39 @@ def of_state(state: ClusterState) -> list[Finding]:
                 Finding(Severity.ERROR, "running-twice", f"{resource.id} runs on {where}", "stop one at once", 107)
             )
         if resource.failed or resource.blocked:
-            findings.append(Finding(Severity.ERROR, "resource-failed", f"{resource.id} has failed", remedy))
+            failure = last_failure(state, resource.id)
+            why = f": {failure.task} on {failure.server}: {failure.reason}" if failure else ""
+            findings.append(Finding(Severity.ERROR, "resource-failed", f"{resource.id} has failed{why}", remedy))
         if resource.orphaned:
             message = f"{resource.id} is not configured any more, but Pacemaker remembers it"
             findings.append(
                 Finding(Severity.WARNING, "orphan", message, f"crm_resource --refresh --resource {resource.id} --force")
             )
     return findings
+
+
+def of_domains(tree: cib.Tree, state: ClusterState) -> Iterator[Finding]:
+    """Domains that should run and do not, each with Pacemaker's reason; nothing where it looks after none of them."""
+    if state.maintenance or not state.quorum:
+        return
+    resources = {resource.id: resource for resource in state.resources}
+    for name in cib.domains(tree):
+        resource = resources.get(name)
+        if resource is None or resource.servers or resource.pending or not resource.managed or resource.blocked:
+            continue
+        if cib.meta(tree, name, "target-role", "Started") == "Stopped":
+            continue
+        if failure := last_failure(state, name):
+            why = f"{failure.task} on {failure.server} failed: {failure.reason}"
+            remedy = f"mend that, then crm resource cleanup {name}"
+        else:
+            why, remedy = "Pacemaker starts it on no server", f"snow ha status {name} tells what each server says"
+        since = failure.when if failure else None
+        yield Finding(Severity.ERROR, "domain-down", f"{name} is down: {why}", remedy, since=since)
+
+
+def last_failure(state: ClusterState, name: str) -> FailedAction | None:
+    return max((each for each in state.failures if each.resource == name), key=lambda each: each.when, default=None)
 
 
 def _fencing(tree: cib.Tree) -> Iterator[Finding]:

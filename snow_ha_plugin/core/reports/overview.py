@@ -25,7 +25,7 @@ class ServerView:
 @dataclass(frozen=True)
 class DomainView:
     """`server` is None for a domain that runs nowhere; `since` is in seconds since 1970; `migration` is None unless it
-    is on its way and something is known of that."""
+    is on its way and something is known of that. One that is not `wanted` was stopped by somebody."""
 
     name: str
     state: str
@@ -35,6 +35,7 @@ class DomainView:
     vcpus: int
     since: int | None
     migration: MigrationProgress | None = None
+    wanted: bool = True
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class FencingView:
 class Overview:
     """`standing` is None where the scheduler could not be asked."""
 
+    has_quorum: bool
     servers: tuple[ServerView, ...]
     domains: tuple[DomainView, ...]
     floating_ips: tuple[FloatingIpView, ...]
@@ -106,6 +108,7 @@ def overview(
             )
         )
     return Overview(
+        has_quorum=state.quorum,
         servers=tuple(servers),
         domains=domains,
         floating_ips=tuple(
@@ -121,6 +124,7 @@ def overview(
         standing=stands,
         findings=(
             *findings.of_state(state),
+            *findings.of_domains(tree, state),
             *findings.of_configuration(tree),
             *(stands.n_plus_1.findings if stands else ()),
         ),
@@ -146,6 +150,7 @@ def _domain(
         vcpus=int(vcpus) if vcpus.isdecimal() else (file.vcpus if file else 0),
         since=cib.since(tree, primitive.id, server) if server else None,
         migration=migration,
+        wanted=cib.meta(tree, primitive.id, "target-role", "Started") != "Stopped",
     )
 
 

@@ -11,3 +11,11 @@ def in_words(names: Collection[str], most: int | None = None) -> str:
     if most is not None and len(listed) > most + 1:
         listed = [*listed[:most], f"{len(listed) - most} more"]
     return " and ".join(filter(None, (", ".join(listed[:-1]), *listed[-1:])))
+
+
+def duration(seconds: float) -> str:
+    """How long something takes or took, in its largest unit."""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit}"
+    return f"{max(0, int(seconds))} s"

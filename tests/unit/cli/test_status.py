@@ -1,10 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import click
 import pytest
 
 from snow_ha_plugin.cli import status as status_verb
-from snow_ha_plugin.core.reports.overview import DomainView, FencingView, Overview
-from snow_ha_plugin.model import MigrationProgress
+from snow_ha_plugin.cli import status_view
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.reports import verdict
+from snow_ha_plugin.core.reports.overview import DomainView, FencingView, Overview, overview
+from snow_ha_plugin.core.reports.verdict import Verdict, Word
+from snow_ha_plugin.model import FailedAction, MigrationProgress
+from snow_ha_plugin.system import pacemaker
+from tests.captures import capture
 from tests.unit.cli.conftest import Ended, Files
 
 KEYS = {
@@ -22,7 +31,7 @@ def status(files: Files, *words: str) -> Ended:
 def test_json_has_the_shape_that_others_rely_on(files: Files) -> None:
     ended = status(files, "--json")
     assert (ended.status, ended.err) == (0, "")
-    assert set(ended.json) == {"servers", "domains", "floating_ips", "fencing", "findings", "balance"}
+    assert set(ended.json) == {"verdict", "servers", "domains", "floating_ips", "fencing", "findings", "balance"}
     for part, keys in KEYS.items():
         assert ended.json[part]
         assert all(set(item) == keys for item in ended.json[part])
@@ -43,14 +52,121 @@ def test_json_tells_where_each_domain_runs(files: Files) -> None:
         assert set(server["domains"]) == {name for name, place in places.items() if place == server["name"]}
 
 
-def test_a_table_is_one_line_for_each_and_says_what_is_dangerous(files: Files) -> None:
+def test_the_first_line_is_the_verdict_and_the_last_what_to_do(files: Files) -> None:
     ended = status(files)
-    lines = ended.out.splitlines()
-    assert sum(line.split()[1:2] == ["running"] for line in lines) == 8
-    assert sum(line.split()[1:2] == ["online"] for line in lines) == 2
-    assert "Fencing      NONE" in ended.out
-    assert any(line.startswith("[E] there is no fencing device") for line in lines)
+    first, *servers = ended.out.splitlines()[:3]
+    assert first == "DEGRADED  2 of 2 servers, 8 of 8 domains, any one server may fail"
+    assert [line.split()[:3] for line in servers] == [
+        ["snow01", "online", "[###.....]"],
+        ["snow02", "online", "[###.....]"],
+    ]
+    assert "fencing: NONE" in ended.out
+    assert ended.out.splitlines()[-2].startswith("ERROR no-fencing  there is no fencing device")
+    assert ended.out.splitlines()[-1].startswith("      do: ")
+    assert ended.status == 1
     assert "\x1b" not in ended.out
+
+
+@pytest.mark.parametrize(
+    ("case", "word", "exit_code"),
+    [
+        ("2.1.5-guide-domains", "DEGRADED", 1),
+        ("2.1.5-troubled", "BROKEN", 2),
+        ("2.1.5-unconfigured", "NOT ENABLED", 3),
+    ],
+)
+def test_the_word_and_the_exit_status(files: Files, case: str, word: str, exit_code: int) -> None:
+    files.cib.write_bytes(capture(f"cibadmin-{case}.xml"))
+    ended = status(files)
+    assert (ended.out.partition("  ")[0], ended.status) == (word, exit_code)
+    checked = status(files, "--check")
+    assert checked.status == exit_code
+    words = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
+    assert checked.out.startswith(f"{words[exit_code]} - {word.lower()}: ")
+    assert checked.out.count("\n") == 1
+    assert status(files, "--json").json["verdict"]["word"] == word.lower()
+
+
+def healthy(files: Files) -> None:
+    """With a device that could fence, the cluster lacks nothing."""
+    device = '<primitive id="ipmi" class="stonith" type="fence_ipmilan"/></resources>'
+    files.cib.write_text(files.cib.read_text().replace("</resources>", device, 1))
+    option = '<nvpair id="stonith" name="stonith-enabled" value="true"/></cluster_property_set>'
+    text = files.cib.read_text().replace('name="stonith-enabled" value="false"', 'name="stonith-enabled" value="true"')
+    files.cib.write_text(text if '"stonith-enabled"' in text else text.replace("</cluster_property_set>", option, 1))
+
+
+def test_one_line_where_all_is_well_and_all_where_not(files: Files) -> None:
+    assert len(status(files, "-x").out.splitlines()) > 3
+    healthy(files)
+    ended = status(files, "-x")
+    assert (ended.out, ended.status) == ("HEALTHY  2 of 2 servers, 8 of 8 domains, any one server may fail\n", 0)
+
+
+def test_no_quorum_is_not_known(files: Files) -> None:
+    healthy(files)
+    files.cib.write_text(files.cib.read_text().replace('have-quorum="1"', 'have-quorum="0"'))
+    ended = status(files)
+    assert ended.out.startswith("CANNOT TELL  2 of 2 servers, no quorum")
+    assert ended.status == 3
+
+
+def test_eighty_columns_are_enough_and_no_name_is_cut(files: Files) -> None:
+    tree = cib.parse(files.cib.read_bytes())
+    view = overview(tree, pacemaker.state(tree), None, {})
+    shown = [click.unstyle(line) for line in status_view.lines(view, verdict.of(view), 80, 0.0)]
+    assert max(map(len, shown)) <= 80
+    words = " ".join(shown).split()
+    assert all(domain.name in words for domain in view.domains)
+
+
+def test_a_domain_is_described_with_what_each_server_says(files: Files) -> None:
+    ban = '<rsc_location id="no" rsc="nis01" node="snow01" score="-INFINITY"/></constraints>'
+    text = files.cib.read_text()
+    files.cib.write_text(
+        text.replace("</constraints>", ban)
+        if "</constraints>" in text
+        else text.replace("<constraints/>", "<constraints>" + ban)
+    )
+    ended = status(files, "nis01")
+    lines = ended.out.splitlines()
+    assert lines[0].startswith("nis01  running on snow02")
+    assert "  snow01: may not run there (-INFINITY): a ban, a failure there, or no room" in lines
+    assert any(line.startswith("  snow02: runs there, score ") for line in lines)
+    assert any(line.startswith("constraint  no  ") for line in lines)
+
+
+def test_a_server_is_described_with_its_domains(files: Files) -> None:
+    lines = status(files, "snow02").out.splitlines()
+    assert lines[0].startswith("snow02  online; 5632 of 15360 MiB [###.....]; last fencing test: never")
+    assert sorted(line.split()[0] for line in lines[1:5]) == ["deploy01", "maui01", "nis01", "proxy01"]
+
+
+def test_a_name_that_is_nothing_is_refused(files: Files) -> None:
+    ended = status(files, "snow09")
+    assert (ended.status, ended.out) == (105, "")
+    assert "there is no domain or server snow09" in ended.err
+
+
+def test_why_a_domain_is_down_is_told_in_its_agents_words(files: Files) -> None:
+    tree = cib.parse(files.cib.read_bytes())
+    state = pacemaker.state(tree)
+    gone = tuple(replace(each, servers=(), role="Stopped") if each.id == "nis01" else each for each in state.resources)
+    failure = FailedAction("nis01", "snow02", "start", "/sNow/domains/nis01/disk.img is missing", 1000)
+    view = overview(tree, replace(state, resources=gone, failures=(failure,)), None, {})
+    assert verdict.of(view) == Verdict(
+        Word.BROKEN, "2 of 2 servers, 7 of 8 domains, nobody knows whether a server may fail"
+    )
+    shown = [click.unstyle(line) for line in status_view.lines(view, verdict.of(view), 200, 1120.0)]
+    assert "nis01  DOWN" in shown
+    told = "nis01 is down: start on snow02 failed: /sNow/domains/nis01/disk.img is missing (2 min ago)"
+    assert f"ERROR domain-down  {told}" in shown
+
+
+def test_watching_needs_a_terminal(files: Files) -> None:
+    for words in (("--watch",), ("--watch", "--json")):
+        ended = status(files, *words)
+        assert (ended.status, ended.out) == (64, "")
 
 
 def test_a_domain_by_hand_is_shown_with_the_size_of_its_file(files: Files) -> None:
@@ -67,7 +183,7 @@ def test_the_balance_is_the_one_that_balance_begins_with(files: Files) -> None:
     assert (shown["n_plus_1"], shown["stranded"]) == (True, [])
     ended = status(files)
     assert f"memory of the fullest server {shown['peak_memory']:.0%}, at best" in ended.out
-    assert "N+1          holds" in ended.out
+    assert "any one server may fail" in ended.out.splitlines()[0]
 
 
 def test_where_a_server_may_not_fail_its_domains_are_named(files: Files) -> None:
@@ -81,7 +197,7 @@ def test_where_a_server_may_not_fail_its_domains_are_named(files: Files) -> None
     assert any("monitor01" in one["domains"] for one in stranded)
     told = [finding["message"] for finding in ended.json["findings"] if finding["id"] == "no-n+1"]
     assert [one["server"] in message for one, message in zip(stranded, told, strict=True)] == [True] * len(stranded)
-    assert "N+1          does not hold" in status(files).out
+    assert "not every server may fail" in status(files).out.splitlines()[0]
 
 
 @pytest.mark.parametrize(
@@ -101,17 +217,17 @@ def test_a_cib_that_the_balancer_does_not_take_has_a_status_all_the_same(
     assert len(ended.json["domains"]) == 8
     assert id in [finding["id"] for finding in ended.json["findings"]]
     assert (ended.json["balance"] or {}).get("n_plus_1") is None
-    assert status(files).status == 0
+    assert "nobody knows whether a server may fail" in status(files).out
 
 
-def test_a_migration_is_shown_with_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_migration_is_shown_with_how_far_it_is() -> None:
     progress = MigrationProgress("snow02", 120, 512, 60)
     domain = DomainView("nis02", "migrating", "snow01", True, 512, 1, None, progress)
-    view = Overview((), (domain,), (), FencingView(True, (), "by-hand", {}), None, ())
-    status_verb._show(view)
-    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.split()[:1] == ["nis02"]]
-    assert "migrating to snow02: 120 of 512 MiB, 60 MiB/s" in line
-    (shown,) = status_verb._json(view)["domains"]
+    view = Overview(True, (), (domain,), (), FencingView(True, (), "by-hand", {}), None, ())
+    told = verdict.of(view)
+    (line,) = [line for line in status_view.lines(view, told, 80, 0.0) if line.startswith("nis02")]
+    assert line == "nis02  migrating  snow01 > snow02  [##......] 120 of 512 MiB, 60 MiB/s, 6 s left"
+    (shown,) = status_verb._json(view, told)["domains"]
     assert shown["migration"] == {"target": "snow02", "sent_mib": 120, "memory_mib": 512, "mib_per_s": 60}
 
 

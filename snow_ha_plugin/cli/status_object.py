@@ -1,0 +1,70 @@
+"""`status DOMAIN` and `status SERVER`: all that is known of one, and why it is where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from snow_ha_plugin.cli import status_view
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.cib import INFINITY
+from snow_ha_plugin.core.reports.overview import DomainView, Overview, ServerView
+from snow_ha_plugin.core.reports.text import duration
+from snow_ha_plugin.errors import NoSuchObjectError
+
+# By resource and server, as Pacemaker's scheduler has them after all rules.
+Scores = Mapping[str, Mapping[str, int]]
+
+
+def described(tree: cib.Tree, view: Overview, scores: Scores, name: str, columns: int, now: float) -> Iterator[str]:
+    """NoSuchObjectError for a name that is neither a domain's nor a server's."""
+    domain = next((domain for domain in view.domains if domain.name == name), None)
+    server = next((server for server in view.servers if server.name == name), None)
+    if domain:
+        yield from _domain(view, domain, scores.get(name, {}), now)
+    elif server:
+        yield from _server(view, server, now)
+    else:
+        raise NoSuchObjectError(
+            f"there is no domain or server {name}", remedy="see snow ha status; register a domain: snow ha add DOMAIN"
+        )
+    for constraint in cib.constraints(tree):
+        if name in constraint.resources or f"node={name}" in constraint.text.split():
+            yield f"constraint  {constraint.id}  {constraint.text}"
+    told = tuple(finding for finding in view.findings if name in finding.message.replace(":", " ").split())
+    yield from status_view.findings(told, columns, now)
+
+
+def _domain(view: Overview, domain: DomainView, scores: Mapping[str, int], now: float) -> Iterator[str]:
+    where = f" on {domain.server}" if domain.server else ""
+    since = f", since {duration(now - domain.since)}" if domain.since and domain.server else ""
+    yield f"{domain.name}  {domain.state}{where}{since}; {domain.memory_mib} MiB, {domain.vcpus} vcpus"
+    if not domain.managed:
+        yield "  Pacemaker keeps its hands off it (unmanaged)"
+    if not domain.wanted and not domain.server:
+        yield f"  somebody has stopped it; start it: snow boot {domain.name}"
+    for server in view.servers:
+        yield f"  {server.name}: {_says(server, scores.get(server.name), is_here=server.name == domain.server)}"
+
+
+def _says(server: ServerView, score: int | None, *, is_here: bool) -> str:
+    """What Pacemaker's score of a domain on a server means."""
+    if not server.online:
+        return "not in the cluster"
+    if server.standby:
+        return "in standby, takes no domains"
+    if score is None:
+        return "not asked by Pacemaker: it does not run there, and may not"
+    if score <= -INFINITY:
+        return "may not run there (-INFINITY): a ban, a failure there, or no room"
+    return f"{'runs there' if is_here else 'may run there'}, score {'INFINITY' if score >= INFINITY else score}"
+
+
+def _server(view: Overview, server: ServerView, now: float) -> Iterator[str]:
+    state = "not in the cluster" if not server.online else "in standby" if server.standby else "online"
+    tested = view.fencing.tested.get(server.name) or "never"
+    load = status_view.bar(server.used_mib / server.capacity_mib) if server.capacity_mib else ""
+    yield f"{server.name}  {state}; {server.used_mib} of {server.capacity_mib} MiB {load}; last fencing test: {tested}"
+    for domain in view.domains:
+        if domain.server == server.name:
+            since = f", since {duration(now - domain.since)}" if domain.since else ""
+            yield f"  {domain.name}  {domain.state}{since}; {domain.memory_mib} MiB, {domain.vcpus} vcpus"
