@@ -70,7 +70,7 @@ def survey(outlook: Outlook, groups: Mapping[str, str], wishes: Wishes) -> loade
 
 def agree(outlook: Outlook, roles_of: Mapping[str, tuple[str, ...]], wishes: Wishes, *, rules_move: bool) -> Agreement:
     """The best plan that Pacemaker agrees to; with `rules_move` the moving rules are those that are written."""
-    groups = replicas.groups(cib.domains(outlook.tree), roles_of, wishes.apart_off)
+    groups = replicas.groups(outlook.domains, roles_of, wishes.apart_off)
     found = survey(outlook, groups, wishes)
     search = _Search(outlook, found, roles_of, groups, wishes, rules_move)
     refused = ""
@@ -79,7 +79,7 @@ def agree(outlook: Outlook, roles_of: Mapping[str, tuple[str, ...]], wishes: Wis
         if agreement:
             return search.with_n_plus_1(agreement) or agreement
     nothing = decide(
-        outlook.tree, found, roles_of, groups, wishes, fixed=cib.domains(outlook.tree).keys(), enforced=Enforced.NOTHING
+        outlook.tree, found, roles_of, groups, wishes, fixed=outlook.domains.keys(), enforced=Enforced.NOTHING
     )
     nothing = replace(nothing, moving=(), resting=(), final=())
     return Agreement(nothing, outlook.n_plus_1, refused)

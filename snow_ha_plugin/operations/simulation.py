@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.cib import probes
 from snow_ha_plugin.core.configure import cluster_options
 from snow_ha_plugin.core.reports import disruption, losses
 from snow_ha_plugin.core.reports.disruption import Sharing
@@ -54,6 +55,7 @@ class Outlook:
         self.tree = tree
         self.files = files or {}
         self.members = [node.name for node in cib.nodes(tree)]
+        self.domains = cib.domains(tree)
 
     @cached_property
     def now(self) -> Answer:
@@ -69,7 +71,7 @@ class Outlook:
         """As Pacemaker reads them; those of domains that it starts nowhere as they are written."""
         room = {node.name: node.memory_mib for node in cib.nodes(self.tree) if node.memory_mib}
         needs = {}
-        for name, primitive in cib.domains(self.tree).items():
+        for name, primitive in self.domains.items():
             written = cib.whole(primitive.utilization.get("hv_memory"))
             size = self.now.sizes.get(name, {}).get("hv_memory", written)
             if size is not None or name in self.files:
@@ -88,10 +90,10 @@ class Outlook:
     def failure(self, servers: Sequence[str]) -> Outcome:
         """What would become of the domains if these servers failed at once."""
         require(self.tree, servers)
-        return self._outcome(scheduler.ask(self.tree, self._injection(servers)), servers)
+        return self._outcome(scheduler.ask(self._without(servers)), servers)
 
     def after_failure(self, servers: Sequence[str]) -> Outlook:
-        return Outlook(scheduler.carry_out(self.tree, self._injection(servers))[1], self.files)
+        return Outlook(scheduler.carry_out(self._without(servers))[1], self.files)
 
     def then(self) -> Outcome:
         """What becomes of the domains as it is."""
@@ -101,9 +103,8 @@ class Outlook:
     def n_plus_1(self) -> NPlus1:
         """Whether any one server may fail, by the scheduler's answer for each that is online."""
         online = [node.name for node in self.now.state.nodes if node.online]
-        answers = scheduler.ask_each(
-            self.tree, {name: self._injection([name]) for name in online}, within_s=FAILURES_WITHIN_S
-        )
+        losses_of = {name: self._loss([name]) for name in online}
+        answers = scheduler.ask_each(self.tree, losses_of, within_s=FAILURES_WITHIN_S)
         failures, unasked = {}, []
         for server, answer in answers.items():
             if isinstance(answer, SnowHaError):
@@ -123,18 +124,22 @@ class Outlook:
     def _of_domains(self, found: Places) -> Places:
         """Of those that are configured, and of those that Pacemaker still runs without that."""
         names = {resource.id for resource in self.now.state.resources if resource.agent.endswith(":Xen")}
-        return {name: found.get(name, ()) for name in sorted(names | cib.domains(self.tree).keys())}
+        return {name: found.get(name, ()) for name in sorted(names | self.domains.keys())}
 
     def _outcome(self, answer: Answer, gone: Sequence[str]) -> Outcome:
         serving = tuple(node.name for node in answer.state.nodes if node.serves and node.name not in gone)
         before, after = (self._of_domains(found) for found in (self.now.before, answer.after))
         return Outcome(before, after, serving, self._has_quorum(gone))
 
-    def _injection(self, servers: Sequence[str]) -> list[str]:
+    def _loss(self, servers: Sequence[str]) -> scheduler.Edit:
         """Without fencing Pacemaker takes a lost server for dead; with it, it waits until it is."""
-        how = "--node-fail" if cluster_options.has_fencing(self.tree) else "--node-down"
-        words = [word for server in servers for word in (how, server)]
-        return [*words, "--quorum", "1" if self._has_quorum(servers) else "0"]
+        fenced, quorum = cluster_options.has_fencing(self.tree), self._has_quorum(servers)
+        return lambda tree: probes.fail(tree, servers, fenced=fenced, quorum=quorum)
+
+    def _without(self, servers: Sequence[str]) -> cib.Tree:
+        tree = cib.clone(self.tree)
+        self._loss(servers)(tree)
+        return tree
 
     def _has_quorum(self, gone: Sequence[str]) -> bool:
         """votequorum(5): more than half, or with two_node one of two."""

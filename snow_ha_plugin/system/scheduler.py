@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +27,7 @@ TIMEOUT_S = 180
 TELLING = ("--show-scores", "--show-utilization", "--output-as=xml")
 
 Places = Mapping[str, tuple[str, ...]]
+Edit = Callable[[cib.Tree], None]
 
 
 @dataclass(frozen=True)
@@ -70,73 +70,58 @@ def _places(state: ClusterState) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def ask(tree: cib.Tree, inject: Sequence[str] = (), *, timeout_s: float = TIMEOUT_S) -> Answer:
-    """What the scheduler would do with a CIB, after `inject` (`--node-fail NAME`, `--quorum 0` ..., crm_simulate(8)).
+def ask(tree: cib.Tree, *, timeout_s: float = TIMEOUT_S) -> Answer:
+    """What the scheduler would do with a CIB.
 
     Actions that it calls blocked are left out: it would want them, but without quorum, say, does not do them.
     DataError for a CIB that it cannot read, TimedOutError past `timeout_s`.
     """
-    return _run(probes.without_idle_probes(tree), inject, timeout_s)
+    return _run(probes.without_idle_probes(tree), timeout_s)
 
 
-def ask_each(
-    tree: cib.Tree, injections: Mapping[str, Sequence[str]], *, within_s: float
-) -> dict[str, Answer | SnowHaError]:
-    """The answer to each of several injections; the error instead of one that could not be had in time."""
+def ask_each(tree: cib.Tree, edits: Mapping[str, Edit], *, within_s: float) -> dict[str, Answer | SnowHaError]:
+    """The answer for the CIB after each of several edits; the error instead of one that could not be had in time."""
     thin = probes.without_idle_probes(tree)
     deadline = time.monotonic() + within_s
 
-    def one(inject: Sequence[str]) -> Answer | SnowHaError:
+    def one(edit: Edit) -> Answer | SnowHaError:
         left_s = deadline - time.monotonic()
         if left_s <= 0:
             return TimedOutError("there was no time to ask the scheduler", f"within {within_s:g} s")
+        edited = cib.clone(thin)
+        edit(edited)
         try:
-            return _run(thin, inject, left_s)
+            return _run(edited, left_s)
         except SnowHaError as error:
             return error
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        return dict(zip(injections, pool.map(one, injections.values()), strict=True))
+        return dict(zip(edits, pool.map(one, edits.values()), strict=True))
 
 
-def carry_out(tree: cib.Tree, inject: Sequence[str] = (), *, timeout_s: float = TIMEOUT_S) -> tuple[Answer, cib.Tree]:
+def carry_out(tree: cib.Tree, *, timeout_s: float = TIMEOUT_S) -> tuple[Answer, cib.Tree]:
     """As `ask`, and the CIB of the cluster in which the scheduler has had its way, each action a success."""
-    with _prepared(probes.without_idle_probes(tree), inject, timeout_s) as path:
+    with pacemaker.scratch(probes.without_idle_probes(tree)) as (path,):
         output = path.with_name("output.xml")
-        argv = ["crm_simulate", "--xml-file", str(path), "--simulate", f"--save-output={output}", *TELLING]
-        result = command.run(argv, timeout_s=timeout_s)
-        _require(result, path)
-        return parse(result.stdout), cib.parse(output.read_bytes(), "what crm_simulate gives")
+        answer = _simulate(path, ["--simulate", f"--save-output={output}"], timeout_s)
+        return answer, cib.parse(output.read_bytes(), "what crm_simulate gives")
 
 
-def _run(tree: cib.Tree, inject: Sequence[str], timeout_s: float) -> Answer:
+def _run(tree: cib.Tree, timeout_s: float) -> Answer:
     """Actions name the instances of clones as nobody else does: where there are any, their places are those of the
     simulated cluster, which takes more than twice as long."""
     clones = tree.find("configuration/resources").iter("clone", "master", "bundle")
     how = "--simulate" if next(clones, None) is not None else "--run"
-    with _prepared(tree, inject, timeout_s) as path:
-        result = command.run(["crm_simulate", "--xml-file", str(path), how, *TELLING], timeout_s=timeout_s)
-        _require(result, path)
-    return parse(result.stdout)
-
-
-@contextmanager
-def _prepared(tree: cib.Tree, inject: Sequence[str], timeout_s: float) -> Iterator[Path]:
-    """The CIB as a file, changed as `inject` says.
-
-    By a run of its own, because Pacemaker 3.0.0 leaves the actions out of XML that tells of modifications too.
-    """
     with pacemaker.scratch(tree) as (path,):
-        if inject:
-            argv = ["crm_simulate", "--xml-file", str(path), "--quiet", f"--save-input={path}", *inject]
-            _require(command.run(argv, timeout_s=timeout_s), path)
-        yield path
+        return _simulate(path, [how], timeout_s)
 
 
-def _require(result: command.Result, path: Path) -> None:
+def _simulate(path: Path, how: Sequence[str], timeout_s: float) -> Answer:
+    result = command.run(["crm_simulate", "--xml-file", str(path), *how, *TELLING], timeout_s=timeout_s)
     if not result.ok:
         why = pacemaker.complaint(path) or result.reason
         raise DataError("Pacemaker's scheduler cannot read the CIB", why, "mend it: crm_verify --verbose tells where")
+    return parse(result.stdout)
 
 
 def parse(data: bytes) -> Answer:

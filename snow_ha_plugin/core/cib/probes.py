@@ -1,13 +1,13 @@
-"""What a probe of a resource would find, written into a CIB's status section before Pacemaker has probed.
+"""What Pacemaker would know, written into a CIB's status section: what its probes would find, or that servers failed.
 
-With it the scheduler can be asked what it will do once it has seen a running domain. Only for a copy that is
-simulated: a real history is Pacemaker's own.
+With it the scheduler can be asked what it will do then. Only for a copy that is simulated: a real history is
+Pacemaker's own.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.model import Primitive
@@ -26,6 +26,25 @@ def assume(tree: cib.Tree, found: Mapping[str, str | None]) -> None:
             if name in primitives and name not in known:
                 code = RUNNING if node == state.get("uname") else NOT_RUNNING
                 _add_probe(resources, primitives[name], state.get("uname", ""), code, tree)
+
+
+def fail(tree: cib.Tree, servers: Collection[str], *, fenced: bool, quorum: bool) -> None:
+    """Let servers be lost as crm_simulate has it: with `fenced` as by `--node-fail`, still to be fenced, else as by
+    `--node-down`, dead; `quorum` is what the others have.
+
+    To have crm_simulate itself do it takes a run as long as that which then tells what comes of it.
+    """
+    crmd, member = ("online", "member") if fenced else ("offline", "down")
+    status = _child(tree, "status")
+    for node in cib.nodes(tree):
+        if node.name not in servers:
+            continue
+        states = [state for state in status if state.get("uname") == node.name]
+        for state in states or [cib.add(status, "node_state", id=node.id, uname=node.name)]:
+            state.attrib.update({"in_ccm": "false", "crmd": crmd, "join": member, "expected": member})
+            for known in () if fenced else [*state.iterfind("lrm"), *state.iterfind("transient_attributes")]:
+                state.remove(known)
+    tree.set("have-quorum", str(int(quorum)))
 
 
 def without_idle_probes(tree: cib.Tree) -> cib.Tree:

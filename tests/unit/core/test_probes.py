@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from snow_ha_plugin.core import cib
@@ -9,7 +12,7 @@ from snow_ha_plugin.core.cib import probes
 from snow_ha_plugin.core.configure import primitive
 from snow_ha_plugin.model import Domain
 from snow_ha_plugin.system import scheduler
-from tests.captures import domain
+from tests.captures import domain, guide_cluster
 from tests.unit.core.test_cib import canonical, with_parts
 
 
@@ -102,3 +105,24 @@ def test_a_cluster_that_has_not_probed_anything_has_room_for_a_history() -> None
     assert {(action.task, action.resource) for action in scheduler.ask(tree).actions} == {
         ("start", "snow-ha-floating-ip")
     }
+
+
+@pytest.mark.parametrize("quorum", [True, False])
+@pytest.mark.parametrize(("fenced", "option"), [(True, "--node-fail"), (False, "--node-down")])
+@pytest.mark.parametrize("states", [True, False])
+def test_a_failure_reads_as_crm_simulate_itself_would_write_it(
+    tmp_path: Path, fenced: bool, option: str, quorum: bool, states: bool
+) -> None:
+    tree = guide_cluster()
+    if not states:
+        tree.find("status").clear()
+    before, after = tmp_path / "before.xml", tmp_path / "after.xml"
+    before.write_bytes(cib.serialize(tree))
+    argv = ["crm_simulate", "--xml-file", str(before), "--quiet", f"--save-input={after}", option, "snow01"]
+    subprocess.run([*argv, "--quorum", str(int(quorum))], check=True, capture_output=True)
+    probes.fail(tree, ["snow01"], fenced=fenced, quorum=quorum)
+    written = cib.parse(after.read_bytes())
+    for state in [*written.iter("node_state"), *tree.iter("node_state")]:
+        state.attrib.pop("crm-debug-origin", None)
+    assert canonical(written.find("status")) == canonical(tree.find("status"))
+    assert written.get("have-quorum") == tree.get("have-quorum")

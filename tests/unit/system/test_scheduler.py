@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.cib import probes
 from snow_ha_plugin.core.configure import primitive
 from snow_ha_plugin.errors import DataError, TimedOutError
 from snow_ha_plugin.system import scheduler
@@ -53,20 +54,25 @@ def test_scores_and_sizes_are_those_of_its_own_reading() -> None:
 
 def test_a_lost_server_leaves_its_domains_to_the_others() -> None:
     tree = guide_cluster()
-    answer = scheduler.ask(tree, ["--node-down", "snow01", "--quorum", "1"])
+    probes.fail(tree, ["snow01"], fenced=False, quorum=True)
+    answer = scheduler.ask(tree)
     assert set(answer.after.values()) == {("snow02",)}
-    _, settled = scheduler.carry_out(tree, ["--node-down", "snow01", "--quorum", "1"])
+    _, settled = scheduler.carry_out(tree)
     assert scheduler.ask(settled).before == answer.after
 
 
 def test_without_quorum_nothing_runs() -> None:
     tree = guide_cluster()
-    assert set(scheduler.ask(tree, ["--node-down", "snow01", "--quorum", "0"]).after.values()) == {()}
+    probes.fail(tree, ["snow01"], fenced=False, quorum=False)
+    assert set(scheduler.ask(tree).after.values()) == {()}
 
 
 def test_each_failure_has_its_answer_and_one_without_time_its_error() -> None:
     tree = guide_cluster()
-    failures = {name: ["--node-down", name] for name in ("snow01", "snow02")}
+    failures = {
+        "snow01": lambda edited: probes.fail(edited, ["snow01"], fenced=False, quorum=True),
+        "snow02": lambda edited: probes.fail(edited, ["snow02"], fenced=False, quorum=True),
+    }
     answers = scheduler.ask_each(tree, failures, within_s=60)
     assert {name: set(answers[name].after.values()) for name in failures} == {
         "snow01": {("snow02",)},
