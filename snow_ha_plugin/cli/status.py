@@ -6,6 +6,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -110,15 +111,17 @@ def _drawn(store: Store, domains_dir: Path | None) -> Iterator[str]:
 
 
 def _look(store: Store, tree: cib.Tree, domains_dir: Path | None) -> Overview:
-    state = pacemaker.state(None if store.live else tree)
     directory = domains_dir or snowtools.layout().domains_dir
     sizes = [name for name, primitive in cib.domains(tree).items() if "hv_memory" not in primitive.utilization]
     read, _ = snowtools.read_domains(directory, sizes)
     files = {domain.name: domain for domain in read}
+    with ThreadPoolExecutor(1) as meanwhile:
+        seen = meanwhile.submit(pacemaker.state, None if store.live else tree)
+        stands, odd = _standing(tree, files)
+    state = seen.result()
     # A CIB in a file has no servers that could be asked.
     sources = migrating(state) if store.live else {}
     progress = migrations.progress(Servers([]), sources) if sources else {}
-    stands, odd = _standing(tree, files)
     view = overview(tree, state, stands, files, progress)
     view = replace(view, findings=(*view.findings, *odd))
     if store.live and qdevice.votes_here() is False:

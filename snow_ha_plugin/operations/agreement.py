@@ -6,6 +6,7 @@ What the scheduler does otherwise is planned around; what stays a contradiction 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from snow_ha_plugin.core import cib
@@ -55,17 +56,19 @@ class Agreement:
         return tuple(found)
 
 
-def wanted(outlook: Outlook) -> loader.Advice:
+def wanted(tree: cib.Tree) -> loader.Advice:
     """What the administrator wants, asked of the scheduler."""
-    answer = scheduler.ask(loader.wanted(outlook.tree))
+    answer = scheduler.ask(loader.wanted(tree))
     return loader.advice(answer.scores, answer.sizes, answer.capacities, answer.state)
 
 
 def survey(outlook: Outlook, groups: Mapping[str, str], wishes: Wishes) -> loader.Roster:
     """The balancer's problem, as Pacemaker sees the cluster; DataError for sizes that are none."""
     loader.check(outlook.tree)
-    now = outlook.now
-    return loader.build(outlook.tree, now.state, now.after, wanted(outlook), outlook.files, groups, wishes.by)
+    with ThreadPoolExecutor(1) as meanwhile:
+        advice = meanwhile.submit(wanted, outlook.tree)
+        now = outlook.now
+    return loader.build(outlook.tree, now.state, now.after, advice.result(), outlook.files, groups, wishes.by)
 
 
 def agree(outlook: Outlook, roles_of: Mapping[str, tuple[str, ...]], wishes: Wishes, *, rules_move: bool) -> Agreement:
