@@ -18,8 +18,7 @@ from snow_ha_plugin.core.reports.health import NPlus1
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import TimedOutError
 from snow_ha_plugin.model import Finding, Severity
-from snow_ha_plugin.operations.simulation import Outlook
-from snow_ha_plugin.operations.transaction import DISTURBING
+from snow_ha_plugin.operations.simulation import DISTURBING, Outlook
 from snow_ha_plugin.system import scheduler
 
 # How often a plan is changed after what the scheduler said of it, before no domain moves at all.
@@ -155,10 +154,8 @@ class _Search:
             if servers not in expected:
                 surprised.add(resource)
                 told.append(f"{resource} would go to {in_words(servers) or 'no server'}")
-        known = set(outlook.now.actions)
-        for action in answer.actions:
-            disturbs = action.task in DISTURBING and action not in known and now.get(action.resource)
-            if disturbs and (action.task != "migrate" or action.resource not in targets):
+        for action in outlook.disturbed(answer.actions, targets):
+            if now.get(action.resource):
                 surprised.add(action.resource)
                 told.append(f"{action.task} {action.resource}")
         settled = Outlook(arrived, outlook.files)

@@ -13,8 +13,8 @@ from snow_ha_plugin.core import cib, timeouts
 from snow_ha_plugin.core.configure import migration
 from snow_ha_plugin.errors import NoSuchObjectError, TimedOutError, TryAgainError, UnavailableError, UnsafeError
 from snow_ha_plugin.model import Move
-from snow_ha_plugin.operations.simulation import Outlook, require
-from snow_ha_plugin.operations.transaction import DISTURBING, change, cleaning, told, undisturbed, unsaid
+from snow_ha_plugin.operations.simulation import DISTURBING, Outlook, require
+from snow_ha_plugin.operations.transaction import Judge, change, cleaning, told
 from snow_ha_plugin.system import command, pacemaker, scheduler
 from snow_ha_plugin.system.pacemaker import Store
 
@@ -42,16 +42,14 @@ def carry_out(
 ) -> None:
     """Migrate the domains of each batch; the first move that fails ends it, with every domain where it is then.
 
-    UnsafeError, before anything is moved, for a batch that Pacemaker would not carry out by live migration.
+    UnsafeError, before anything of it is moved, for a batch that Pacemaker would not carry out by live migration.
     """
     let_go(store)
     with command.cleaning_up(clean_up(move.domain for batch in batches for move in batch)):
         for batch in batches:
             before = store.read()
-            _refuse_surprises(before, batch)
             try:
-                judge = undisturbed(moves=batch, tell=unsaid)
-                change(store, lambda tree, batch=batch: migration.put(tree, batch), judge)  # type: ignore[misc]
+                change(store, lambda tree, batch=batch: migration.put(tree, batch), _exactly(batch))  # type: ignore[misc]
                 for move in batch:
                     on_progress(move, "migrating")
                 failed = _wait(store, before, batch, on_progress)
@@ -116,16 +114,17 @@ def plan_one(tree: cib.Tree, domain: str, server: str | None) -> Move | None:
         require(tree, [server])
         move = Move(domain, source, server, memory)
         if server != source:
-            _refuse_surprises(tree, [move])
+            _refuse_surprises(tree, move)
         return None if server == source else move
     refused: UnsafeError | None = None
     for target in _roomiest_first(outlook, other_than=source):
+        move = Move(domain, source, target, memory)
         try:
-            _refuse_surprises(tree, [Move(domain, source, target, memory)])
+            _refuse_surprises(tree, move)
         except UnsafeError as error:
             refused = refused or error
         else:
-            return Move(domain, source, target, memory)
+            return move
     raise refused or UnavailableError("there is no other server online", remedy="see snow ha status")
 
 
@@ -139,38 +138,42 @@ def _roomiest_first(outlook: Outlook, other_than: str) -> list[str]:
     return sorted(free, key=lambda name: (-free[name], name))
 
 
-def _refuse_surprises(tree: cib.Tree, batch: Sequence[Move]) -> None:
-    """Ask the scheduler: it must migrate exactly these domains to exactly these servers, disturb no other, and leave
-    them there once no rule pulls any more."""
-    _refuse_absent(tree, batch)
-    wanted = {(move.domain, move.target) for move in batch}
+def _refuse_surprises(tree: cib.Tree, move: Move) -> None:
     pulled = cib.clone(tree)
-    migration.put(pulled, batch)
-    planned = set(scheduler.ask(tree).actions)
-    caused = [action for action in scheduler.ask(pulled).actions if action.task in DISTURBING and action not in planned]
-    migrated = {(action.resource, action.node) for action in caused if action.task == "migrate"}
-    others = [action for action in caused if (action.resource, action.node) not in wanted or action.task != "migrate"]
-    if others:
-        raise UnsafeError(
-            "Pacemaker would do more than migrate: " + ", ".join(told(action) for action in others),
-            "nothing was moved",
-            "see what binds these together: crm configure show",
-        )
-    if missing := sorted(wanted - migrated):
-        raise UnsafeError(
-            "Pacemaker would not migrate " + ", ".join(f"{domain} to {target}" for domain, target in missing),
-            "a rule, a standby server, maintenance or a lack of memory is in the way",
-            "see snow ha status and crm configure show",
-        )
-    there = cib.reconfigured(scheduler.carry_out(pulled)[1], tree)
-    moved = {move.domain for move in batch}
-    back = [found for found in scheduler.ask(there).actions if found.task in DISTURBING and found.resource in moved]
-    if back:
-        raise UnsafeError(
-            "Pacemaker would bring back " + ", ".join(f"{action.resource} to {action.node}" for action in back),
-            "a rule or colocation outweighs the stickiness that would keep it there",
-            "see the constraints that name it: crm configure show",
-        )
+    migration.put(pulled, [move])
+    _exactly([move])(tree, pulled)
+
+
+def _exactly(batch: Sequence[Move]) -> Judge:
+    """Judge by the scheduler: it migrates exactly these domains to exactly these servers, disturbs no other, and leaves
+    them there once no rule pulls any more."""
+
+    def judge(tree: cib.Tree, pulled: cib.Tree) -> None:
+        _refuse_absent(tree, batch)
+        targets = {move.domain: move.target for move in batch}
+        answer, arrived = scheduler.carry_out(pulled)
+        if others := Outlook(tree).disturbed(answer.actions, targets):
+            raise UnsafeError(
+                "Pacemaker would do more than migrate: " + ", ".join(told(action) for action in others),
+                "nothing was moved",
+                "see what binds these together: crm configure show",
+            )
+        migrated = {(action.resource, action.node) for action in answer.actions if action.task == "migrate"}
+        if missing := sorted(targets.items() - migrated):
+            raise UnsafeError(
+                "Pacemaker would not migrate " + ", ".join(f"{domain} to {target}" for domain, target in missing),
+                "a rule, a standby server, maintenance or a lack of memory is in the way",
+                "see snow ha status and crm configure show",
+            )
+        there = scheduler.ask(cib.reconfigured(arrived, tree))
+        if back := [found for found in there.actions if found.task in DISTURBING and found.resource in targets]:
+            raise UnsafeError(
+                "Pacemaker would bring back " + ", ".join(f"{action.resource} to {action.node}" for action in back),
+                "a rule or colocation outweighs the stickiness that would keep it there",
+                "see the constraints that name it: crm configure show",
+            )
+
+    return judge
 
 
 def _refuse_absent(tree: cib.Tree, batch: Sequence[Move]) -> None:

@@ -15,12 +15,15 @@ from snow_ha_plugin.core.reports.health import NPlus1
 from snow_ha_plugin.core.reports.losses import Failure, Sizes
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import NoSuchObjectError, SnowHaError
-from snow_ha_plugin.model import Domain
+from snow_ha_plugin.model import Action, Domain
 from snow_ha_plugin.system import scheduler
 from snow_ha_plugin.system.scheduler import Answer, Places
 
 # For all servers' failures together; a scheduler's run that takes longer is none that a terminal waits for.
 FAILURES_WITHIN_S = 20
+
+# What would disturb a domain that runs; `start` is all that registering may lead to.
+DISTURBING = ("stop", "restart", "recover", "move", "migrate", "reload", "leave")
 
 Where = dict[str, str | None]
 
@@ -86,6 +89,13 @@ class Outlook:
             if server in used:
                 used[server] += self.sizes.needs.get(name, 0)
         return {server: memory / self.sizes.room[server] for server, memory in used.items()}
+
+    def disturbed(self, actions: Iterable[Action], targets: Mapping[str, str]) -> list[Action]:
+        """What disturbs by a change that leads to `actions`: without the migrations to `targets`, and without what
+        Pacemaker is about to do anyway."""
+        found = [action for action in actions if action.task in DISTURBING]
+        found = [each for each in found if each.task != "migrate" or targets.get(each.resource) != each.node]
+        return [action for action in found if action not in self.now.actions]
 
     def failure(self, servers: Sequence[str]) -> Outcome:
         """What would become of the domains if these servers failed at once."""

@@ -25,9 +25,6 @@ Tell = Callable[[str], None]
 # Others commit too: another administrator's snow-ha, and Pacemaker itself with each operation that ends.
 COMMIT_WITHIN_S = 60
 
-# What would disturb a domain that runs; `start` is all that registering may lead to.
-DISTURBING = ("stop", "restart", "recover", "move", "migrate", "reload", "leave")
-
 
 def change(store: Store, edit: Edit, judge: Judge, *, dry_run: bool = False) -> list[Change]:
     """Carry out `edit` on the CIB in one commit, and tell what changed; nothing is committed where nothing did.
@@ -74,19 +71,10 @@ def undisturbed(*, locate: Locate | None = None, moves: Iterable[Move] = (), tel
         imagined = cib.clone(new)
         probes.assume(imagined, locate(new, set(after) - set(before)) if locate else {})
         now, then = Outlook(old), Outlook(imagined)
-        wanted = {("migrate", move.domain, move.target) for move in moves}
-        caused = [
-            action
-            for action in then.now.actions
-            if action.task in DISTURBING
-            and (action.resource in after or action.resource in before)
-            and (action.task, action.resource, action.node) not in wanted
-        ]
-        # What Pacemaker is about to do anyway is not this change's doing.
-        caused = [action for action in caused if action not in now.now.actions] if caused else []
-        if caused:
+        of_domains = [action for action in then.now.actions if action.resource in after or action.resource in before]
+        if disturbed := now.disturbed(of_domains, {move.domain: move.target for move in moves}):
             raise UnsafeError(
-                "Pacemaker would disturb domains: " + ", ".join(told(action) for action in caused),
+                "Pacemaker would disturb domains: " + ", ".join(told(action) for action in disturbed),
                 "nothing was changed",
                 "see the constraints that name them: crm configure show",
             )

@@ -121,9 +121,8 @@ def _run(tree: cib.Tree, timeout_s: float) -> Answer:
 
 
 def _simulate(path: Path, how: Sequence[str], timeout_s: float) -> Answer:
-    result = command.run(
-        ["crm_simulate", "--xml-file", str(path), *how, *TELLING], timeout_s=timeout_s, env=ENVIRONMENT
-    )
+    argv = ["crm_simulate", "--xml-file", str(path), *how, *TELLING]
+    result = command.run(argv, timeout_s=timeout_s, env=ENVIRONMENT)
     if not result.ok:
         why = pacemaker.complaint(path) or result.reason
         raise DataError("Pacemaker's scheduler cannot read the CIB", why, "mend it: crm_verify --verbose tells where")
