@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -224,6 +225,55 @@ class Action:
     task: str
     resource: str
     node: str
+
+
+# By resource: the servers that it is on.
+Places = Mapping[str, tuple[str, ...]]
+
+# By resource or server: a number by server, or by an attribute's name.
+Amounts = Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the scheduler says of a CIB.
+
+    `scores` are by resource and server, as they are when its turn comes; `sizes` of resources that have a server and
+    `capacities` of servers are by the attribute's name, as far as they are whole numbers.
+
+    `settled` is the cluster after the actions, where that was asked for: see `scheduler`.
+    """
+
+    state: ClusterState
+    actions: tuple[Action, ...]
+    scores: Amounts
+    sizes: Amounts
+    capacities: Amounts
+    settled: ClusterState | None = None
+
+    @property
+    def before(self) -> Places:
+        """Where each resource is; without those on servers that are gone."""
+        return _places(self.state)
+
+    @property
+    def after(self) -> Places:
+        """Where each resource would be once all of `actions` have been carried out."""
+        if self.settled:
+            return _places(self.settled)
+        gone = {node.name for node in self.state.nodes if node.unclean or not node.online}
+        found = {name: tuple(server for server in at if server not in gone) for name, at in self.before.items()}
+        for action in self.actions:
+            found[action.resource] = () if action.task == "stop" or not action.node else (action.node,)
+        return found
+
+
+def _places(state: ClusterState) -> dict[str, tuple[str, ...]]:
+    """By resource; the instances of a clone have one name."""
+    found: dict[str, tuple[str, ...]] = {}
+    for resource in state.resources:
+        found[resource.id] = (*found.get(resource.id, ()), *resource.servers)
+    return found
 
 
 @dataclass(frozen=True)

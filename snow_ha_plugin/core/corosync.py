@@ -189,8 +189,7 @@ def is_ours(text: str) -> bool:
 
 def is_debian_default(text: str) -> bool:
     """Whether it is the file that Debian's package brings: one node on the loopback address."""
-    nodes = [node for nodelist in parse(text).all("nodelist") for node in nodelist.all("node")]
-    return [node.values.get("ring0_addr") for node in nodes] == ["127.0.0.1"]
+    return [node.get("ring0_addr") for node in members(text)] == ["127.0.0.1"]
 
 
 def members(text: str) -> tuple[dict[str, str], ...]:

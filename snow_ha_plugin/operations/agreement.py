@@ -55,19 +55,14 @@ class Agreement:
         return tuple(found)
 
 
-def wanted(tree: cib.Tree) -> loader.Advice:
-    """What the administrator wants, asked of the scheduler."""
-    answer = scheduler.ask(loader.wanted(tree))
-    return loader.advice(answer.scores, answer.sizes, answer.capacities, answer.state)
-
-
 def survey(outlook: Outlook, groups: Mapping[str, str], wishes: Wishes) -> loader.Roster:
     """The balancer's problem, as Pacemaker sees the cluster; DataError for sizes that are none."""
     loader.check(outlook.tree)
     with ThreadPoolExecutor(1) as meanwhile:
-        advice = meanwhile.submit(wanted, outlook.tree)
+        wanted = meanwhile.submit(scheduler.ask, loader.wanted(outlook.tree))
         now = outlook.now
-    return loader.build(outlook.tree, now.state, now.after, advice.result(), outlook.files, groups, wishes.by)
+    advice = loader.without_hold(wanted.result())
+    return loader.build(outlook.tree, now, advice, outlook.files, groups, wishes.by)
 
 
 def agree(outlook: Outlook, roles_of: Mapping[str, tuple[str, ...]], wishes: Wishes, *, rules_move: bool) -> Agreement:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.balancer import loader
 from snow_ha_plugin.core.cib import probes
 from snow_ha_plugin.core.configure import cluster_options
 from snow_ha_plugin.core.reports import disruption, losses
@@ -15,9 +16,8 @@ from snow_ha_plugin.core.reports.health import NPlus1
 from snow_ha_plugin.core.reports.losses import Failure, Sizes
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import NoSuchObjectError, SnowHaError
-from snow_ha_plugin.model import Action, Domain
+from snow_ha_plugin.model import Action, Answer, Domain, Places
 from snow_ha_plugin.system import scheduler
-from snow_ha_plugin.system.scheduler import Answer, Places
 
 # For all servers' failures together; a scheduler's run that takes longer is none that a terminal waits for.
 FAILURES_WITHIN_S = 20
@@ -75,10 +75,9 @@ class Outlook:
         room = {node.name: node.memory_mib for node in cib.nodes(self.tree) if node.memory_mib}
         needs = {}
         for name, primitive in self.domains.items():
-            written = cib.whole(primitive.utilization.get("hv_memory"))
-            size = self.now.sizes.get(name, {}).get("hv_memory", written)
-            if size is not None or name in self.files:
-                needs[name] = self.files[name].memory_mib if size is None else size
+            memory, _ = loader.size(primitive, self.files.get(name), self.now.sizes.get(name, {}))
+            if memory is not None:
+                needs[name] = memory
         return Sizes(room, needs)
 
     @property

@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 from lxml import etree
@@ -18,7 +17,7 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import probes
 from snow_ha_plugin.core.cib.values import INFINITY, score
 from snow_ha_plugin.errors import DataError, SnowHaError, TimedOutError
-from snow_ha_plugin.model import Action, ClusterState
+from snow_ha_plugin.model import Action, Answer
 from snow_ha_plugin.system import command, pacemaker
 
 # With placement by sizes a scheduler's run takes a minute at 32 servers and 1000 domains (measured, 2.1.5).
@@ -30,48 +29,7 @@ ENVIRONMENT = {"GLIBC_TUNABLES": "glibc.malloc.mxfast=0"}
 
 TELLING = ("--show-scores", "--show-utilization", "--output-as=xml")
 
-Places = Mapping[str, tuple[str, ...]]
 Edit = Callable[[cib.Tree], None]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """`scores` by resource and server, as they are when its turn comes; `sizes` of resources that have a server and
-    `capacities` of servers by the attribute's name, as far as they are whole numbers.
-
-    `settled` is the cluster after the actions, where that was asked for: see `_run`.
-    """
-
-    state: ClusterState
-    actions: tuple[Action, ...]
-    scores: Mapping[str, Mapping[str, int]]
-    sizes: Mapping[str, Mapping[str, int]]
-    capacities: Mapping[str, Mapping[str, int]]
-    settled: ClusterState | None = None
-
-    @property
-    def before(self) -> dict[str, tuple[str, ...]]:
-        """Where each resource is; without those on servers that are gone."""
-        return _places(self.state)
-
-    @property
-    def after(self) -> dict[str, tuple[str, ...]]:
-        """Where each resource would be once all of `actions` have been carried out."""
-        if self.settled:
-            return _places(self.settled)
-        gone = {node.name for node in self.state.nodes if node.unclean or not node.online}
-        found = {name: tuple(server for server in at if server not in gone) for name, at in self.before.items()}
-        for action in self.actions:
-            found[action.resource] = () if action.task == "stop" or not action.node else (action.node,)
-        return found
-
-
-def _places(state: ClusterState) -> dict[str, tuple[str, ...]]:
-    """By resource; the instances of a clone have one name."""
-    found: dict[str, tuple[str, ...]] = {}
-    for resource in state.resources:
-        found[resource.id] = (*found.get(resource.id, ()), *resource.servers)
-    return found
 
 
 def ask(tree: cib.Tree, *, timeout_s: float = TIMEOUT_S) -> Answer:

@@ -43,7 +43,6 @@ def test_the_product_takes_the_models_figures() -> None:
         assert ours.msgwait_s == pill(watchdog_s).wait_s
         assert ours.priority_delay_s == priority_fencing_delay_s(watchdog_s)
         assert ours.loss_s == pytest.approx(DETECTION_S)
-        assert ours.failover_s == pytest.approx(DETECTION_S + pill(watchdog_s).wait_s)
         # The agent has time for a target that is still a member as it begins.
         assert ours.loss_s + ours.msgwait_s < ours.reboot_s < ours.stonith_s
     assert (fencing.DISK_S, fencing.DRIFT) == (READ_GOOD_S, 1 + CLOCK_SKEW)

@@ -32,7 +32,13 @@ LAYER_OF = {"cli": "top", "plugin": "top", "plugins": "top"}
 ONLY_IN = {
     "sh": {"system/command.py"},
     "subprocess": set(),
-    "lxml": {"core/cib/document.py", "core/cib/removal.py", "system/pacemaker.py", "system/scheduler.py"},
+    "lxml": {
+        "core/cib/document.py",
+        "core/cib/probes.py",
+        "core/cib/removal.py",
+        "system/pacemaker.py",
+        "system/scheduler.py",
+    },
     "pluggy": {"plugins.py", "hookspecs.py"},
     "rich": {"cli/balance_view.py", "cli/output.py", "cli/status.py"},
 }

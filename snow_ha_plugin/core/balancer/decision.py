@@ -140,7 +140,7 @@ def _rules(
     for tenant, at in zip(found.problem.tenants, planned.at, strict=True):
         if at is None or (tenant.allowed is not None and at not in tenant.allowed):
             continue
-        liked = found.advice.scores.get(tenant.name, {})
+        liked = found.scores.get(tenant.name, {})
         better = max((liked.get(place.name, 0) for place in places), default=0) - liked.get(places[at].name, 0)
         moves = moving and tenant.home is not None and at != tenant.home
         rules.append(
@@ -150,24 +150,6 @@ def _rules(
                 beats_stickiness=failback or moves,
             )
         )  # fmt: skip
-    # A stopped domain takes no memory yet: it will start where there is the most, or where it was meant to.
-    before = location.servers(tree)
-    free = {
-        place.name: place.memory_mib - memory
-        for place, (memory, _) in zip(places, used(found.problem, planned.at), strict=True)
-        if place.takes and place.memory_mib
-    }
-    for name in found.stopped:
-        open_to = {server for server in free if found.advice.scores.get(name, {}).get(server, 0) >= 0}
-        server = (
-            before.get(name)
-            if before.get(name) in free
-            else max(sorted(open_to), key=lambda one: free[one], default=None)
-        )
-        if server:
-            size = cib.domains(tree)[name].utilization.get("hv_memory", "0")
-            free[server] -= int(size) if size.isdecimal() else 0
-            rules.append(location.rule(name, server, found.stickiness[name], beats_stickiness=failback))
     return tuple(sorted(rules, key=lambda rule: rule.rsc))
 
 

@@ -7,37 +7,34 @@ administrator wants.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer.problem import By, Place, Problem, Tenant
 from snow_ha_plugin.core.cib.values import INFINITY
 from snow_ha_plugin.core.configure import agents
 from snow_ha_plugin.errors import DataError
-from snow_ha_plugin.model import ClusterState, Domain, Finding, NodeState, Primitive, ResourceState, Severity
+from snow_ha_plugin.model import (
+    Amounts,
+    Answer,
+    ClusterState,
+    Domain,
+    Finding,
+    NodeState,
+    Primitive,
+    ResourceState,
+    Severity,
+)
 
 # What a domain in the copy that is asked about likes its own server by, so that it stays there and the others' scores
 # tell of them as things are now. More than any finite preference that somebody may mean, less than INFINITY.
 HOLD = 200_000
 
-Amounts = Mapping[str, Mapping[str, int]]
-
-
-@dataclass(frozen=True)
-class Advice:
-    """What Pacemaker says of `wanted`'s CIB: scores by resource and server, and sizes and capacities as it reads them.
-
-    A domain's score on its own server is without HOLD.
-    """
-
-    scores: Amounts
-    sizes: Amounts
-    capacities: Amounts
-
 
 @dataclass(frozen=True)
 class Roster:
-    """A problem, with what it does not say: `stopped` domains, and the `stickiness` of each domain.
+    """A problem, with what it does not say: the `scores` by which the administrator likes servers, and the `stickiness`
+    of each domain.
 
     `idle` are the domains that should run and that Pacemaker starts nowhere.
 
@@ -45,10 +42,9 @@ class Roster:
     """
 
     problem: Problem
-    stopped: tuple[str, ...]
     idle: tuple[str, ...]
     stickiness: Mapping[str, int]
-    advice: Advice
+    scores: Amounts
     unsized: tuple[str, ...]
     findings: tuple[Finding, ...]
 
@@ -85,33 +81,33 @@ def wanted(tree: cib.Tree) -> cib.Tree:
     return copy
 
 
-def advice(scores: Amounts, sizes: Amounts, capacities: Amounts, state: ClusterState) -> Advice:
-    """What the scheduler has answered to `wanted`."""
-    homes = {resource.id: resource.servers for resource in state.resources}
-    without_hold = {
+def without_hold(answer: Answer) -> Answer:
+    """The answer to `wanted`, with a domain's score on its own server as it would be without HOLD."""
+    homes = answer.before
+    scores = {
         name: {
             server: value - HOLD if homes.get(name) == (server,) and abs(value) < INFINITY else value
             for server, value in given.items()
         }
-        for name, given in scores.items()
+        for name, given in answer.scores.items()
     }
-    return Advice(without_hold, sizes, capacities)
+    return replace(answer, scores=scores)
 
 
 def build(
     tree: cib.Tree,
-    state: ClusterState,
-    anyway: Mapping[str, tuple[str, ...]],
-    advice: Advice,
+    now: Answer,
+    advice: Answer,
     files: Mapping[str, Domain],
     groups: Mapping[str, str],
     by: By,
 ) -> Roster:
-    """The problem of a CIB that passes `check`; `files` give the sizes that it lacks, `groups` the replicas.
+    """The problem of a CIB that passes `check`; `advice` is what the administrator wants, `files` give the sizes that
+    the CIB lacks, `groups` the replicas.
 
-    A domain that does not run counts where Pacemaker is about to start it, `anyway`; one that it starts nowhere takes
-    no room.
+    A domain that does not run counts where Pacemaker is about to start it; one that it starts nowhere takes no room.
     """
+    state, anyway = now.state, now.after
     findings: list[Finding] = []
     places = _places(tree, state, advice, findings)
     number_of = {place.name: number for number, place in enumerate(places)}
@@ -124,16 +120,16 @@ def build(
     ]  # fmt: skip
     order = {name: number for number, name in enumerate(running)}
     apart = _kept_apart(tree, order)
-    stickiness = {name: _stickiness(tree, name) for name in primitives}
+    stickiness = {name: cib.score(cib.meta(tree, name, "resource-stickiness", "0")) for name in primitives}
     tenants, unsized = [], [place.name for place in places if not (place.memory_mib and place.vcpus)]
     for name in running:
         primitive, resource = primitives[name], states.get(name)
         servers = (resource.servers if resource else ()) or anyway.get(name, ())
         home = number_of.get(servers[0]) if servers else None
-        size = _size(primitive, files.get(name), advice.sizes.get(name, {}))
+        memory, vcpus = size(primitive, files.get(name), advice.sizes.get(name, {}))
         allowed = _allowed(advice, name, places, home, stickiness[name])
         why = (
-            "its size is unknown; run snow ha sync" if size is None
+            "its size is unknown; run snow ha sync" if memory is None
             else _why_not(tree, primitive, resource)
             or ("its stickiness is infinite" if stickiness[name] >= INFINITY else "")
             or ("its server is held" if home is not None and _is_held(places[home], state) else "")
@@ -145,11 +141,11 @@ def build(
             why = why or "no server may have it"
         if why and home is not None:
             findings.append(Finding(Severity.INFO, "domain-stays", f"{name} stays where it is: {why}"))
-        if size is None:
+        if memory is None:
             unsized.append(name)
         tenants.append(
             Tenant(
-                name, *(size or (0, 0)), home, allowed, not why and home is not None, groups.get(name, ""),
+                name, memory or 0, vcpus or 0, home, allowed, not why and home is not None, groups.get(name, ""),
                 frozenset(order[other] for pair in apart if name in pair for other in pair - {name}),
             )
         )  # fmt: skip
@@ -157,15 +153,16 @@ def build(
         message = "not all servers' CPUs are known, so only memory counts; run snow ha enable"
         findings.append(Finding(Severity.WARNING, "cpus-unknown", message))
         by = By.MEMORY
-    absent = [name for name in primitives if name not in order]
-    stopped = tuple(name for name in absent if cib.meta(tree, name, "target-role", "started").lower() == "stopped")
-    idle = tuple(name for name in absent if name not in stopped)
-    return Roster(
-        Problem(places, tuple(tenants), by), stopped, idle, stickiness, advice, tuple(unsized), tuple(findings)
+    idle = tuple(
+        name
+        for name in primitives
+        if name not in order and cib.meta(tree, name, "target-role", "started").lower() != "stopped"
     )
+    problem = Problem(places, tuple(tenants), by)
+    return Roster(problem, idle, stickiness, advice.scores, tuple(unsized), tuple(findings))
 
 
-def _places(tree: cib.Tree, state: ClusterState, advice: Advice, findings: list[Finding]) -> tuple[Place, ...]:
+def _places(tree: cib.Tree, state: ClusterState, advice: Answer, findings: list[Finding]) -> tuple[Place, ...]:
     now = {node.name: node for node in state.nodes}
     # A configuration that no cluster has run yet has no state: then all its servers count as there.
     unknown = tree.find("status/node_state") is None
@@ -187,24 +184,17 @@ def _is_held(place: Place, state: ClusterState) -> bool:
     return state.maintenance or not place.memory_mib or (here is not None and (here.maintenance or here.unclean))
 
 
-def _stickiness(tree: cib.Tree, name: str) -> int:
-    text = cib.meta(tree, name, "resource-stickiness", "0").lower().lstrip("+")
-    if text in ("infinity", "inf"):
-        return INFINITY
-    return min(INFINITY, int(text)) if text.lstrip("-").isdecimal() else 0
-
-
-def _size(primitive: Primitive, file: Domain | None, seen: Mapping[str, int]) -> tuple[int, int] | None:
-    """Memory in MiB and vcpus as Pacemaker reads them; the domain file's where the CIB has none, None if nobody has."""
+def size(primitive: Primitive, file: Domain | None, seen: Mapping[str, int]) -> tuple[int | None, int | None]:
+    """A domain's memory in MiB and vcpus: as Pacemaker has seen them, or as its primitive has them, or its file."""
     memory = seen.get("hv_memory", cib.whole(primitive.utilization.get("hv_memory")))
     vcpus = seen.get("cpu", cib.whole(primitive.utilization.get("cpu")))
     if file:
         memory, vcpus = (file.memory_mib if memory is None else memory), (file.vcpus if vcpus is None else vcpus)
-    return None if memory is None else (memory, 0 if vcpus is None else vcpus)
+    return memory, vcpus
 
 
 def _allowed(
-    advice: Advice, name: str, places: tuple[Place, ...], home: int | None, stickiness: int
+    advice: Answer, name: str, places: tuple[Place, ...], home: int | None, stickiness: int
 ) -> frozenset[int] | None:
     """The servers that Pacemaker likes best, and its own if it sticks there; None where all are liked alike."""
     given = advice.scores.get(name)

@@ -51,14 +51,12 @@ class Limits:
 class Placement:
     """A plan: `at` is each tenant's place at its end, `left_out` whose better place no order of moves reaches.
 
-    `imbalance_before` and `imbalance_after` are `Spread.imbalance`; no placement has less than `lower_bound`.
+    No placement's fullest server has less than `lower_bound`.
     """
 
     at: tuple[int | None, ...]
     batches: tuple[tuple[Step, ...], ...]
     left_out: tuple[int, ...]
-    imbalance_before: float
-    imbalance_after: float
     lower_bound: float
 
 
@@ -76,14 +74,7 @@ def plan(problem: Problem, limits: Limits) -> Placement:
         direct = order(problem, further, limits.parallel)
         batches = (*batches, *order(there, further, limits.parallel).batches) if direct.stuck else direct.batches
         at, left_out = further, also_left_out
-    return Placement(
-        at,
-        batches,
-        left_out,
-        spread(problem, problem.homes).imbalance(problem.by),
-        spread(problem, at).imbalance(problem.by),
-        lower_bound(problem),
-    )
+    return Placement(at, batches, left_out, lower_bound(problem))
 
 
 def _moved(problem: Problem, at: Sequence[int | None]) -> Problem:

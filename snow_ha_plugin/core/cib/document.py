@@ -15,6 +15,8 @@ Tree = Any
 
 OURS = "snow-ha-"
 
+REMEDY = "give the output of cibadmin --query"
+
 
 def parse(data: bytes, source: str = "the CIB") -> Tree:
     """The tree of a CIB; DataError if it is cut short, is no CIB, or lacks a section that each CIB has."""
@@ -23,21 +25,17 @@ def parse(data: bytes, source: str = "the CIB") -> Tree:
     try:
         tree = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
-        raise DataError(f"{source} is not whole XML", str(error.msg), "give the output of cibadmin --query") from None
+        raise DataError(f"{source} is not whole XML", str(error.msg), REMEDY) from None
     if tree.getroottree().docinfo.doctype:
-        raise DataError(f"{source} is no CIB", "it has a document type", "give the output of cibadmin --query")
+        raise DataError(f"{source} is no CIB", "it has a document type", REMEDY)
     if tree.tag != "cib":
-        raise DataError(f"{source} is no CIB", f"its root is <{tree.tag}>", "give the output of cibadmin --query")
+        raise DataError(f"{source} is no CIB", f"its root is <{tree.tag}>", REMEDY)
     for section in ("crm_config", "nodes", "resources", "constraints"):
         if tree.find(f"configuration/{section}") is None:
-            raise DataError(
-                f"{source} is no complete CIB",
-                f"configuration/{section} is missing",
-                "give the output of cibadmin --query",
-            )
+            raise DataError(f"{source} is no complete CIB", f"configuration/{section} is missing", REMEDY)
     for version in ("admin_epoch", "epoch", "num_updates"):
         if not tree.get(version, "0").isdecimal():
-            raise DataError(f"{source} is no CIB", f"its {version} is no number", "give the output of cibadmin --query")
+            raise DataError(f"{source} is no CIB", f"its {version} is no number", REMEDY)
     return tree
 
 

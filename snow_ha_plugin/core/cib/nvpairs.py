@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from snow_ha_plugin.core.cib.document import Tree
 from snow_ha_plugin.core.cib.values import score
 
@@ -33,4 +31,4 @@ def _referred(element: Tree) -> Tree:
 
 
 def _rank(pair_set: Tree) -> int:
-    return -score(pair_set.get("score")) if re.fullmatch(r"[+-]?(\d+|INFINITY)", pair_set.get("score", "0")) else 0
+    return -score(pair_set.get("score"))

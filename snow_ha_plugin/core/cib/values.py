@@ -7,11 +7,11 @@ INFINITY = 1_000_000
 
 
 def score(text: str | None) -> int:
-    """The number of a printed score, which may be a word."""
-    word = (text or "0").strip().lstrip("+")
-    if word.lower().lstrip("-") == "infinity":
-        return -INFINITY if word.startswith("-") else INFINITY
-    return max(-INFINITY, min(INFINITY, int(word)))
+    """The number of a score, which may be a word; 0 for what is none."""
+    word = (text or "").strip().lower().lstrip("+")
+    digits = word.removeprefix("-").replace("infinity", str(INFINITY))
+    value = min(INFINITY, int(digits)) if digits.isdecimal() else 0
+    return -value if word.startswith("-") else value
 
 
 def boolean(text: str) -> bool:

@@ -55,20 +55,20 @@ def begin_maintenance(tree: cib.Tree) -> list[Change]:
 
 def end_maintenance(tree: cib.Tree) -> list[Change]:
     """Undo `begin_maintenance`; the administrator's own maintenance mode is another set's, and stays."""
-    pair = tree.find(f"configuration/crm_config/*[@id='{OPTIONS_ID}']/nvpair[@name='maintenance-mode']")
-    if pair is None:
-        return []
-    pair.getparent().remove(pair)
-    return [Change("option", "maintenance-mode", "Pacemaker takes hold of all resources again")]
+    return _take_out(tree, "maintenance-mode", "Pacemaker takes hold of all resources again")
 
 
 def end_sizes(tree: cib.Tree) -> list[Change]:
     """Have Pacemaker go by no sizes any more, if that was ours: without the servers' it would count vcpus by CPUs."""
-    pair = tree.find(f"configuration/crm_config/*[@id='{OPTIONS_ID}']/nvpair[@name='placement-strategy']")
+    return _take_out(tree, "placement-strategy", "Pacemaker goes by no sizes any more")
+
+
+def _take_out(tree: cib.Tree, option: str, told: str) -> list[Change]:
+    pair = tree.find(f"configuration/crm_config/*[@id='{OPTIONS_ID}']/nvpair[@name='{option}']")
     if pair is None:
         return []
     pair.getparent().remove(pair)
-    return [Change("option", "placement-strategy", "Pacemaker goes by no sizes any more")]
+    return [Change("option", option, told)]
 
 
 def has_fencing(tree: cib.Tree) -> bool:

@@ -79,11 +79,6 @@ class Timing:
         """
         return 0 if self.third_vote else max(5, math.ceil(2 * self.watchdog_s / 3))
 
-    @property
-    def failover_s(self) -> float:
-        """From a server's loss to the first start on another one."""
-        return self.loss_s + self.msgwait_s
-
 
 @dataclass(frozen=True)
 class Found:

@@ -65,15 +65,6 @@ def put(tree: cib.Tree, wanted: Iterable[Rule]) -> list[Change]:
     return changes
 
 
-def servers(tree: cib.Tree) -> dict[str, str]:
-    """Where our rules want each domain."""
-    return {
-        element.get("rsc"): element.get("node", "")
-        for element in tree.iterfind("configuration/constraints/rsc_location")
-        if element.get("id") == f"{cib.OURS}{element.get('rsc')}-location"
-    }
-
-
 def put_apart(tree: cib.Tree, groups: Mapping[str, str]) -> list[Change]:
     """Keep each pair of replicas apart, softly; pairs that are none any more go."""
     members: dict[str, list[str]] = {}
@@ -116,12 +107,7 @@ def put_sizes_in_force(tree: cib.Tree, *, vcpus: bool) -> list[Change]:
     """
     changes = []
     if "placement-strategy" not in cib.options(tree):
-        cib.put_pairs(
-            cib.section(tree, "crm_config"),
-            "cluster_property_set",
-            cluster_options.OPTIONS_ID,
-            {"placement-strategy": STRATEGY},
-        )
+        cib.put_option(tree, cluster_options.OPTIONS_ID, "placement-strategy", STRATEGY)
         changes.append(Change("option", "placement-strategy", "no server gets more than fits, also after a failure"))
     if not cib.goes_by_sizes(tree):
         return changes

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-Places = Mapping[str, tuple[str, ...]]
+from snow_ha_plugin.model import Places
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.balancer.loader import size
 from snow_ha_plugin.core.configure import cluster_options, fencing
 from snow_ha_plugin.core.reports import findings
 from snow_ha_plugin.core.reports.health import Standing
@@ -139,15 +140,14 @@ def _domain(
     migration: MigrationProgress | None,
 ) -> DomainView:
     server = _server(state)
-    memory = primitive.utilization.get("hv_memory", "")
-    vcpus = primitive.utilization.get("cpu", "")
+    memory, vcpus = size(primitive, file, {})
     return DomainView(
         name=primitive.id,
         state=_word(state),
         server=server,
         managed=state.managed if state else True,
-        memory_mib=int(memory) if memory.isdecimal() else (file.memory_mib if file else 0),
-        vcpus=int(vcpus) if vcpus.isdecimal() else (file.vcpus if file else 0),
+        memory_mib=memory or 0,
+        vcpus=vcpus or 0,
         since=cib.since(tree, primitive.id, server) if server else None,
         migration=migration,
         wanted=cib.meta(tree, primitive.id, "target-role", "Started") != "Stopped",

@@ -44,9 +44,14 @@ def test_from_any_watchdog_follow_times_that_prove_what_they_claim(watchdog_s: i
     assert 1.01 * (2 * watchdog_s + fencing.DISK_S) <= times.msgwait_s
 
 
+def failover_s(timing: Timing) -> float:
+    """From a server's loss to the first start on another one."""
+    return round(timing.loss_s + timing.msgwait_s, 1)
+
+
 def test_failover_times_as_documented() -> None:
-    assert (round(TIMING.failover_s, 1), TIMING.priority_delay_s, TIMING.stonith_s) == (44.6, 10, 105)
-    assert round(Timing(5).failover_s, 1) == 24.6
+    assert (failover_s(TIMING), TIMING.priority_delay_s, TIMING.stonith_s) == (44.6, 10, 105)
+    assert failover_s(Timing(5)) == 24.6
     assert round(Timing(15, 3).loss_s, 2) == 8.03
 
 

@@ -105,14 +105,15 @@ class Layout:
         self.on[place].remove(tenant)
         self._movable[place] = None
 
-    def put(self, change: Change) -> None:
-        """Put tenants on places, wherever they were."""
+    def put(self, change: Sequence[tuple[int, int | None]]) -> None:
+        """Put tenants on places, or nowhere, wherever they were."""
         for tenant, place in change:
             self.left -= self.cost(tenant, place)
             old = self.at[tenant]
             if old is not None:
                 self._leave(tenant, old)
-            self._enter(tenant, place)
+            if place is not None:
+                self._enter(tenant, place)
             self.at[tenant] = place
         self.measure()
 
@@ -120,16 +121,7 @@ class Layout:
         """Put all tenants where they were."""
         self.put(tuple((tenant, place) for tenant, place in enumerate(at) if place not in (None, self.at[tenant])))
 
-    def _put_back(self, tenant: int, place: int | None) -> None:
-        now = self.at[tenant]
-        if now is not None:
-            self._leave(tenant, now)
-        self.left += int(self.home[tenant] not in (None, now)) - int(self.home[tenant] not in (None, place))
-        if place is not None:
-            self._enter(tenant, place)
-        self.at[tenant] = place
-
-    def cost(self, tenant: int, place: int) -> int:
+    def cost(self, tenant: int, place: int | None) -> int:
         """How many more tenants are away from home if this one goes to a place: -1, 0 or 1."""
         home = self.home[tenant]
         return 0 if home is None else int(home != place) - int(home != self.at[tenant])
@@ -190,14 +182,12 @@ class Layout:
 
     # --- the best change
 
-    def outcome(self, change: Change) -> tuple[float, float]:
+    def outcome(self, change: Sequence[tuple[int, int | None]]) -> tuple[float, float]:
         """The sum of the deviations, and the leading peak, after a change, whatever it is; all is as before then."""
         before = tuple((tenant, self.at[tenant]) for tenant, _ in change)
         self.put(change)
         found = self.deviation, self.lead_peak
-        for tenant, place in before:
-            self._put_back(tenant, place)
-        self.measure()
+        self.put(before)
         return found
 
     def crowded(self) -> list[int]:
