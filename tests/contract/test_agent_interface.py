@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -143,7 +142,7 @@ def test_an_xl_that_may_not_be_run_is_told_as_such(pair, action):
 def test_who_may_not_ask_the_hypervisor_is_told_so(action):
     with tempfile.TemporaryDirectory() as directory:
         Path(directory).chmod(0o755)
-        agent = shutil.copy(AGENT, directory)
+        agent = install(Path(directory))
         result = subprocess.run(
             ["setpriv", "--reuid=65534", "--clear-groups", agent, action],
             env={"PATH": "/usr/bin:/bin", "OCF_RESOURCE_INSTANCE": "web01", "OCF_RESKEY_xmfile": "/web01.cfg"},

@@ -18,6 +18,12 @@ from tests.lab.world import World, environment
 
 CHECKOUT = Path(__file__).parents[2]
 AGENT = CHECKOUT / "ocf" / "Xen"
+# The rest of the agent, relative to the checkout; all that it imports.
+MODULES = [
+    "snow_ha_plugin/__init__.py",
+    "snow_ha_plugin/xlcfg.py",
+    *(str(path.relative_to(CHECKOUT)) for path in sorted((CHECKOUT / "snow_ha_plugin/agent").glob("*.py"))),
+]
 STAND_IN = CHECKOUT / "tests/lab/xl"
 SERVERS = ("snow01", "snow02")
 BUSY_S = 5
@@ -156,10 +162,10 @@ class XenPair:
 
 
 def install(directory: Path) -> Path:
-    """The agent and the module that it imports, in a directory that everybody may read, as in a checkout."""
+    """All of the agent, as in a checkout, in a directory that everybody may read."""
     directory.chmod(0o755)
-    for name in ("ocf/Xen", "snow_ha_plugin/__init__.py", "snow_ha_plugin/xlcfg.py"):
-        (directory / name).parent.mkdir(exist_ok=True)
+    for name in ("ocf/Xen", *MODULES):
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(CHECKOUT / name, directory / name)
     return directory / "ocf/Xen"
 

@@ -30,7 +30,11 @@ CHECKOUT = Path(__file__).parents[2]
 AGENT = "/usr/lib/ocf/resource.d/snow/Xen"
 # What the agent imports, where Debian's package has it.
 MODULES = "/usr/lib/python3/dist-packages"
-MODULE_NAMES = ("snow_ha_plugin/__init__.py", "snow_ha_plugin/xlcfg.py")
+MODULE_NAMES = [
+    "snow_ha_plugin/__init__.py",
+    "snow_ha_plugin/xlcfg.py",
+    *(str(path.relative_to(CHECKOUT)) for path in sorted((CHECKOUT / "snow_ha_plugin/agent").glob("*.py"))),
+]
 
 
 class XenLab:
@@ -93,6 +97,7 @@ class XenLab:
             self.put(name, AGENT, (CHECKOUT / "ocf/Xen").read_text(), mode=0o755)
             for module in MODULE_NAMES:
                 self.put(name, f"{MODULES}/{module}", (CHECKOUT / module).read_text())
+            self.run(name, ["python3", "-m", "compileall", "-q", f"{MODULES}/snow_ha_plugin"])
 
     def __enter__(self) -> "XenLab":
         return self
