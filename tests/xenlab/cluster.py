@@ -89,15 +89,15 @@ class XenLab:
         with self._shared_disk.open("wb") as disk:
             disk.truncate(SHARED_DISK_BYTES)
         _cgroup(self.name).create()
+        modules = subprocess.run(["tar", "-c", "-C", CHECKOUT, *MODULE_NAMES], capture_output=True, check=True).stdout
         for server in self._servers.values():
             server.make_disk()
             server.start()
         for name, server in self._servers.items():
             server.wait_until_up()
             self.put(name, AGENT, (CHECKOUT / "ocf/Xen").read_text(), mode=0o755)
-            for module in MODULE_NAMES:
-                self.put(name, f"{MODULES}/{module}", (CHECKOUT / module).read_text())
-            self.run(name, ["python3", "-m", "compileall", "-q", f"{MODULES}/snow_ha_plugin"])
+            self.run(name, ["tar", "-x", "-C", MODULES], input=modules)
+            self.run(name, ["py3compile", f"{MODULES}/snow_ha_plugin"])
 
     def __enter__(self) -> "XenLab":
         return self
