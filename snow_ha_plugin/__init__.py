@@ -7,7 +7,8 @@
     operations/  what is done to a cluster that is there: one way to commit, and the verbs' work
     core/        pure: trees and values in, trees and plans out (cib, configure, balancer, reports)
     system/      one adapter per outside thing: the only code that runs commands or opens files
-    xlcfg        what xl reads in a domain file; for the resource agent, too
+    agent/       the resource agent ocf:snow:Xen; imports xlcfg alone
+    xlcfg        what xl reads in a domain file
     model, errors
 
 Imports point downwards only; tests/unit/test_layers.py holds the rule.

@@ -23,6 +23,7 @@ BELOW = {
     "model": {"model"},
     "errors": {"errors"},
     "xlcfg": {"xlcfg"},
+    "agent": {"agent", "xlcfg"},
     "hookspecs": {"hookspecs"},
     "": set(),
 }
@@ -49,6 +50,10 @@ CORE_MAY_IMPORT = {
     "__future__", "collections", "copy", "dataclasses", "enum", "functools", "hashlib", "heapq", "ipaddress",
     "itertools", "lxml", "math", "re", "typing", "xml",
 }  # fmt: skip
+
+# The agent starts for every domain every few seconds: what it imports costs next to nothing, or is for a deep monitor
+# (ipaddress), a migration (signal) or the type checker (collections.abc) alone; tests/unit/agent/test_main.py looks.
+AGENT_MAY_IMPORT = {"collections", "ipaddress", "os", "select", "signal", "time"}
 
 
 def imported(source: str) -> Iterator[str]:
@@ -80,6 +85,7 @@ def wrong_arrows(path: str, source: str) -> list[str]:
             bad = path not in ONLY_IN.get(first, {path})
             bad |= first == "click" and not path.startswith(CLICK)
             bad |= own == "core" and first not in CORE_MAY_IMPORT
+            bad |= own == "agent" and first not in AGENT_MAY_IMPORT
         if bad:
             wrong.append(f"{path}: {name}")
     return wrong
@@ -118,6 +124,12 @@ def test_every_import_of_the_package_points_downwards() -> None:
         ("errors.py", "from snow_ha_plugin import model"),
         ("xlcfg.py", "from snow_ha_plugin import errors"),
         ("hookspecs.py", "from snow_ha_plugin.plugins import load"),
+        ("agent/host.py", "from snow_ha_plugin import errors"),
+        ("agent/host.py", "from snow_ha_plugin.core import cib"),
+        ("agent/host.py", "def f():\n    import re"),
+        ("agent/host.py", "import dataclasses"),
+        ("xlcfg.py", "from snow_ha_plugin.agent import domains"),
+        ("cli/status.py", "from snow_ha_plugin.agent import domains"),
         ("__init__.py", "from snow_ha_plugin import plugin"),
     ],
 )
@@ -137,6 +149,7 @@ def test_a_wrong_arrow_is_found(path: str, source: str) -> None:
         ("guide/start.py", "from snow_ha_plugin.operations import cluster"),
         ("system/pacemaker.py", "from snow_ha_plugin.core import cib\nfrom lxml import etree\nimport os"),
         ("system/command.py", "import sh"),
+        ("agent/host.py", "from snow_ha_plugin import xlcfg\nfrom snow_ha_plugin.agent import domains\nimport os"),
     ],
 )
 def test_a_right_arrow_is_not(path: str, source: str) -> None:
