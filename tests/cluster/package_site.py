@@ -18,9 +18,12 @@ from tests.lab.cluster import Lab
 from tests.lab.site import build_site
 
 BEFORE = "0.0.1"
+# The last one whose agent is a single file.
+REVISION_BEFORE = "06479e0e2a70"
 REPO = "/sNow/apt"
 APT_WITHIN_S = 120
 SERVICES = ("corosync", "pacemaker")
+AGENT = "/usr/lib/ocf/resource.d/snow/Xen"
 # What is not there, or not the same, after each boot and each run of apt anyway.
 VOLATILE = (
     "dev", "lab", "proc", "run", "sNow", "sys", "tmp", "usr/lib/xl-stand-in", "var/cache", "var/lib/apt",
@@ -48,11 +51,19 @@ def up(name: str, debian: str) -> Iterator[Lab]:
 
 
 def before(directory: Path) -> Path:
-    """A package like this checkout's, of a version before it, that has another hook."""
+    """The package of REVISION_BEFORE, where this checkout's history goes back to it, else one like this checkout's; of
+    a version before this one, and with another hook.
+    """
     checkout = directory / "checkout"
-    for name in package.files(package.CHECKOUT):
-        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(package.CHECKOUT / name, checkout / name)
+    checkout.mkdir()
+    git = ["git", "-C", str(package.CHECKOUT), "archive", REVISION_BEFORE]
+    archive = subprocess.run(git, capture_output=True, check=False)
+    if archive.returncode == 0:
+        subprocess.run(["tar", "-x", "-C", checkout], input=archive.stdout, check=True)
+    else:
+        for name in package.files(package.CHECKOUT):
+            (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(package.CHECKOUT / name, checkout / name)
     for name in ("packaging/debian/changelog", "snow_ha_plugin/__init__.py"):
         text = (checkout / name).read_text()
         assert __version__ in text
@@ -80,6 +91,32 @@ def publish_this(lab: Lab) -> None:
 def apt(lab: Lab, server: str, *words: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
     env = {"DEBIAN_FRONTEND": "noninteractive"}
     return lab.run(server, ["apt-get", "-q", "-y", *words], timeout=APT_WITHIN_S, check=check, env=env)
+
+
+@contextmanager
+def monitors(lab: Lab, server: str) -> Iterator[None]:
+    """Monitors of a domain that runs there, and probes of one that does not, without a pause: each of them must come
+    out well. The usual quick look is not enough for them.
+    """
+    name = next(name for name, (where, _) in state.domids(lab).items() if where == server)
+    script = f"""
+        export OCF_RESKEY_CRM_meta_timeout=60000 OCF_RESKEY_monitor_scripts=/bin/true
+        while [ -e /run/monitors ]; do
+            OCF_RESKEY_xmfile={state.DOMAIN_FILES}/{name}.cfg OCF_RESKEY_CRM_meta_interval=10000 {AGENT} monitor ||
+                echo "monitor: $?"
+            OCF_RESKEY_name=nowhere {AGENT} monitor
+            status=$?
+            [ $status = 7 ] || echo "probe: $status"
+        done 2>&1
+    """
+    lab.run(server, ["touch", "/run/monitors"])
+    with subprocess.Popen(lab.command(server, ["sh", "-c", script]), stdout=subprocess.PIPE, text=True) as asking:
+        try:
+            yield
+        finally:
+            lab.run(server, ["rm", "/run/monitors"])
+            said, _ = asking.communicate(timeout=120)
+    assert said == ""
 
 
 def version(lab: Lab, server: str) -> str:

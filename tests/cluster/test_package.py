@@ -73,7 +73,8 @@ def test_what_is_installed_works_at_once(story: Story) -> None:
 def test_upgrade_of_one_server_disturbs_nothing_and_brings_the_hook_up_to_date(story: Story) -> None:
     site.publish_this(story.lab)
     domids = state.domids(story.lab)
-    apt(story.lab, "snow01", "upgrade")
+    with site.monitors(story.lab, "snow01"):
+        apt(story.lab, "snow01", "upgrade")
     assert (site.version(story.lab, "snow01"), site.version(story.lab, "snow02")) == (__version__, site.BEFORE)
     assert story.hook == HOOK.read_text()
     assert state.domids(story.lab) == domids
