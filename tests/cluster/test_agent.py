@@ -44,7 +44,7 @@ def last_result(pair: Pair, server: str, operation: str) -> str | None:
     return found[-1].get("rc-code") if found else None
 
 
-def test_a_half_left_on_the_other_server_restarts_nothing(pair: Pair, home: str) -> None:
+def test_an_incoming_domain_left_on_the_other_server_restarts_nothing(pair: Pair, home: str) -> None:
     domid = pair.world.domid(DOMAIN)
     pair.world.place(other(pair, home), f"{DOMAIN}--incoming", "paused")
     probe_again(pair)

@@ -314,7 +314,7 @@ def test_migrate_from_waits_until_the_domain_is_there(pair):
 
 
 @pytest.mark.parametrize("name", [None, "web01--incoming"])
-def test_migrate_from_does_not_take_a_half_for_a_domain(pair, name):
+def test_migrate_from_does_not_take_an_incoming_domain_for_the_domain(pair, name):
     if name:
         pair.world.place("snow02", name, "paused")
     outcome = pair.agent("migrate_from", "snow02", timeout_s=1)

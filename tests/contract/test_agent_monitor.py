@@ -31,12 +31,12 @@ def test_a_probe_tells_the_states_apart(pair, name, state, expected):
     assert bool(outcome.reason) == (expected == GENERIC)
 
 
-def test_the_half_of_a_migration_is_an_error_where_the_domain_should_run(pair):
+def test_an_incoming_domain_is_an_error_where_the_domain_should_run(pair):
     pair.world.place("snow01", "web01--incoming", "paused")
     assert pair.agent("monitor", timeout_s=1, interval_s=10).status == GENERIC
 
 
-def test_the_half_of_a_migration_beside_the_domain_does_no_harm(pair):
+def test_an_incoming_domain_beside_the_domain_does_no_harm(pair):
     pair.world.place("snow01", "web01")
     pair.world.place("snow01", "web01--incoming", "paused")
     assert pair.agent("monitor", interval_s=10).status == SUCCESS

@@ -162,7 +162,7 @@ def test_start_creates_nothing_beside_a_form_of_the_domain(pair, name, state):
     assert pair.names("snow01") == [name]
 
 
-def test_start_removes_the_half_that_a_migration_left(pair):
+def test_start_removes_the_incoming_domain_that_a_migration_left(pair):
     pair.world.place("snow01", "web01--incoming", "paused")
     assert pair.agent("start", timeout_s=20).status == SUCCESS
     assert_one_copy(pair, "snow01")
