@@ -1,0 +1,107 @@
+"""Two servers for the agent's own process: `run` is all of the outside that is not real, and the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+
+from snow_ha_plugin.agent import host, lifecycle, monitor, operation, recovery
+from snow_ha_plugin.agent.domains import Instance
+from snow_ha_plugin.agent.host import SSH
+from snow_ha_plugin.agent.process import Result
+from tests.unit.agent.xl_lists import DOM0, HEADER, instances, line
+
+HERE, THERE = "", "snow02"
+
+
+class Servers:
+    """What `xl` says and does on them. Each call takes a tenth of a second; a silent server answers nothing."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.on: dict[str, list[Instance]] = {HERE: [], THERE: []}
+        self.silent: set[str] = set()
+        self.failing: set[str] = set()
+        self.calls: list[str] = []
+        # What happens, once, when the time has come: (seconds from the start, what).
+        self.events: list[tuple[float, Callable[[], None]]] = []
+        self.programs: dict[str, Result] = {}
+
+    def place(self, server: str, *said: str) -> None:
+        self.on[server] = instances(*said)
+
+    def at(self, seconds: float, server: str, *said: str) -> None:
+        """From then on, that is there."""
+        self.events.append((1000.0 + seconds, lambda: self.place(server, *said)))
+
+    def states(self, server: str) -> list[str]:
+        return [f"{each.form or 'own'} {each.state}" for each in self.on[server]]
+
+    @property
+    def seconds(self) -> float:
+        return self.now - 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        for event in [event for event in self.events if event[0] <= self.now]:
+            self.events.remove(event)
+            event[1]()
+
+    def run(self, words: list[str], deadline: float) -> Result:
+        assert deadline >= self.now, "nothing is begun after the deadline"
+        server, command = (words[len(SSH)], words[len(SSH) + 1 :]) if words[: len(SSH)] == SSH else (HERE, words)
+        self.calls.append(" ".join(command[:3]))
+        self.sleep(0.1)
+        if command[0] in self.programs:
+            return self.programs[command[0]]
+        if server in self.silent:
+            return Result(words, 255, "", "no route to host")
+        if " " in command[0]:
+            return Result(words, self._finish(server), "", "")
+        if command[1] in self.failing:
+            return Result(words, 1, "", f"{command[1]} failed")
+        return Result(words, 0, self._xl(server, command[1], command[2:]), "")
+
+    def _xl(self, server: str, verb: str, words: list[str]) -> str:
+        found = self.on[server]
+        if verb == "list":
+            lines = [
+                line("(null)" if each.form is None else f"web01{each.form}", each.domid, each.flags, each.cpu_s)
+                for each in found
+            ]
+            return HEADER + DOM0 + "".join(lines)
+        if verb == "create":
+            self.place(server, "own running")
+        elif verb == "destroy":
+            self.on[server] = [each for each in found if each.domid != int(words[0])]
+        elif verb == "rename":
+            next(each for each in found if each.domid == int(words[0])).form = ""
+        elif verb == "migrate":
+            next(each for each in found if each.domid == int(words[2])).flags = "-b----"
+        return ""
+
+    def _finish(self, server: str) -> int:
+        """Rename and unpause what is whole."""
+        if "unpause" in self.failing:
+            return 1
+        self.place(server, "own running")
+        return 0
+
+
+@pytest.fixture
+def servers(monkeypatch: pytest.MonkeyPatch) -> Servers:
+    servers = Servers()
+    clock = SimpleNamespace(monotonic=servers.monotonic, sleep=servers.sleep)
+    for module in (host, lifecycle, monitor, operation, recovery):
+        monkeypatch.setattr(module, "time", clock)
+        if hasattr(module, "run"):
+            monkeypatch.setattr(module, "run", servers.run)
+    for name in ("CRM_meta_interval", "monitor_scripts", "shutdown_timeout", "shutdown_acpi"):
+        monkeypatch.delenv(f"OCF_RESKEY_{name}", raising=False)
+    monkeypatch.delenv("OCF_CHECK_LEVEL", raising=False)
+    return servers

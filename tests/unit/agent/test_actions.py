@@ -1,0 +1,245 @@
+"""start, stop and monitor against two servers that are not there: what they do, and how long they wait."""
+
+from __future__ import annotations
+
+import pytest
+
+from snow_ha_plugin.agent import domain_file, lifecycle
+from snow_ha_plugin.agent.host import ABSENCE_S, Host
+from snow_ha_plugin.agent.lifecycle import start, stop
+from snow_ha_plugin.agent.monitor import monitor
+from snow_ha_plugin.agent.operation import (
+    GENERIC,
+    INSTALLED,
+    NOT_RUNNING,
+    PATIENCE_S,
+    SUCCESS,
+    OcfError,
+    Operation,
+    UnknownError,
+)
+from snow_ha_plugin.agent.process import Result
+from tests.unit.agent.conftest import HERE, Servers
+
+TIMEOUT_S = 30.0
+
+
+@pytest.fixture
+def operation(servers: Servers) -> Operation:
+    return Operation("web01", servers.now, servers.now + TIMEOUT_S)
+
+
+@pytest.fixture
+def recurring(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCF_RESKEY_CRM_meta_interval", "10000")
+
+
+@pytest.fixture(autouse=True)
+def domain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its file names nothing that a server must have, and there is no other server and no migration."""
+    monkeypatch.setenv("OCF_RESKEY_xmfile", "/web01.cfg")
+    monkeypatch.setattr(domain_file, "read_if_host_has_all", lambda: {"name": "web01"})
+    monkeypatch.setattr(lifecycle, "_look_at_other_servers", lambda name, deadline: None)
+    monkeypatch.setattr(lifecycle, "end_lost_senders", lambda name: None)
+
+
+def failure(action: object, operation: Operation) -> tuple[int, str]:
+    with pytest.raises(OcfError) as caught:
+        action(operation)  # type: ignore[operator]
+    return caught.value.status, caught.value.text
+
+
+def test_a_probe_of_nothing_looks_once(servers: Servers, operation: Operation) -> None:
+    assert monitor(operation) == NOT_RUNNING
+    assert servers.calls == ["xl list"]
+
+
+@pytest.mark.usefixtures("recurring")
+def test_a_domain_that_is_gone_is_looked_for_a_while(servers: Servers, operation: Operation) -> None:
+    assert monitor(operation) == NOT_RUNNING
+    assert ABSENCE_S < servers.seconds < ABSENCE_S + 1
+
+
+@pytest.mark.usefixtures("recurring")
+def test_a_reboot_is_waited_for(servers: Servers, operation: Operation) -> None:
+    servers.place(HERE, "own rebooting")
+    servers.at(2, HERE)
+    servers.at(3, HERE, "own never scheduled")
+    servers.at(4, HERE, "own running")
+    assert monitor(operation) == SUCCESS
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        ("rebooting", "it is rebooting"),
+        ("suspended", "it is suspended"),
+        ("never scheduled", "paused before it ever ran"),
+        ("dying", "it is dying"),
+    ],
+)
+def test_a_state_that_does_not_pass_is_a_failure(servers: Servers, operation: Operation, state: str, why: str) -> None:
+    servers.place(HERE, f"own {state}")
+    status, text = failure(monitor, operation)
+    assert (status, why in text) == (GENERIC, True)
+    assert PATIENCE_S < servers.seconds < PATIENCE_S + 1
+
+
+@pytest.mark.parametrize("state", ["off", "crashed"])
+def test_what_has_ended_is_a_failure_at_once(servers: Servers, operation: Operation, state: str) -> None:
+    servers.place(HERE, f"own {state}")
+    assert failure(monitor, operation) == (GENERIC, f"web01 does not run: it is {state}")
+    assert servers.seconds < 1
+
+
+def test_a_check_of_the_guest_counts(servers: Servers, operation: Operation, monkeypatch: pytest.MonkeyPatch) -> None:
+    servers.place(HERE, "own running")
+    servers.programs = {"/good": Result(["/good"], 0, "", ""), "/bad": Result(["/bad"], 3, "", "no answer")}
+    monkeypatch.setenv("OCF_RESKEY_monitor_scripts", "/good")
+    assert monitor(operation) == SUCCESS
+    monkeypatch.setenv("OCF_RESKEY_monitor_scripts", "/good /bad")
+    assert failure(monitor, operation) == (
+        GENERIC,
+        "web01 runs, but a check of it failed: `/bad` exited with 3 (no answer)",
+    )
+
+
+@pytest.mark.usefixtures("recurring")
+def test_a_toolstack_that_is_away_is_asked_until_the_deadline(servers: Servers, operation: Operation) -> None:
+    servers.place(HERE, "own running")
+    servers.silent.add(HERE)
+    servers.events.append((servers.now + 20, servers.silent.clear))
+    assert monitor(operation) == SUCCESS
+    assert servers.seconds > 20
+    servers.silent.add(HERE)
+    with pytest.raises(UnknownError):
+        monitor(operation)
+    assert TIMEOUT_S - 1 < servers.seconds <= TIMEOUT_S
+
+
+def test_an_old_answer_counts_only_for_a_while(servers: Servers) -> None:
+    """A list that has not been seen again by the deadline is not what is there now."""
+    servers.place(HERE, "own rebooting")
+    servers.events.append((servers.now + 1, lambda: servers.silent.add(HERE)))
+    seen = []
+    with pytest.raises(UnknownError):
+        seen.extend(Host("web01").looks(servers.now + TIMEOUT_S))
+    servers.silent.clear()
+    servers.events.append((servers.now + 1, lambda: servers.silent.add(HERE)))
+    assert list(Host("web01").looks(servers.now + PATIENCE_S - 1))
+
+
+@pytest.mark.parametrize(
+    ("found", "calls"),
+    [
+        ([], ["xl create /web01.cfg"]),
+        (["incoming paused"], ["xl destroy 1", "xl create /web01.cfg"]),
+        (["own running"], []),
+        (["own paused"], []),
+    ],
+)
+def test_start_creates_the_domain_where_it_is_not(
+    servers: Servers, operation: Operation, found: list[str], calls: list[str]
+) -> None:
+    servers.place(HERE, *found)
+    assert start(operation) == SUCCESS
+    assert [call for call in servers.calls if call != "xl list"] == calls
+
+
+@pytest.mark.parametrize("found", ["own crashed", "away suspended", "incoming running", "own dying"])
+def test_start_refuses_beside_what_it_does_not_understand(servers: Servers, operation: Operation, found: str) -> None:
+    servers.place(HERE, found)
+    status, text = failure(start, operation)
+    assert (status, "stop it first" in text) == (GENERIC, True)
+    assert set(servers.calls) == {"xl list"}
+
+
+def test_a_domain_that_was_created_must_run(servers: Servers, operation: Operation) -> None:
+    servers.events.append((servers.now + 0.3, lambda: servers.place(HERE, "own crashed")))
+    status, text = failure(start, operation)
+    assert (status, "was created, but does not run" in text) == (GENERIC, True)
+    servers.place(HERE)
+    servers.failing.add("create")
+    operation.deadline = servers.now + TIMEOUT_S
+    status, text = failure(start, operation)
+    assert text == "web01 could not be created: `xl create /web01.cfg` exited with 1 (create failed)"
+
+
+def test_stop_asks_once_and_waits(servers: Servers, operation: Operation) -> None:
+    servers.place(HERE, "own running")
+    servers.at(5, HERE, "own dying")
+    servers.at(6, HERE)
+    assert stop(operation) == SUCCESS
+    assert [call for call in servers.calls if call != "xl list"] == ["xl shutdown 1"]
+
+
+def test_stop_presses_the_power_button_where_it_is_told_to(
+    servers: Servers, operation: Operation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OCF_RESKEY_shutdown_acpi", "yes")
+    servers.place(HERE, "own running")
+    servers.at(5, HERE)
+    assert stop(operation) == SUCCESS
+    assert "xl trigger 1" in servers.calls
+
+
+@pytest.mark.parametrize(
+    ("given", "at_s"),
+    # two thirds of the timeout; what is given, but early enough to destroy it
+    [("", 20), ("7", 7), ("0", 0), ("600", 20), ("soon", 20)],
+)
+def test_stop_destroys_what_does_not_shut_down_in_time(
+    servers: Servers, operation: Operation, monkeypatch: pytest.MonkeyPatch, given: str, at_s: float
+) -> None:
+    monkeypatch.setenv("OCF_RESKEY_shutdown_timeout", given)
+    servers.place(HERE, "own running")
+    assert stop(operation) == SUCCESS
+    assert servers.calls.count("xl destroy 1") == 1
+    assert at_s <= servers.seconds < at_s + 1
+    assert ("xl shutdown 1" in servers.calls) == (at_s > 0)
+
+
+@pytest.mark.parametrize("found", ["own paused", "own crashed", "incoming paused", "away suspended"])
+def test_stop_destroys_at_once_what_cannot_hear(servers: Servers, operation: Operation, found: str) -> None:
+    servers.place(HERE, found)
+    assert stop(operation) == SUCCESS
+    assert servers.calls == ["xl list", "xl destroy 1", "xl list"]
+
+
+def test_a_guest_that_reboots_is_asked_when_it_is_up(servers: Servers, operation: Operation) -> None:
+    servers.place(HERE, "own rebooting")
+    servers.at(2, HERE, "own running")
+    servers.at(4, HERE)
+    assert stop(operation) == SUCCESS
+    assert [call for call in servers.calls if call != "xl list"] == ["xl shutdown 1"]
+
+
+def test_what_lingers_is_told(servers: Servers, operation: Operation) -> None:
+    servers.place(HERE, "own dying")
+    assert failure(stop, operation) == (GENERIC, "web01 could not be stopped: domain 1 (dying) lingers")
+    assert TIMEOUT_S - 1 < servers.seconds <= TIMEOUT_S
+
+
+def test_a_domain_that_loses_its_name_while_it_stops_is_not_gone(servers: Servers, operation: Operation) -> None:
+    servers.place(HERE, "own running")
+    servers.at(1, HERE, "nameless dying")
+    servers.at(9, HERE)
+    assert stop(operation) == SUCCESS
+    assert servers.seconds > 9
+
+
+def test_without_xl_only_a_recurring_monitor_waits(
+    servers: Servers, operation: Operation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from snow_ha_plugin.agent import host
+
+    def missing(words: list[str], deadline: float) -> Result:
+        servers.sleep(0.1)
+        raise OcfError(INSTALLED, "xl is not installed on this server")
+
+    monkeypatch.setattr(host, "run", missing)
+    assert failure(monitor, operation)[0] == INSTALLED
+    assert servers.seconds < 1
+    monkeypatch.setenv("OCF_RESKEY_CRM_meta_interval", "10000")
+    assert failure(monitor, operation)[0] == INSTALLED
+    assert servers.seconds > TIMEOUT_S - 1
