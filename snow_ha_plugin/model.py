@@ -38,15 +38,30 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Disk:
+    """A disk of a domain. `path` is the file or device that a server must have for it, absolute.
+
+    `path` is empty where there is none: `drbd` then names the resource, or `target` is for a script, for QEMU or for
+    another domain to understand.
+    """
+
+    vdev: str
+    target: str
+    path: str
+    drbd: str = ""
+
+
+@dataclass(frozen=True)
 class Domain:
-    """A Xen guest as its domain file describes it. `disks` are absolute paths of files and devices of the server."""
+    """A Xen guest as its domain file describes it. `boot` are the paths of its kernel and ramdisk."""
 
     name: str
     config_path: str
     memory_mib: int
     vcpus: int
-    disks: tuple[str, ...] = ()
+    disks: tuple[Disk, ...] = ()
     uuid: str = ""
+    boot: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,6 +120,7 @@ class SnowConf:
     """What snow-ha reads of snow.conf; no secrets.
 
     `bmc_suffix` makes a server's name that of its BMC; it is empty where sNow! has no account on the BMCs.
+    `image_destination` is IMG_DST, where new domains get their images: `lvm=VG`, `dir=/path`, `nfs=server:/path`.
     """
 
     servers: tuple[str, ...]
@@ -115,6 +131,7 @@ class SnowConf:
     watchdog_s: int = 15
     bmc_suffix: str = ""
     qdevice: str = ""
+    image_destination: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from snow_ha_plugin.cli import options, output
-from snow_ha_plugin.core import images
+from snow_ha_plugin.core.images import kinds
 from snow_ha_plugin.model import Change, Domain
-from snow_ha_plugin.operations import agent_replacement, registration
+from snow_ha_plugin.operations import agent_replacement, images, registration
+from snow_ha_plugin.system.servers import Servers
 
 
 @click.command()
@@ -29,7 +30,7 @@ def add(
     """
     place = options.workplace(cib_path, domains_dir, snow_conf)
     found = place.domains(domains)
-    _look_at_images(found, live=place.store.live)
+    _look_at_images(place.servers, found)
     changes = registration.register(
         place.store,
         found,
@@ -73,7 +74,7 @@ def sync(
     """
     place = options.workplace(cib_path, domains_dir, snow_conf)
     found = place.domains(place.domains_to_sync())
-    _look_at_images(found, live=place.store.live)
+    _look_at_images(place.servers, found)
     changes = registration.sync(
         place.store, found, place.migration_mib_s, servers=place.servers, dry_run=dry_run, tell=output.warning,
         expected=place.domain_names,
@@ -83,11 +84,12 @@ def sync(
     _tell(changes, "nothing to do: the CIB matches the domain files", dry_run, as_json)
 
 
-def _look_at_images(domains: list[Domain], *, live: bool) -> None:
-    """An image on one server's volume is refused on a cluster, and only told of when planning on a file."""
-    if live:
-        registration.refuse_volumes(domains)
-    for finding in (finding for domain in domains for finding in images.on_one_server(domain)):
+def _look_at_images(servers: Servers | None, domains: list[Domain]) -> None:
+    """An image that servers do not share is refused on a cluster; when planning on a file, devices are told of."""
+    if servers:
+        images.refuse_unshared(servers, domains)
+        return
+    for finding in (finding for domain in domains for finding in kinds.on_devices(domain)):
         output.warning(output.finding_line(finding))
 
 

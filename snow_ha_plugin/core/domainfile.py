@@ -6,7 +6,7 @@ import re
 
 from snow_ha_plugin import xlcfg
 from snow_ha_plugin.errors import DataError
-from snow_ha_plugin.model import Domain
+from snow_ha_plugin.model import Disk, Domain
 
 # As strtol(3) reads it, which xl uses. Longer ones overflow its 64 bits.
 _NUMBER = re.compile(r"[ \t\n\v\f\r]*[+-]?(?:0[xX][0-9a-fA-F]{1,16}|[0-9]{1,19})")
@@ -51,8 +51,9 @@ def domain_from(text: str, name: str, path: str) -> Domain:
         config_path=path,
         memory_mib=max(memory, _whole(settings, "maxmem", memory, path)),
         vcpus=_whole(settings, "vcpus", DEFAULT_VCPUS, path),
-        disks=_paths(settings, path),
+        disks=tuple(_disk(disk) for disk in disks(settings, path) if disk.format != "empty"),
         uuid=uuid_in(settings),
+        boot=_boot(settings),
     )
 
 
@@ -62,16 +63,27 @@ def uuid_in(settings: xlcfg.Settings) -> str:
     return uuid.strip().lower() if isinstance(uuid, str) else ""
 
 
-def _paths(settings: xlcfg.Settings, path: str) -> tuple[str, ...]:
-    """The files and devices that the domain's disks are, absolute; not those that come over the network."""
+def disks(settings: xlcfg.Settings, path: str) -> list[xlcfg.Disk]:
+    """The disks of a domain, as xl reads their lines; DataError for one that it would refuse."""
     found = []
     for line in xlcfg.lines(settings, "disk"):
         try:
-            found.append(xlcfg.disk(line).path)
+            found.append(xlcfg.disk(line))
         except xlcfg.BadLine as bad:
             remedy = "mend the domain file (see xl-disk-configuration(5))"
             raise DataError(f"{path}: the disk {line[:80]!r}: {bad}", remedy=remedy) from None
-    return tuple(disk for disk in found if disk)
+    return found
+
+
+def _disk(found: xlcfg.Disk) -> Disk:
+    is_drbd = found.script.rpartition("/")[2] == "block-drbd"
+    return Disk(found.vdev, found.target, found.path, found.target if is_drbd else "")
+
+
+def _boot(settings: xlcfg.Settings) -> tuple[str, ...]:
+    """Its kernel and ramdisk; a name without a directory is for xl to find among its own."""
+    named = (settings.get(key) for key in ("kernel", "ramdisk"))
+    return tuple(path for path in named if isinstance(path, str) and path.startswith("/"))
 
 
 def _whole(settings: xlcfg.Settings, key: str, default: int, path: str) -> int:

@@ -1,15 +1,26 @@
-"""The guide's "migrate the domain images": until that is a command, images that are not files are refused."""
+"""The guide's "migrate the domain images": every server must have the images of all domains, the very same ones."""
 
 from __future__ import annotations
 
-from snow_ha_plugin.core import images
+from snow_ha_plugin.core.images import kinds
+from snow_ha_plugin.guide import shared
 from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import Finding
 from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.system import images
 
 
 def check(site: Site) -> list[Finding]:
-    return list(site.broken) + [finding for domain in site.domains for finding in images.on_one_server(domain)]
+    # Where nothing is shared, no image is: that is told once.
+    if shared.check(site):
+        return list(site.broken)
+    looks = images.look_everywhere(site.servers, site.domains)
+    found = list(site.broken)
+    for domain in site.domains:
+        for image in kinds.images_of(domain, looks):
+            found += kinds.findings(image)
+        found += kinds.boot_findings(domain, looks)
+    return found
 
 
 STEP = Step("images", "Domain files and images", check)

@@ -7,12 +7,12 @@ import logging
 import time
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-from snow_ha_plugin.core import cib, images
+from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import primitive
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import ConfigurationError, SnowHaError, UnsafeError
 from snow_ha_plugin.model import Change, Domain
-from snow_ha_plugin.operations import cluster
+from snow_ha_plugin.operations import cluster, images
 from snow_ha_plugin.operations.transaction import Locate, Tell, change, let_go, undisturbed, unsaid, whereabouts
 from snow_ha_plugin.system import command, pacemaker, snowtools
 from snow_ha_plugin.system.pacemaker import LiveCib, Store
@@ -133,13 +133,6 @@ def forget(names: Iterable[str]) -> None:
             raise ConfigurationError(f"Pacemaker still remembers {name}", result.reason, " ".join(argv))
 
 
-def refuse_volumes(domains: Iterable[Domain]) -> None:
-    """ConfigurationError for a domain whose image only one server has."""
-    for domain in domains:
-        for finding in images.on_one_server(domain):
-            raise ConfigurationError(finding.message, remedy=finding.remedy)
-
-
 # --- the host's events
 
 
@@ -147,7 +140,7 @@ def created(name: str) -> None:
     """Register a domain that the host has just made, so that `snow boot` can start it and nothing else does."""
     here = cluster.load()
     domain = snowtools.read_domain(here.layout.domains_dir, name)
-    refuse_volumes([domain])
+    images.refuse_unshared(here.servers, [domain])
     register(here.store, [domain], here.conf.migration_mib_s, servers=here.servers, stopped=True)
 
 
@@ -157,7 +150,7 @@ def booting(name: str) -> None:
     if name not in cib.domains(store.read()):
         here = cluster.load()
         domain = snowtools.read_domain(here.layout.domains_dir, name)
-        refuse_volumes([domain])
+        images.refuse_unshared(here.servers, [domain])
         register(store, [domain], here.conf.migration_mib_s, servers=here.servers)
 
 
@@ -190,14 +183,28 @@ def _stop_and_unregister(store: LiveCib, name: str) -> None:
     if name not in cib.domains(tree):
         _refuse_elsewhere(tree, name)
         return
-    stopped = command.run(
-        ["crm_resource", "--resource", name, "--meta", "--set-parameter", "target-role", "--parameter-value", "Stopped"]
-    )
-    if not stopped.ok:
-        raise ConfigurationError(f"{name} cannot be stopped", stopped.reason, "see crm_mon")
+    stop(name)
+    unregister(store, [name])
+
+
+def stop(name: str) -> None:
+    """Have Pacemaker stop a domain and keep it so; UnsafeError where it does not stop."""
+    _want(name, "Stopped")
     deadline = time.monotonic() + STOPPED_WITHIN_S
     while any(resource.servers for resource in pacemaker.state().resources if resource.id == name):
         if time.monotonic() > deadline:
             raise UnsafeError(f"{name} does not stop", remedy="see crm_mon")
         time.sleep(POLL_S)
-    unregister(store, [name])
+
+
+def start(name: str) -> None:
+    """Have Pacemaker run a domain again that it has stopped; it starts when Pacemaker comes to it."""
+    _want(name, "Started")
+
+
+def _want(name: str, role: str) -> None:
+    result = command.run(
+        ["crm_resource", "--resource", name, "--meta", "--set-parameter", "target-role", "--parameter-value", role]
+    )
+    if not result.ok:
+        raise ConfigurationError(f"{name} cannot become {role}", result.reason, "see crm_mon")

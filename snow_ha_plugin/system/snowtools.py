@@ -41,7 +41,7 @@ exit 1
 # bash: it may have variables, functions and positional parameters of any name.
 _ARRAYS = (
     "SNOW_NODES", "NET_SNOW", "NET_COMP", "NET_MGMT", "IPMI_USER",
-    "SNOW_HA_MIGRATION_MIB_S", "SNOW_HA_FENCING", "SNOW_HA_WATCHDOG_S", "SNOW_HA_QDEVICE",
+    "IMG_DST", "SNOW_HA_MIGRATION_MIB_S", "SNOW_HA_FENCING", "SNOW_HA_WATCHDOG_S", "SNOW_HA_QDEVICE",
 )  # fmt: skip
 _PRINT = f"""
 source "$1" >/dev/null 2>&1 3>/dev/null
@@ -92,6 +92,7 @@ def read_conf(path: Path) -> SnowConf:
         watchdog_s=_watchdog(values["SNOW_HA_WATCHDOG_S"], path),
         bmc_suffix=_bmc_suffix(values["NET_MGMT"]) if any(values["IPMI_USER"]) else "",
         qdevice=_qdevice(values["SNOW_HA_QDEVICE"], path),
+        image_destination="".join(values["IMG_DST"][:1]),
     )
 
 

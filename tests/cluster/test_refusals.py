@@ -164,7 +164,7 @@ CASES = {
         edited(domain_file, lambda text: re.sub(r"file:[^,]*disk.img", "phy:/dev/snow_vg/maui01-disk", text)),
         ENABLE,
         78,
-        "/dev/snow_vg/maui01-disk",
+        "/dev/snow_vg/maui01-disk, is not there on snow01 and snow02",
     ),
     "a server's own address as the floating IP": Case(
         edited(snow_conf, other_gateway), ENABLE, 78, "10.77.0.2 is the address of snow02"

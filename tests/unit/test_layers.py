@@ -48,7 +48,7 @@ CLICK = ("cli/", "plugin.py", "hookspecs.py")
 # Values in, values out: whatever reaches the outside, or a clock, is not among these.
 CORE_MAY_IMPORT = {
     "__future__", "collections", "copy", "dataclasses", "enum", "functools", "hashlib", "heapq", "ipaddress",
-    "itertools", "lxml", "math", "re", "typing", "xml",
+    "itertools", "json", "lxml", "math", "re", "typing", "xml",
 }  # fmt: skip
 
 # The agent starts for every domain every few seconds: what it imports costs next to nothing, or is for a deep monitor

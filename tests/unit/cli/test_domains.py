@@ -79,7 +79,7 @@ def test_an_image_on_a_volume_is_told_of_when_planning(files: Files) -> None:
     files.write_domain("web01", "name='web01'\ndisk=['phy:/dev/vg/web01,xvda,w']")
     ended = files.add("web01")
     assert ended.status == 0
-    assert ended.err.startswith("[W] the image of web01 is on a volume of one server: /dev/vg/web01")
+    assert ended.err.startswith("[W] the image of web01, /dev/vg/web01, is a device, and whether every server has")
 
 
 UUID = "9a5b1f6e-1c2d-4e3f-8a9b-0c1d2e3f4a5b"

@@ -6,9 +6,14 @@ from hypothesis import strategies as st
 
 from snow_ha_plugin.core import domainfile
 from snow_ha_plugin.errors import DataError
+from snow_ha_plugin.model import Disk, Domain
 from tests.captures import capture
 
 XEN_TOOLS = capture("xen-tools-standin-proxy01.cfg").decode()
+
+
+def paths(domain: Domain) -> list[str]:
+    return [disk.path for disk in domain.disks]
 
 
 def size(*lines: str) -> tuple[int, int]:
@@ -19,7 +24,8 @@ def size(*lines: str) -> tuple[int, int]:
 def test_a_file_of_xen_tools_is_read_whole() -> None:
     domain = domainfile.domain_from(XEN_TOOLS, "proxy01", "/d/proxy01.cfg")
     assert (domain.name, domain.config_path, domain.memory_mib, domain.vcpus) == ("proxy01", "/d/proxy01.cfg", 1024, 1)
-    assert domain.disks == ("/sNow/domains/proxy01/disk.img", "/sNow/domains/proxy01/swap.img")
+    assert paths(domain) == ["/sNow/domains/proxy01/disk.img", "/sNow/domains/proxy01/swap.img"]
+    assert domain.boot == ("/sNow/boot/vmlinuz", "/sNow/boot/initrd.img")
 
 
 def test_what_xl_would_not_read_is_refused_with_its_line() -> None:
@@ -102,12 +108,29 @@ def test_the_file_must_name_its_own_domain(text: str, message: str) -> None:
 )
 def test_both_forms_of_a_disk_line_tell_its_image(disk: str, target: str) -> None:
     domain = domainfile.domain_from(f"name = 'a'\ndisk = [ '{disk}' ]", "a", "a.cfg")
-    assert domain.disks == (target,)
+    assert paths(domain) == [target]
 
 
 def test_the_images_of_a_file_that_adds_them_are_all_there() -> None:
     text = "name = 'a'\ndisk = [ '/a.img,raw,xvda' ]\ndisk += [ 'phy:vg/swap,xvdb', 'drbd:a,xvdc' ]\n"
-    assert domainfile.domain_from(text, "a", "a.cfg").disks == ("/a.img", "/dev/vg/swap")
+    file, volume, resource = domainfile.domain_from(text, "a", "a.cfg").disks
+    assert (file.path, volume.path) == ("/a.img", "/dev/vg/swap")
+    assert resource == Disk("xvdc", "a", "", drbd="a")
+
+
+@pytest.mark.parametrize("line", ["script=block-drbd,vdev=xvda,target=a", "script=/etc/xen/scripts/block-drbd,a,,xvda"])
+def test_a_drbd_resource_is_one_by_its_script(line: str) -> None:
+    (disk,) = domainfile.domain_from(f"name = 'a'\ndisk = [ '{line}' ]", "a", "a.cfg").disks
+    assert disk.drbd == "a"
+
+
+def test_an_empty_drive_is_no_image() -> None:
+    assert domainfile.domain_from("name = 'a'\ndisk = [ ',empty,hdc:cdrom,r' ]", "a", "a.cfg").disks == ()
+
+
+def test_a_kernel_that_xl_finds_by_itself_is_not_looked_for() -> None:
+    text = "name = 'a'\nkernel = 'pvgrub.gz'\nramdisk = '/boot/initrd'"
+    assert domainfile.domain_from(text, "a", "a.cfg").boot == ("/boot/initrd",)
 
 
 def test_a_disk_that_xl_would_not_take_is_refused() -> None:

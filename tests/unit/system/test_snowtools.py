@@ -320,4 +320,4 @@ def test_a_domain_file_may_have_no_name(tmp_path: Path, text: str) -> None:
 def test_a_domain_file_with_any_bytes_is_read(tmp_path: Path) -> None:
     (tmp_path / "web01.cfg").write_bytes(b"# caf\xe9\nname = 'web01'\ndisk = [ '/caf\xe9.img,raw,xvda' ]\n")
     (disk,) = snowtools.read_domain(tmp_path, "web01").disks
-    assert os.fsencode(disk) == b"/caf\xe9.img"
+    assert os.fsencode(disk.path) == b"/caf\xe9.img"

@@ -1,0 +1,213 @@
+"""What an image is: from what each server sees of it to what it is fit for. Sizes are in bytes.
+
+Shared is what is seen to be shared, not what is called so: two servers may each have a volume, or a file, of one name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from snow_ha_plugin.core.reports.text import in_words
+from snow_ha_plugin.errors import ConfigurationError
+from snow_ha_plugin.model import Disk, Domain, Finding, Severity
+
+# QEMU gives each of its disks the same serial number, whatever machine it is in.
+_NO_SERIALS_FROM = "QEMU"
+
+
+class Kind(StrEnum):
+    FILE = "file"
+    DEVICE = "device"
+    DRBD = "DRBD"
+    SCRIPT = "script"
+    NOTHING = "missing"
+
+
+class Shared(StrEnum):
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "?"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one server sees. The same image has the same `identity` everywhere, which is empty where nothing tells.
+
+    `place` is the file system, of a file that is on one of this server's own. `migrates`: whether a DRBD resource may
+    be primary on two servers at a time, which a live migration needs.
+    """
+
+    kind: Kind
+    size: int = 0
+    used: int = 0
+    readable: bool = False
+    identity: str = ""
+    place: str = ""
+    migrates: bool = True
+
+
+@dataclass(frozen=True)
+class Image:
+    """A disk of a domain, and what it is. `looks` has the servers that answered."""
+
+    domain: str
+    disk: Disk
+    looks: Mapping[str, Look]
+
+    @property
+    def kind(self) -> Kind:
+        if not (self.disk.path or self.disk.drbd):
+            return Kind.SCRIPT
+        found = [look.kind for look in self.looks.values() if look.kind != Kind.NOTHING]
+        return found[0] if found else Kind.NOTHING
+
+    @property
+    def holders(self) -> tuple[str, ...]:
+        """The servers that have it, or something of its name."""
+        return tuple(server for server, look in self.looks.items() if look.kind != Kind.NOTHING)
+
+    @property
+    def shared(self) -> Shared:
+        if self.kind == Kind.SCRIPT:
+            return Shared.UNKNOWN
+        looks = self.looks.values()
+        if self.kind == Kind.NOTHING or any(look.kind != self.kind for look in looks):
+            return Shared.NO
+        if len({look.identity for look in looks}) > 1 or len({look.place for look in looks} - {""}) > 1:
+            return Shared.NO
+        return Shared.YES if all(look.identity for look in looks) else Shared.UNKNOWN
+
+    @property
+    def unreadable(self) -> tuple[str, ...]:
+        return tuple(server for server in self.holders if not self.looks[server].readable)
+
+    @property
+    def fit(self) -> bool:
+        """Whether nothing is known that speaks against high availability with it."""
+        return self.shared != Shared.NO and not self.unreadable
+
+    @property
+    def size(self) -> int:
+        return max((look.size for look in self.looks.values()), default=0)
+
+    @property
+    def used(self) -> int:
+        return max((look.used for look in self.looks.values()), default=0)
+
+    @property
+    def name(self) -> str:
+        # A path is bytes; what is no UTF-8 is shown as far as it can be.
+        text = self.disk.path or self.disk.target
+        return text.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def devices_identity(lsblk: str, dm_uuid: str, partition: str) -> str:
+    """Which device it is, by the disks that it is made of (`lsblk --json --inverse`) and what of them it is.
+
+    A volume group that somebody copied with its disk has the same uuid twice: only the disks themselves are proof.
+    Empty where one of them has neither a WWN nor a serial number.
+    """
+    try:
+        tops = json.loads(lsblk)["blockdevices"]
+    except (ValueError, KeyError):
+        return ""
+    disks = {_disk_identity(leaf) for top in tops for leaf in _leaves(top)}
+    if not disks or "" in disks:
+        return ""
+    return " ".join([*sorted(disks), dm_uuid or f"partition {partition}"])
+
+
+def _leaves(device: Mapping[str, object]) -> list[Mapping[str, object]]:
+    below = device.get("children")
+    return [leaf for child in below for leaf in _leaves(child)] if isinstance(below, list) else [device]
+
+
+def _disk_identity(device: Mapping[str, object]) -> str:
+    wwn, serial, model = (str(device.get(key) or "").strip() for key in ("wwn", "serial", "model"))
+    if wwn:
+        return wwn
+    return f"{model} {serial}" if serial and model and not model.startswith(_NO_SERIALS_FROM) else ""
+
+
+def images_of(domain: Domain, looks: Mapping[str, Mapping[str, Look]]) -> list[Image]:
+    """The images of a domain by what servers see of each path or DRBD resource."""
+    return [
+        Image(domain.name, disk, {server: seen[key] for server, seen in looks.items() if key in seen})
+        for disk in domain.disks
+        for key in [disk.path or f"drbd:{disk.drbd}"]
+    ]
+
+
+def findings(image: Image, silent: tuple[str, ...] = ()) -> list[Finding]:
+    """What speaks against an image, or cannot be told; `silent` are the servers that did not answer."""
+    found = []
+    who, servers = f"the image of {image.domain}, {image.name},", in_words(image.looks)
+    if image.kind == Kind.SCRIPT:
+        message = f"{who} is not a file or device: whether every server has it cannot be told"
+        found.append(_warning("image-unknown", message, "start the domain once on each server, with snow ha move"))
+    elif image.kind == Kind.NOTHING:
+        found.append(
+            _error("image-missing", f"{who} is not there on {servers}", "put it back, or mend its domain file")
+        )
+    elif image.shared == Shared.NO:
+        found.append(_not_shared(image, who))
+    elif image.kind == Kind.DEVICE and silent:
+        message = f"{who} is a device, and whether {in_words(silent)} has it too cannot be seen"
+        found.append(_error("image-not-shared", message, "start the other servers, and try again"))
+    elif image.shared == Shared.UNKNOWN:
+        message = f"{who} is a device on {servers}, and nothing tells whether it is the same one"
+        found.append(_warning("image-unknown", message, "compare its content: only a device that they share is safe"))
+    if image.kind != Kind.DRBD and image.unreadable:
+        message = f"{who} cannot be read on {in_words(image.unreadable)}"
+        found.append(_error("image-unreadable", message, "see the mode of it, and the options of its mount"))
+    if not all(look.migrates for look in image.looks.values()):
+        message = f"{who} may be primary on one server only: {image.domain} is restarted instead of migrated"
+        found.append(
+            _warning("drbd-one-primary", message, "allow-two-primaries yes; in its net section (drbd.conf(5))")
+        )
+    return found
+
+
+def _not_shared(image: Image, who: str) -> Finding:
+    holders = in_words(image.holders)
+    others = [server for server in image.looks if server not in image.holders]
+    if image.kind == Kind.DRBD:
+        message = f"{who} is no DRBD resource of {in_words(others or list(image.looks))}"
+        return _error("image-not-shared", message, f"give them the same /etc/drbd.d/{image.disk.drbd}.res")
+    what = "a volume" if image.kind == Kind.DEVICE else "a file"
+    message = f"{who} is {what} of {holders} only" if others else f"{who} is another one on each of {holders}"
+    return _error("image-not-shared", message, f"copy it to where all have it: snow-ha images migrate {image.domain}")
+
+
+def on_devices(domain: Domain) -> list[Finding]:
+    """Of a domain that no server can be asked about: its images that may be one server's."""
+    why = "is a device, and whether every server has it cannot be seen from here"
+    return [
+        _warning(
+            "image-unknown", f"the image of {domain.name}, {disk.path}, {why}", "snow ha add, on the cluster, looks"
+        )
+        for disk in domain.disks
+        if disk.path.startswith("/dev/")
+    ]
+
+
+def boot_findings(domain: Domain, looks: Mapping[str, Mapping[str, Look]]) -> list[Finding]:
+    """Of a kernel or ramdisk that a server cannot read; each may have its own."""
+    found = []
+    for path in domain.boot:
+        lacking = [server for server, seen in looks.items() if path in seen and not seen[path].readable]
+        if lacking:
+            message = f"{path}, which {domain.name} boots from, cannot be read on {in_words(lacking)}"
+            found.append(_error("boot-file-missing", message, "copy it there, or to /sNow, and mend the domain file"))
+    return found
+
+
+def _error(code: str, message: str, remedy: str) -> Finding:
+    return Finding(Severity.ERROR, code, message, remedy, ConfigurationError.exit_code)
+
+
+def _warning(code: str, message: str, remedy: str) -> Finding:
+    return Finding(Severity.WARNING, code, message, remedy)
