@@ -15,7 +15,7 @@ Settings = dict[str, Value]
 _DEPTH = 100
 
 # A token's kind is what it is; of these two there is a text as well.
-_NAME, _ATOM, _END = "a name", "a value", "the end of the file"
+NAME, ATOM, END = "a name", "a value", "the end of the file"
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _DIGITS = "0123456789"
@@ -43,12 +43,12 @@ def read(path: str) -> str:
 def settings(text: str) -> Settings:
     """What a domain file sets; of a setting that comes twice the last one counts. BadFile if xl would refuse it."""
     found: Settings = {}
-    tokens = _Tokens(text)
-    while (kind := tokens.next()) != _END:
+    tokens = Tokens(text)
+    while (kind := tokens.next()) != END:
         if kind in "\n;":
             continue
         key = tokens.text
-        if kind != _NAME:
+        if kind != NAME:
             raise tokens.unexpected("a setting")
         sign = tokens.next()
         if sign not in ("=", "+="):
@@ -57,7 +57,7 @@ def settings(text: str) -> Settings:
         if sign == "+=" and key in found:
             value = _sum(found[key], value, tokens.line)
         found[key] = value
-        if tokens.next() not in ("\n", ";", _END):
+        if tokens.next() not in ("\n", ";", END):
             raise tokens.unexpected(f"nothing behind the value of {key!r}")
     return found
 
@@ -84,11 +84,13 @@ class Disk:
 
     target: as it is written. format: raw, qcow, qcow2, vhd, qed or empty. backend: the domain that serves it, "" for
     Domain-0. backendtype: phy, qdisk, standalone, tap, or "" where xl chooses. script: of /etc/xen/scripts, or a path.
+    others: the words that say something else, such as direct-io-safe, or what a later xl reads.
     """
 
     def __init__(self) -> None:
         self.target = self.format = self.vdev = self.access = self.backend = self.backendtype = self.script = ""
         self.is_cdrom = False
+        self.others: tuple[str, ...] = ()
 
     @property
     def path(self) -> str:
@@ -150,10 +152,14 @@ def disk(line: str) -> Disk:
             given.add(key)
         elif word in _FLAGS:
             found.is_cdrom |= word == "cdrom"
+            if word != "cdrom":
+                found.others += (word,)
         elif not sign:
             _take(found, given, word)
         elif not _is_name(key.replace("-", "").replace("_", "")):
             raise BadLine(f"{word!r} is no parameter")
+        else:
+            found.others += (word,)
         rest = after.lstrip(" \t\n")
     if not found.vdev:
         raise BadLine("it names no device of the guest (vdev)")
@@ -213,10 +219,10 @@ def _is_name(text: str) -> bool:
 # the grammar
 
 
-def _value(tokens: "_Tokens", key: str) -> Value:
+def _value(tokens: "Tokens", key: str) -> Value:
     """The value that comes next; a list goes on over line ends, and may have a comma behind its last value."""
     kind = tokens.next()
-    if kind == _ATOM:
+    if kind == ATOM:
         return tokens.text
     if kind != "[":
         raise tokens.unexpected(f"a value of {key!r}")
@@ -233,7 +239,7 @@ def _value(tokens: "_Tokens", key: str) -> Value:
             is_behind_value = True
         elif kind == "," and is_behind_value:
             is_behind_value = False
-        elif kind == _ATOM and not is_behind_value:
+        elif kind == ATOM and not is_behind_value:
             open_lists[-1].append(tokens.text)
             is_behind_value = True
         elif kind == "[" and not is_behind_value:
@@ -253,44 +259,48 @@ def _sum(present: Value, more: Value, line: int) -> Value:
     raise BadFile(line, "+= adds a list to a string, or a string to a list")
 
 
-class _Tokens:
-    """The tokens of a text: `next()` tells the kind, `text` is that of a name or value, `line` is where it stands."""
+class Tokens:
+    """The tokens of a text: `next()` tells the kind, `text` is that of a name or value.
+
+    It stands in `line`, counted from 1, from `start` to `end`, quotes included.
+    """
 
     def __init__(self, text: str) -> None:
         self._lines = text.split("\n")
-        self._at = 0
+        self.end = 0
         self.text, self.line, self._kind = "", 1, ""
+        self.start = 0
 
     def unexpected(self, wanted: str) -> BadFile:
         """That the last token is not what was wanted."""
-        shown = {_NAME: repr(self.text[:20]), _ATOM: repr(self.text[:20]), "\n": "the line ends", _END: "the file ends"}
+        shown = {NAME: repr(self.text[:20]), ATOM: repr(self.text[:20]), "\n": "the line ends", END: "the file ends"}
         return BadFile(self.line, f"{shown.get(self._kind, repr(self._kind))} where {wanted} was expected")
 
     def next(self) -> str:
         if self._kind == "\n":
-            self.line, self._at = self.line + 1, 0
+            self.line, self.end = self.line + 1, 0
         self._kind = self._scan(self._lines[self.line - 1])
         return self._kind
 
     def _scan(self, line: str) -> str:
         is_last = self.line == len(self._lines)
-        rest = line[self._at :].lstrip(" \t")
+        rest = line[self.end :].lstrip(" \t")
         sign = rest[:1]
         # In the last line xl takes a comment for an error, and does not hear of a single stray character at the end.
         if not rest or (sign == "#" and not is_last) or (is_last and len(rest) == 1 and self._is_stray(sign)):
-            self._at = len(line)
-            return _END if is_last else "\n"
-        self._at = len(line) - len(rest)
+            self.end = len(line)
+            return END if is_last else "\n"
+        self.start = self.end = len(line) - len(rest)
         if sign in _LETTERS:
-            return self._word(rest, _LETTERS + _DIGITS + "._", _NAME)
+            return self._word(rest, _LETTERS + _DIGITS + "._", NAME)
         if sign in _DIGITS:
-            return self._word(rest, _DIGITS + "abcdefx", _ATOM)
+            return self._word(rest, _DIGITS + "abcdefx", ATOM)
         if sign in "'\"":
             return self._string(rest, sign)
         kind = "+=" if rest.startswith("+=") else sign
         if kind not in ("=", "+=", ",", "[", "]", ";"):
             raise BadFile(self.line, f"xl cannot read {rest[:20]!r}")
-        self._at += len(kind)
+        self.end += len(kind)
         return kind
 
     def _is_stray(self, sign: str) -> bool:
@@ -298,7 +308,7 @@ class _Tokens:
 
     def _word(self, rest: str, characters: str, kind: str) -> str:
         self.text = rest[: len(rest) - len(rest.lstrip(characters))]
-        self._at += len(self.text)
+        self.end += len(self.text)
         return kind
 
     def _string(self, rest: str, quote: str) -> str:
@@ -310,8 +320,8 @@ class _Tokens:
         self.text = rest[1:end]
         if "\\" in self.text:
             self.text = self._without_escapes(self.text)
-        self._at += end + 1
-        return _ATOM
+        self.end += end + 1
+        return ATOM
 
     def _without_escapes(self, text: str) -> str:
         before, sign, after = text.partition("\\")
