@@ -9,9 +9,9 @@ from snow_ha_plugin.hookspecs import hookimpl
 
 @hookimpl
 def snow_ha_commands(group: click.Group) -> None:
-    from snow_ha_plugin.cli import balance, domains, enable, event, fencing, maintainer, moves, servers, status
+    from snow_ha_plugin.cli import balance, domains, enable, event, fencing, images, maintainer, moves, servers, status
 
-    for module in (enable, fencing, domains, moves, servers, balance, status, event, maintainer):
+    for module in (enable, images, fencing, domains, moves, servers, balance, status, event, maintainer):
         for command in module.COMMANDS:
             group.add_command(command)
 

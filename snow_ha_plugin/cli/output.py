@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -91,6 +91,19 @@ def n_plus_1_json(found: NPlus1) -> dict[str, Any]:
 
 def changes_json(done: Iterable[Change]) -> list[dict[str, str]]:
     return [asdict(change) for change in done]
+
+
+@contextmanager
+def moving(text: str, *, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """As `progress`, and what it gives tells how far it is."""
+    if quiet or not sys.stderr.isatty():
+        with progress(text, quiet=quiet):
+            yield lambda told: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(text) as line:
+        yield lambda told: line.update(f"{text}: {told}")
 
 
 @contextmanager

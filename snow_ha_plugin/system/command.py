@@ -14,7 +14,7 @@ import shlex
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sh
@@ -66,8 +66,11 @@ def run(
     stdin: bytes = b"",
     timeout_s: float = 60,
     env: Mapping[str, str] | None = None,
+    started: Callable[[int], None] | None = None,
 ) -> Result:
     """Run a program to its end, whatever its exit status; it reads `stdin` and never the terminal.
+
+    `started` is given its process id.
 
     UnavailableError if there is no such program; TimedOutError, after killing it, past `timeout_s` seconds.
     """
@@ -96,6 +99,8 @@ def run(
         )
     except sh.ForkException:
         raise UnavailableError(f"{argv[0]} cannot be started", remedy="see the first line of the program") from None
+    if started:
+        started(process.pid)
     # sh's own _timeout looks only ten times a second, which would be most of a short command's time.
     timed_out = threading.Event()
     timer = threading.Timer(timeout_s, _kill, (process, timed_out))

@@ -1,0 +1,190 @@
+"""`images status`, `images migrate`, `images rollback`, `images clean`: domain images to storage that servers share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import click
+
+from snow_ha_plugin.cli import options, output
+from snow_ha_plugin.core.images import kinds
+from snow_ha_plugin.core.images.kinds import Image
+from snow_ha_plugin.errors import SnowHaError
+from snow_ha_plugin.model import Domain, Severity
+from snow_ha_plugin.operations import cluster, image_migration
+from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.system import imagefiles, snowtools
+from snow_ha_plugin.system.imagefiles import Meter
+
+HEAD = ("Domain", "Disk", "What", "Size", "Used", "Shared", "Fit", "Image")
+
+
+@click.group("images")
+def group() -> None:
+    """Domain images: what they are, and how they come to where every server has them."""
+
+
+@group.command("status")
+@options.json_output
+def status(as_json: bool) -> None:
+    """Show the image of each disk, whether servers share it, and whether it is fit for high availability.
+
+    Exit status 0 only if all are.
+    """
+    options.require_root()
+    here = cluster.load()
+    seen = image_migration.look(here.servers, here.domains)
+    found = [*here.broken, *(finding for image in seen for finding in kinds.findings(image))]
+    if as_json:
+        output.as_json({"images": [_json(image) for image in seen], "findings": output.findings_json(found)})
+    else:
+        for line in _table([HEAD, *(_row(image) for image in seen)]):
+            click.echo(line)
+        for finding in found:
+            output.finding(finding)
+        _tell_destination(here)
+    if serious := [finding for finding in found if finding.severity == Severity.ERROR]:
+        sys.exit(serious[0].exit_code)
+
+
+def _row(image: Image) -> tuple[str, ...]:
+    fit = "yes" if image.fit else "no"
+    sizes = (_bytes(image.size), _bytes(image.used)) if image.holders else ("", "")
+    return (image.domain, image.disk.vdev, image.kind, *sizes, image.shared, fit, image.name)
+
+
+def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _json(image: Image) -> dict[str, object]:
+    return {
+        "domain": image.domain,
+        "disk": image.disk.vdev,
+        "what": image.kind,
+        "image": image.name,
+        "size_bytes": image.size,
+        "used_bytes": image.used,
+        "servers": list(image.holders),
+        "shared": image.shared,
+        "fit": image.fit,
+    }
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"
+
+
+def _tell_destination(here: Site) -> None:
+    destination = here.conf.image_destination
+    if destination.startswith("lvm="):
+        line = f"IMG_DST='dir={here.layout.root}'"
+        output.info(f"new domains still get volumes (IMG_DST='{destination}'); in {here.layout.conf}: {line}")
+
+
+@group.command("migrate")
+@click.argument("domains", nargs=-1, metavar="DOMAIN...")
+@click.option("--to", "directory", type=click.Path(path_type=Path), metavar="DIR", help="Copy to DIR/DOMAIN/.")
+@click.option("--restart", is_flag=True, help="Shut down those that run, and boot them again afterwards.")
+@click.option("--parallel", type=click.IntRange(1, 16), default=1, metavar="N", help="So many domains at a time.")
+@options.dry_run
+@options.json_output
+def migrate(
+    domains: tuple[str, ...], directory: Path | None, restart: bool, parallel: int, dry_run: bool, as_json: bool
+) -> None:
+    """Copy images that only this server has to files that all servers share, and have the domains use those.
+
+    By default of all domains, to the directory of IMG_DST. A domain must not run meanwhile. Its volumes are only read;
+    its file is changed when the copies are known to be whole. Can be interrupted anywhere, and run again.
+    """
+    options.require_root()
+    here = cluster.load()
+    chosen = _chosen(here, domains)
+    target = (directory or _directory(here)).absolute()
+    with imagefiles.alone():
+        found = image_migration.plans(here.servers, chosen, str(target), restart=restart)
+        if dry_run:
+            outcomes = image_migration.outcomes(found)
+        else:
+            meter = Meter()
+            with output.moving("Copying images", quiet=as_json or not found) as show:
+                outcomes = image_migration.migrate_all(
+                    here.servers, found, parallel, meter, partial(_show, meter, show)
+                )
+    done = [change for outcome in outcomes.values() if not isinstance(outcome, SnowHaError) for change in outcome]
+    if as_json:
+        output.as_json({"dry_run": dry_run, "changes": output.changes_json(done)})
+    else:
+        output.changes(done, dry_run=dry_run)
+        if done:
+            _tell_destination(here)
+        elif not outcomes:
+            output.info("nothing to do: all servers share the images that they could")
+    failed = [outcome for outcome in outcomes.values() if isinstance(outcome, SnowHaError)]
+    for error in failed[1:]:
+        output.error(str(error))
+    if failed:
+        raise failed[0]
+
+
+def _chosen(here: Site, names: tuple[str, ...]) -> list[Domain]:
+    if names:
+        return [snowtools.read_domain(here.layout.domains_dir, name) for name in dict.fromkeys(names)]
+    for finding in here.broken:
+        output.finding(finding, err=True)
+    return list(here.domains)
+
+
+def _directory(here: Site) -> Path:
+    """Where xen-tools would put the images of new domains: below `domains` of what IMG_DST says."""
+    kind, _, place = here.conf.image_destination.partition("=")
+    return (Path(place) if kind == "dir" and place else here.layout.root) / "domains"
+
+
+def _show(meter: Meter, show: Callable[[str], None], seconds: float) -> None:
+    done = min(meter.done, meter.total)
+    rate = done / seconds
+    left = f", {(meter.total - done) / rate:.0f} s left" if rate else ""
+    show(f"read, copied and read again {_bytes(done)} of {_bytes(meter.total)}, {_bytes(int(rate))}/s{left}")
+
+
+@group.command("rollback")
+@click.argument("domain")
+@options.dry_run
+@options.json_output
+def rollback(domain: str, dry_run: bool, as_json: bool) -> None:
+    """Have a domain use the volumes again that it had before `images migrate`; the copies stay where they are.
+
+    What the domain has written since then is in the copies only. It must not run.
+    """
+    options.require_root()
+    here = cluster.load()
+    found = snowtools.read_domain(here.layout.domains_dir, domain)
+    with imagefiles.alone():
+        done = image_migration.rollback(here.servers, found, dry_run=dry_run)
+    if as_json:
+        output.as_json({"dry_run": dry_run, "changes": output.changes_json(done)})
+    else:
+        output.changes(done, dry_run=dry_run)
+
+
+@group.command("clean")
+@options.json_output
+def clean(as_json: bool) -> None:
+    """Print the commands that remove this server's volumes whose copies are in use; runs none of them."""
+    options.require_root()
+    commands = image_migration.cleaning(cluster.load().domains)
+    if as_json:
+        output.as_json({"commands": commands})
+    elif commands:
+        click.echo("\n".join(commands))
+    else:
+        output.info("nothing to do: no copy of a volume of this server is in use")
+
+
+COMMANDS = (group,)
