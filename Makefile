@@ -85,6 +85,7 @@ bench: dependencies
 	tests/bench/agent --rounds 10
 	tests/bench/balance --small --without-optimum
 	tests/bench/verbs --rounds 1 2x8
+	tests/bench/images --mib 64
 	tests/bench/failover --fencing sbd --rounds 1 --watchdog 5
 
 # The source and binary package, tested on the way, in build/.

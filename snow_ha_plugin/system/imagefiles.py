@@ -149,7 +149,7 @@ def last_written(path: str) -> str:
 def content(path: str, meter: Meter) -> Content:
     """Read an image from its storage, not from memory, from end to end."""
     size = used = 0
-    digest = hashlib.blake2b()
+    digest = hashlib.sha256()
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 (any bytes)
             _forget(file.fileno())
