@@ -53,7 +53,10 @@ class Disk:
 
 @dataclass(frozen=True)
 class Domain:
-    """A Xen guest as its domain file describes it. `boot` are the paths of its kernel and ramdisk."""
+    """A Xen guest as its domain file describes it. `boot` are the paths of its kernel and ramdisk.
+
+    `bridges` are those of Linux that its network interfaces are on.
+    """
 
     name: str
     config_path: str
@@ -62,6 +65,7 @@ class Domain:
     disks: tuple[Disk, ...] = ()
     uuid: str = ""
     boot: tuple[str, ...] = ()
+    bridges: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,13 +93,14 @@ class Guest:
 
 @dataclass(frozen=True)
 class Hypervisor:
-    """What `xl info` says of a server, and the guests on it (Domain-0 is not one)."""
+    """What `xl info` says of a server, and the guests on it (Domain-0 is not one). `features` are its processors'."""
 
     memory_mib: int
     cpus: int
     migrates_pv: bool
     guests: tuple[Guest, ...] = ()
     dom0_is_fixed: bool = True
+    features: str = ""
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ def domain_from(text: str, name: str, path: str) -> Domain:
         disks=tuple(_disk(disk) for disk in disks(settings, path) if disk.format != "empty"),
         uuid=uuid_in(settings),
         boot=_boot(settings),
+        bridges=_bridges(settings),
     )
 
 
@@ -84,6 +85,12 @@ def _boot(settings: xlcfg.Settings) -> tuple[str, ...]:
     """Its kernel and ramdisk; a name without a directory is for xl to find among its own."""
     named = (settings.get(key) for key in ("kernel", "ramdisk"))
     return tuple(path for path in named if isinstance(path, str) and path.startswith("/"))
+
+
+def _bridges(settings: xlcfg.Settings) -> tuple[str, ...]:
+    """The bridges that its interfaces name; what another script than xl's own makes of one is not known."""
+    interfaces = [xlcfg.vif(line) for line in xlcfg.lines(settings, "vif")]
+    return tuple(vif["bridge"].rstrip() for vif in interfaces if vif.get("bridge") and "script" not in vif)
 
 
 def _whole(settings: xlcfg.Settings, key: str, default: int, path: str) -> int:

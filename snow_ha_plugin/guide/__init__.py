@@ -5,6 +5,7 @@ from __future__ import annotations
 from snow_ha_plugin.guide import (
     authkey,
     autostart,
+    bridges,
     corosync,
     defaults,
     domains,
@@ -26,6 +27,7 @@ SERVER_STEPS = (
     packages.STEP,
     shared.STEP,
     images.STEP,
+    bridges.STEP,
     floating_ip.ADDRESS,
     xen.STEP,
     corosync.BY_HAND,

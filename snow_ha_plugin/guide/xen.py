@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
+from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import UnsafeError
 from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.system import xen
-
-# How xl calls the halves of a migrating domain; what stays of them afterwards is the wreck of a failed one.
-HALVES = ("--incoming", "--migratedaway")
 
 
 def check(site: Site) -> list[Finding]:
@@ -36,9 +34,15 @@ def check(site: Site) -> list[Finding]:
             remedy = f'GRUB_CMDLINE_XEN_DEFAULT="{size}" in /etc/default/grub, update-grub, and a reboot'
             findings.append(Finding(Severity.WARNING, "dom0-memory", message, remedy))
         for guest in hypervisor.guests:
-            if guest.name.endswith(HALVES):
+            # What stays of a migrating domain's halves is the wreck of a failed one.
+            if guest.name.endswith(xen.HALVES):
                 message = f"{guest.name} on {server} is the rest of a migration"
                 findings.append(Finding(Severity.WARNING, "migration-rest", message, "see xl list on all servers"))
+    kinds = {hypervisor.features: server for server, hypervisor in hypervisors.items()}
+    if len(kinds) > 1:
+        message = f"the processors of {in_words(kinds.values())} differ: a domain may not survive a live migration"
+        remedy = "compare hw_caps in xl info; leave to all what all have with cpuid= in the domain files (xl.cfg(5))"
+        findings.append(Finding(Severity.WARNING, "processors-differ", message, remedy))
     places = Counter(guest.name for hypervisor in hypervisors.values() for guest in hypervisor.guests)
     for domain in site.domains:
         if places[domain.name] > 1:

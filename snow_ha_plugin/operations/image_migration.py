@@ -27,8 +27,6 @@ from snow_ha_plugin.system.imagefiles import Content, Meter
 from snow_ha_plugin.system.pacemaker import LiveCib
 from snow_ha_plugin.system.servers import Servers
 
-# How xl calls the halves of a domain that migrates.
-HALVES = ("--incoming", "--migratedaway")
 STARTED_WITHIN_S = 120
 SHOWN_EVERY_S = 0.5
 # What a file system needs beside the bytes of a copy.
@@ -73,7 +71,7 @@ def where(servers: Servers) -> Mapping[str, str]:
     for server, of_server in guests.items():
         for guest in of_server:
             name = guest.name
-            for half in HALVES:
+            for half in xen.HALVES:
                 name = name.removesuffix(half)
             found[name] = server
     return found

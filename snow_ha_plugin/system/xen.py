@@ -9,6 +9,9 @@ from snow_ha_plugin.system.servers import Servers
 # A hung xenstored lets xl hang for ever; this is far above what a busy server needs.
 XL_TIMEOUT_S = 30
 
+# How xl calls the halves of a domain that migrates.
+HALVES = ("--incoming", "--migratedaway")
+
 # What a Domain-0 that gives memory to domains is taken to keep: the size that Xen's own best practices give for it.
 DOM0_MIB = 2048
 
@@ -56,6 +59,7 @@ def parse(info: str, listing: str, server: str) -> Hypervisor:
         migrates_pv="shadow" in facts.get("virt_caps", "").split(),
         guests=tuple(guest for guest in guests if guest.domid != 0),
         dom0_is_fixed=is_fixed,
+        features=facts.get("hw_caps", ""),
     )
 
 

@@ -44,6 +44,14 @@ RANDOM_KILLS = 20
 WITHIN_S = 3.0
 
 
+def volume(name: str) -> str:
+    return f"/dev/snow_vg/{name}-disk"
+
+
+def copy(name: str) -> str:
+    return f"/sNow/domains/{name}/{name}-disk"
+
+
 @dataclass(frozen=True)
 class Volumes:
     """A lab whose domains have volumes of snow01, what is in them, and the domain files of before."""
@@ -52,8 +60,9 @@ class Volumes:
     digests: dict[str, str]
     files: dict[str, str]
 
-    def digest(self, path: str) -> str:
-        return self.lab.run("snow01", ["sha256sum", path]).stdout.split()[0]
+    def digests_of(self, paths: list[str]) -> dict[str, str]:
+        lines = self.lab.run("snow01", ["sha256sum", *paths]).stdout.splitlines()
+        return {path: line.split()[0] for path, line in zip(paths, lines, strict=True)}
 
     def file(self, name: str) -> str:
         return (self.lab.shared / DOMAIN_FILES / f"{name}.cfg").read_text()
@@ -75,16 +84,16 @@ class Volumes:
 
     def assert_whole(self) -> None:
         """No domain file names an image that is not whole, and no volume has changed."""
-        for name, digest in self.digests.items():
-            assert self.digest(f"/dev/snow_vg/{name}-disk") == digest
-            if self.file(name) != self.files[name]:
-                assert self.digest(f"/sNow/domains/{name}/{name}-disk") == digest
+        expected = {volume(name): digest for name, digest in self.digests.items()}
+        named = [name for name in self.digests if self.file(name) != self.files[name]]
+        expected |= {copy(name): self.digests[name] for name in named}
+        assert self.digests_of(list(expected)) == expected
 
     def assert_migrated(self) -> None:
         self.assert_whole()
         for name, before in self.files.items():
             now = self.file(name)
-            assert f"target=/sNow/domains/{name}/{name}-disk'" in now
+            assert f"target={copy(name)}'" in now
             changed = [line for line in now.splitlines() if line not in before.splitlines()]
             assert len(changed) == 1
             assert (self.lab.shared / DOMAIN_FILES / f"{name}.cfg.before-snow-ha").read_text() == before
@@ -100,7 +109,7 @@ def volumes(lab: Lab) -> Volumes:
         path.write_text(re.sub(r"file:[^,]*disk.img", f"phy:/dev/snow_vg/{name}-disk", path.read_text()))
     found = Volumes(lab, {}, {})
     for name in state.DOMAINS:
-        found.digests[name] = found.digest(f"/dev/snow_vg/{name}-disk")
+        found.digests[name] = found.digests_of([volume(name)])[volume(name)]
         found.files[name] = found.file(name)
     return found
 
@@ -143,7 +152,7 @@ class TestMigrate:
             volumes.lab.run("snow02", ["xl", "create", path])
             volumes.lab.run("snow02", ["xl", "destroy", name])
         cleaning = state.snow_ha(volumes.lab, "images", "clean").splitlines()
-        assert cleaning == [f"lvremove /dev/snow_vg/{name}-disk" for name in _in_order(volumes.lab)]
+        assert cleaning == [f"lvremove {volume(name)}" for name in _in_order(volumes.lab)]
         state.snow_ha(volumes.lab, "images", "rollback", "nis01")
         assert volumes.file("nis01") == volumes.files["nis01"]
 

@@ -166,3 +166,16 @@ def test_host_names_are_names_of_domains(name: str) -> None:
 )
 def test_what_a_shell_or_a_path_could_misread_is_not(name: str) -> None:
     assert not domainfile.DOMAIN_NAME.match(name)
+
+
+@pytest.mark.parametrize(
+    ("vif", "bridges"),
+    [
+        ("'ip=10.0.0.1 ,mac=00:16:3e:00:00:01,bridge=xsnow0'", ("xsnow0",)),
+        ("'bridge=xsnow0', 'mac=00:16:3e:00:00:02', 'bridge=xpub0 '", ("xsnow0", "xpub0")),
+        ("'bridge=ovsbr0.10:20,script=vif-openvswitch'", ()),
+        ("", ()),
+    ],
+)
+def test_a_domain_is_on_the_bridges_of_its_interfaces(vif: str, bridges: tuple[str, ...]) -> None:
+    assert domainfile.domain_from(f"name = 'a'\nvif = [ {vif} ]", "a", "a.cfg").bridges == bridges
