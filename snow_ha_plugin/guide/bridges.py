@@ -16,7 +16,7 @@ def check(site: Site) -> list[Finding]:
     wanted = sorted({bridge for domain in site.domains for bridge in domain.bridges})
     if not wanted:
         return []
-    looks = site.servers.each(lambda name: site.servers.must(name, ["sh", "-c", _LOOK, "sh", *wanted]))
+    looks = site.servers.each(lambda name: site.servers.must(name, ["sh", "-c", _LOOK, "sh", *wanted], looks=True))
     findings = []
     for bridge in wanted:
         lacking = [server for server, result in looks.items() if bridge in result.text.splitlines()]

@@ -60,6 +60,7 @@ class Plan:
 
 def look(servers: Servers, domains: Sequence[Domain]) -> list[Image]:
     """All images of the domains; UnavailableError unless every server answers."""
+    servers.look_anew()
     looks = images.look_everywhere(servers, domains)
     return [image for domain in domains for image in kinds.images_of(domain, looks)]
 

@@ -57,7 +57,7 @@ def look(servers: Servers, domains: Iterable[Domain]) -> tuple[Looks, dict[str, 
         return {name: {} for name in servers.names}, {}
 
     def ask(name: str) -> dict[str, Look]:
-        result = servers.must(name, ["sh", "-c", _LOOK, "sh", *wanted], timeout_s=LOOK_TIMEOUT_S)
+        result = servers.must(name, ["sh", "-c", _LOOK, "sh", *wanted], timeout_s=LOOK_TIMEOUT_S, looks=True)
         lines = result.text.splitlines()
         if len(lines) != len(wanted):
             raise UnavailableError(f"{name} does not tell of its images", result.reason, "see that /sNow is mounted")

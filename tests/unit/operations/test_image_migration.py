@@ -41,10 +41,12 @@ esac
 class Halls(Machines):
     """Of two servers, snow02 does not see the volumes."""
 
-    def run(self, server: str, argv: Sequence[str], *, stdin: bytes = b"", timeout_s: float = 60) -> Result:
+    def run(
+        self, server: str, argv: Sequence[str], *, stdin: bytes = b"", timeout_s: float = 60, looks: bool = False
+    ) -> Result:
         hidden = str(self.root / "volumes")
         words = [word.replace(hidden, "/not/here") if server == "snow02" else word for word in argv]
-        return super().run(server, words, stdin=stdin, timeout_s=timeout_s)
+        return super().run(server, words, stdin=stdin, timeout_s=timeout_s, looks=looks)
 
     def runs(self, server: str, *names: str) -> None:
         (self.root / f"guests-{server}").write_text("".join(f"{name}\n" for name in names))
