@@ -151,7 +151,7 @@ class Space:
     def reserve(self, directory: str, needed: int) -> Iterator[None]:
         with self.lock:
             free = imagefiles.free(directory) - self.taken - SPARE_BYTES
-            if free < needed:
+            if needed and free < needed:
                 raise UnavailableError(
                     f"{directory} has no room for {needed >> 20} MiB",
                     f"{max(0, free) >> 20} MiB are free",

@@ -27,6 +27,9 @@ BLOCK = 65536
 CHUNK = 64 * BLOCK
 ZEROS = bytes(BLOCK)
 
+# linux/fs.h
+BLKFLSBUF = 0x1261
+
 LOCK = Path("/run/snow-ha/images.lock")
 DAYS_S = 7 * 86400
 
@@ -123,9 +126,12 @@ def idle() -> Iterator[None]:
 @contextlib.contextmanager
 def claimed(path: str) -> Iterator[None]:
     """A device that nothing has mounted, and that nobody can mount meanwhile; of a file that is not known."""
-    flags = os.O_RDONLY | (os.O_EXCL if Path(path).is_block_device() else 0)
+    is_device = Path(path).is_block_device()
     try:
-        descriptor = os.open(path, flags)
+        descriptor = os.open(path, os.O_RDONLY | (os.O_EXCL if is_device else 0))
+        if is_device:
+            # A domain writes to it past this server's memory, in which may be what was there before.
+            fcntl.ioctl(descriptor, BLKFLSBUF)
     except OSError as error:
         if error.errno == errno.EBUSY:
             raise UnsafeError(f"{path} is in use on this server", "mounted, perhaps", f"see lsblk {path}") from None
