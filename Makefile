@@ -1,12 +1,15 @@
-# `make demo` shows the main job, `make test` proves it; both install what they need (Debian, as root).
+# `make demo` shows the main job, `make test` proves it, `make` alone lists the rest. Each installs what it needs (Debian,
+# as root); where that is there already, nothing but the labs needs root.
 PYTHON = /usr/bin/python3
-CACHE = $(or $(SNOW_HA_CACHE),/var/cache/snow-ha-lab)
+IS_ROOT = $(filter 0,$(shell id -u))
+CACHE = $(or $(SNOW_HA_CACHE),$(if $(IS_ROOT),/var/cache,$(HOME)/.cache)/snow-ha-lab)
 VENV = $(CACHE)/venv-newest
 
 BUILD_PACKAGES = \
 	apt-utils build-essential ca-certificates debhelper dh-python dpkg-dev git gnupg groff lintian man-db pybuild-plugin-pyproject \
 	python3 python3-click python3-lxml python3-pluggy python3-rich python3-setuptools python3-sh python3-wheel \
 	pacemaker-cli-utils python3-hypothesis python3-pytest python3-pytest-mock
+UNIT_PACKAGES = $(BUILD_PACKAGES) python3-venv
 PACKAGES = $(BUILD_PACKAGES) \
 	bindfs debian-archive-keyring debootstrap iproute2 nftables openipmi procps util-linux \
 	python3-pytest-xdist python3-venv \
@@ -16,13 +19,16 @@ XEN_PACKAGES = cpio e2fsprogs qemu-system-x86
 OF_LABS = tests/chaos tests/model
 UNIT = tests/unit tests/packaging tests/scenarios
 
-.PHONY: demo test unit unit-newest lint contract random-clusters lab-tests chaos test-xen test-xen-smoke bench deb apt-repo dependencies venv
+.PHONY: help demo test unit unit-newest lint contract random-clusters lab-tests chaos test-xen test-xen-smoke bench deb apt-repo dependencies venv
 
-demo: dependencies
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: dependencies  ## the main job on two servers in containers, as root: enable, migration, loss of a server
 	tests/lab/demo
 
 # The package's build runs the unit tests with Debian 12's libraries, beside those with PyPI's newest.
-test: lint
+test: lint  ## everything but real Xen, as root: lint, package, unit, contract and lab tests, benchmarks
 	$(MAKE) --jobs=2 --output-sync=target deb unit-newest
 	$(MAKE) contract
 	$(MAKE) random-clusters
@@ -31,13 +37,16 @@ test: lint
 
 # Debian 12's libraries, then PyPI's newest; Debian 13's are used by the lab tests. The scenarios ask Pacemaker's
 # scheduler, which is no library: Debian 12's and 13's are enough.
-unit: dependencies unit-newest
+unit: PACKAGES = $(UNIT_PACKAGES)
+unit: dependencies unit-newest  ## the unit tests, with Debian's libraries and with PyPI's newest
 	$(PYTHON) -m pytest -q $(UNIT)
 
-unit-newest: dependencies venv
+unit-newest: PACKAGES = $(UNIT_PACKAGES)
+unit-newest: dependencies venv  ## the unit tests with PyPI's newest libraries, and the labs' own tests
 	$(VENV)/bin/python -m pytest -q $(filter-out tests/scenarios,$(UNIT)) $(OF_LABS)
 
-lint: dependencies venv
+lint: PACKAGES = python3-venv shellcheck
+lint: dependencies venv  ## ruff, mypy and shellcheck
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
@@ -47,16 +56,16 @@ lint: dependencies venv
 	shellcheck --shell=sh packaging/debian/snow-ha.p* packaging/debian/tests/agent packaging/debian/tests/two-servers
 
 # Most of their time is waiting for deadlines to pass.
-contract: dependencies
+contract: dependencies  ## the agents and the hook, each as a program against a stand-in of xl, ssh or snow
 	$(PYTHON) -m pytest -q --numprocesses=4 --dist=loadgroup tests/contract
 
 # Clusters by chance, each put to the verbs and to the scheduler: SNOW_HA_RANDOM_CLUSTERS=300 for more. SNOW_HA_CTS names
 # a checkout of Pacemaker whose scheduler's inputs are taken too.
-random-clusters: dependencies
+random-clusters: dependencies  ## clusters by chance: what the verbs say is held against Pacemaker's scheduler
 	$(PYTHON) -m pytest -q --durations=5 --numprocesses=2 tests/random_clusters
 
 # Labs mostly wait, so three at a time; one file's tests share theirs.
-lab-tests: dependencies
+lab-tests: dependencies  ## whole clusters in containers, as root
 	$(PYTHON) -m pytest -q --durations=10 --numprocesses=3 --dist=loadfile -m "not xen" \
 		tests/cluster tests/xen/test_interruptions.py
 
@@ -65,22 +74,22 @@ ROUNDS = 20
 SEED = 1
 FENCING = sbd
 SERVERS = 2
-chaos: dependencies
+chaos: dependencies  ## faults at random in a lab, as root: ROUNDS=20 SEED=1 FENCING=sbd SERVERS=2
 	tests/lab/chaos --rounds $(ROUNDS) --seed $(SEED) --fencing $(FENCING) --servers $(SERVERS)
 
 # Real Xen on two emulated servers: its files take about three minutes the first time. The smoke set comes first, in any
 # case, then what matters most: SNOW_HA_XEN_S says how many seconds there are, and what does not fit in is left out.
 XEN = xen
 test-xen test-xen-smoke: PACKAGES += $(XEN_PACKAGES)
-test-xen: dependencies
+test-xen: dependencies  ## real Xen under emulation, as root: an hour, or SNOW_HA_XEN_S seconds
 	$(PYTHON) -m pytest -q --durations=10 -m "$(XEN)" \
 		$(addprefix tests/xen/test_,agent.py xlcfg.py watchdog.py interruptions.py xenlab.py hypervisor.py split.py)
 
-test-xen-smoke: dependencies
+test-xen-smoke: dependencies  ## the least of it
 	$(PYTHON) -m pytest -q --durations=10 -m smoke tests/xen/test_agent.py tests/xen/test_watchdog.py
 
 # Small: only to see that the benchmarks work.
-bench: dependencies
+bench: dependencies  ## that the benchmarks work, as root
 	tests/bench/registration --domains 4
 	tests/bench/agent --rounds 10
 	tests/bench/balance --small --without-optimum
@@ -90,23 +99,29 @@ bench: dependencies
 
 # The source and binary package, tested on the way, in build/.
 deb: PACKAGES = $(BUILD_PACKAGES)
-deb: dependencies
+deb: dependencies  ## the Debian package, in build/
 	rm -f build/snow-ha_*
 	packaging/build-deb build
 	lintian --allow-root --pedantic --fail-on error,warning build/snow-ha_*.changes
 
 # REPO=DIRECTORY: where it goes, best at once to its place on the shared file system.
 REPO = build/apt-repo
-apt-repo: deb
+apt-repo: deb  ## REPO=DIRECTORY: a signed repository with the package
 	packaging/apt-repo $(REPO) build/snow-ha_$$(dpkg-parsechangelog -l packaging/debian/changelog -S Version)_all.deb
 
 dependencies:
-	@dpkg-query --show --showformat='$${db:Status-Status}\n' $(PACKAGES) 2>&1 | grep -qvx installed || exit 0; \
+	@missing=$$(LC_ALL=C dpkg-query --show --showformat='$${Package} $${db:Status-Status}\n' $(PACKAGES) 2>&1 | \
+		sed -n '/ installed$$/d; s/^dpkg-query: no packages found matching //; s/ .*//; p'); \
+	[ -n "$$missing" ] || exit 0; \
+	[ -n "$(IS_ROOT)" ] || { echo "missing; as root: apt-get install" $$missing >&2; exit 77; }; \
 	apt-get update -q && \
 	DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(PACKAGES)
 
+# PyPI's newest, looked for once a day and whenever this file has changed.
 venv: dependencies
 	@mkdir -p $(CACHE)
 	@[ -x $(VENV)/bin/python ] || $(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/pip install -q --disable-pip-version-check --upgrade \
-		click lxml pluggy rich sh hypothesis pytest pytest-mock mypy==2.4.1 ruff==0.17.6
+	@[ -n "$$(find $(VENV)/upgraded -newer $(firstword $(MAKEFILE_LIST)) -mmin -1440 2>/dev/null)" ] || { \
+		$(VENV)/bin/pip install -q --disable-pip-version-check --upgrade \
+			click lxml pluggy rich sh hypothesis pytest pytest-mock mypy==2.4.1 ruff==0.17.6 && \
+		touch $(VENV)/upgraded; }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,35 @@ def test_every_plugin_hears_of_an_event_although_others_fail(site: Site) -> None
     warnings = ended.stderr.splitlines()
     assert sorted(line.split(": ")[0] for line in warnings) == ["[W] aaa", "[W] snow-ha", "[W] zzz"]
     assert all(line.endswith("; to repair: snow ha sync") for line in warnings)
+
+
+@pytest.fixture
+def keep(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """The plugin that the documentation shows, as its own pyproject.toml has it installed; nis01 is to be kept."""
+    shown = ROOT / "docs/example-plugin"
+    entries = tomllib.loads((shown / "pyproject.toml").read_text())["project"]["entry-points"]["snow"]
+    assert entries == {"keep": "snow_keep"}
+    site.install("snow_keep", (shown / "snow_keep.py").read_text())
+    (site.directory / "keep").write_text("nis01\n")
+    monkeypatch.setenv("SNOW_KEEP", str(site.directory / "keep"))
+    return site
+
+
+def test_the_example_adds_its_verb(keep: Site) -> None:
+    ended = keep.run("kept")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "nis01\n", "")
+
+
+@pytest.mark.parametrize("event", ["removing", "replacing"])
+def test_the_example_keeps_a_domain_and_no_other(
+    keep: Site, mocker: MockerFixture, monkeypatch: pytest.MonkeyPatch, event: str
+) -> None:
+    mocker.patch.object(registration, "end")
+    monkeypatch.syspath_prepend(keep.directory)
+    manager = plugin.load(pytest.fail)
+    assert list(plugin.fire(manager, f"snow_domain_{event}", domain="nis02")) == []
+    ((name, error),) = plugin.fire(manager, f"snow_domain_{event}", domain="nis01")
+    assert (name, type(error)) == ("snow_keep", UnsafeError)
 
 
 class Objector:
