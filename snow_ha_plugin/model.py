@@ -241,6 +241,23 @@ class ClusterState:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """An operation of a resource that failed, as Pacemaker remembers it; `reason` is what the agent said."""
+
+    server: str
+    operation: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a verb of the host ended for one domain that a plugin has taken care of; a status of 0 is success."""
+
+    status: int
+    message: str
+
+
+@dataclass(frozen=True)
 class Action:
     """One action of a transition that Pacemaker's scheduler would carry out."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from snow_ha_plugin.hookspecs import hookimpl
+from snow_ha_plugin.model import Answer
 
 
 @hookimpl
@@ -18,27 +19,34 @@ def snow_ha_commands(group: click.Group) -> None:
 
 @hookimpl
 def snow_domain_created(domain: str, config_path: str) -> None:
-    from snow_ha_plugin.operations import registration
+    from snow_ha_plugin.operations import host_events
 
-    registration.created(domain)
+    host_events.created(domain)
 
 
 @hookimpl
-def snow_domain_booting(domain: str) -> None:
-    from snow_ha_plugin.operations import registration
+def snow_domain_action(domains: tuple[str, ...], action: str, tell: Callable[[str], None]) -> Mapping[str, Answer]:
+    from snow_ha_plugin.operations import domain_actions
 
-    registration.booting(domain)
+    return domain_actions.act(domains, action, tell)
+
+
+@hookimpl
+def snow_domain_ending(domain: str) -> None:
+    from snow_ha_plugin.operations import host_events
+
+    host_events.ending(domain)
 
 
 @hookimpl
 def snow_domain_replacing(domain: str) -> None:
-    from snow_ha_plugin.operations import registration
+    from snow_ha_plugin.operations import host_events
 
-    registration.end(domain)
+    host_events.end(domain)
 
 
 @hookimpl
 def snow_domain_removing(domain: str) -> None:
-    from snow_ha_plugin.operations import registration
+    from snow_ha_plugin.operations import host_events
 
-    registration.end(domain)
+    host_events.end(domain)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
+from typing import Any
 
 import pluggy
 
@@ -33,11 +34,16 @@ def load(ours: object, report: Callable[[str, Exception], None]) -> pluggy.Plugi
 
 def fire(manager: pluggy.PluginManager, hook: str, **arguments: object) -> Iterator[tuple[str, Exception]]:
     """Call a hook of each plugin by itself, so that one that fails keeps no other from its turn; the failures."""
-    plugins = manager.list_name_plugin()
-    for name, plugin in plugins:
-        others = [other for _, other in plugins if other is not plugin]
+    for name, _ in manager.list_name_plugin():
         try:
-            manager.subset_hook_caller(hook, remove_plugins=others)(**arguments)
+            call(manager, name, hook, **arguments)
         except Exception as error:
             log.debug("%s of %s failed", hook, name, exc_info=True)
             yield name, error
+
+
+def call(manager: pluggy.PluginManager, name: str, hook: str, **arguments: object) -> list[Any]:
+    """Call a hook of one plugin; what it gives, if it has that hook."""
+    others = [plugin for other, plugin in manager.list_name_plugin() if other != name]
+    results: list[Any] = manager.subset_hook_caller(hook, remove_plugins=others)(**arguments)
+    return results

@@ -21,7 +21,7 @@ from snow_ha_plugin.core.images.kinds import Image, Kind, Shared
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import ConfigurationError, NoInputError, SnowHaError, UnavailableError, UnsafeError
 from snow_ha_plugin.model import Change, Disk, Domain
-from snow_ha_plugin.operations import registration
+from snow_ha_plugin.operations import host_events
 from snow_ha_plugin.system import imagefiles, images, xen
 from snow_ha_plugin.system.imagefiles import Content, Meter
 from snow_ha_plugin.system.pacemaker import LiveCib
@@ -312,14 +312,14 @@ def resting(servers: Servers, todo: Plan) -> Iterator[None]:
         return
     is_registered = _is_registered(name)
     if is_registered:
-        registration.stop(name)
+        host_events.stop(LiveCib(), name)
     else:
-        servers.must(todo.runs_on, ["xl", "shutdown", "-w", name], timeout_s=registration.STOPPED_WITHIN_S)
+        servers.must(todo.runs_on, ["xl", "shutdown", "-w", name], timeout_s=host_events.STOPPED_WITHIN_S)
     try:
         yield
     finally:
         if is_registered:
-            registration.start(name)
+            host_events.start(LiveCib(), name)
         else:
             servers.must(todo.runs_on, ["xl", "create", path], timeout_s=STARTED_WITHIN_S)
 

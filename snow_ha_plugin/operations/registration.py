@@ -1,4 +1,4 @@
-"""Domains that come and go while the cluster runs: registering, syncing, letting go, and the host's events."""
+"""Domains that come and go while the cluster runs: registering, syncing, letting go."""
 
 from __future__ import annotations
 
@@ -10,22 +10,17 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import primitive
 from snow_ha_plugin.core.reports.text import in_words
-from snow_ha_plugin.errors import ConfigurationError, SnowHaError, UnsafeError
+from snow_ha_plugin.errors import ConfigurationError, UnsafeError
 from snow_ha_plugin.model import Change, Domain
-from snow_ha_plugin.operations import cluster, images
 from snow_ha_plugin.operations.transaction import Locate, Tell, change, let_go, undisturbed, unsaid, whereabouts
 from snow_ha_plugin.system import command, pacemaker, snowtools
-from snow_ha_plugin.system.pacemaker import LiveCib, Store
+from snow_ha_plugin.system.pacemaker import Store
 from snow_ha_plugin.system.servers import Servers
 
 log = logging.getLogger(__name__)
 
 # A line names so many domains.
 MOST_NAMES = 8
-
-# Pacemaker's stop has its own timeout, which ends in fencing or in a blocked resource; this is beyond it.
-STOPPED_WITHIN_S = 300
-POLL_S = 0.5
 
 # Each crm_resource --refresh keeps the controllers busy for a second (they look at the changed crm_config with the
 # fencer). pacemakerd asks its six daemons in turn, one a second, and kills one that was busy five times in a row:
@@ -131,80 +126,3 @@ def forget(names: Iterable[str]) -> None:
         # Nothing is remembered of a domain that goes before Pacemaker has looked at it.
         if result.exit_code not in (0, pacemaker.NO_SUCH_OBJECT):
             raise ConfigurationError(f"Pacemaker still remembers {name}", result.reason, " ".join(argv))
-
-
-# --- the host's events
-
-
-def created(name: str) -> None:
-    """Register a domain that the host has just made, so that `snow boot` can start it and nothing else does."""
-    here = cluster.load()
-    domain = snowtools.read_domain(here.layout.domains_dir, name)
-    images.refuse_unshared(here.servers, [domain])
-    register(here.store, [domain], here.conf.migration_mib_s, servers=here.servers, stopped=True)
-
-
-def booting(name: str) -> None:
-    """Register a domain that the host wants to start through Pacemaker and that nobody has registered yet."""
-    store = LiveCib()
-    if name not in cib.domains(store.read()):
-        here = cluster.load()
-        domain = snowtools.read_domain(here.layout.domains_dir, name)
-        images.refuse_unshared(here.servers, [domain])
-        register(store, [domain], here.conf.migration_mib_s, servers=here.servers)
-
-
-def end(name: str) -> None:
-    """Stop a domain wherever it runs and unregister it: the host's `xl destroy` only reaches its own server.
-
-    UnsafeError where that is not known to have worked: the image would be deleted under a running domain, or
-    Pacemaker would start a half-written one.
-    """
-    try:
-        _stop_and_unregister(LiveCib(), name)
-    except SnowHaError as error:
-        raise UnsafeError(
-            f"{name} cannot be taken out of Pacemaker's hands",
-            f"{error.message} {error.details}",
-            error.remedy or "see snow ha status",
-        ) from error
-
-
-def _refuse_elsewhere(tree: cib.Tree, name: str) -> None:
-    """UnsafeError for a domain that nobody registered and that runs where the host's `xl destroy` does not reach."""
-    servers = cluster.load().servers
-    where = whereabouts(servers)(tree, {name})[name]
-    if where not in (None, servers.here):
-        raise UnsafeError(f"it runs on {where}, and this is {servers.here}", remedy=f"on {where}: xl destroy {name}")
-
-
-def _stop_and_unregister(store: LiveCib, name: str) -> None:
-    tree = store.read()
-    if name not in cib.domains(tree):
-        _refuse_elsewhere(tree, name)
-        return
-    stop(name)
-    unregister(store, [name])
-
-
-def stop(name: str) -> None:
-    """Have Pacemaker stop a domain and keep it so; UnsafeError where it does not stop."""
-    _want(name, "Stopped")
-    deadline = time.monotonic() + STOPPED_WITHIN_S
-    while any(resource.servers for resource in pacemaker.state().resources if resource.id == name):
-        if time.monotonic() > deadline:
-            raise UnsafeError(f"{name} does not stop", remedy="see crm_mon")
-        time.sleep(POLL_S)
-
-
-def start(name: str) -> None:
-    """Have Pacemaker run a domain again that it has stopped; it starts when Pacemaker comes to it."""
-    _want(name, "Started")
-
-
-def _want(name: str, role: str) -> None:
-    result = command.run(
-        ["crm_resource", "--resource", name, "--meta", "--set-parameter", "target-role", "--parameter-value", role]
-    )
-    if not result.ok:
-        raise ConfigurationError(f"{name} cannot become {role}", result.reason, "see crm_mon")

@@ -123,6 +123,20 @@ def run(
     return result
 
 
+def on_terminal(argv: Sequence[str]) -> int:
+    """Run a program on our own terminal, which it has for itself until it ends; its exit status."""
+    log.debug("run: %s", shlex.join(argv))
+    try:
+        command = sh.Command(argv[0], search_paths=_path().split(":"))
+    except sh.CommandNotFound:
+        raise UnavailableError(f"{argv[0]} is not there", "the program is not in PATH") from None
+    try:
+        command(*argv[1:], _fg=True, _env={**os.environ, "PATH": _path()})
+    except sh.ErrorReturnCode as error:
+        return int(error.exit_code)
+    return 0
+
+
 @contextlib.contextmanager
 def cleaning_up(argv: Sequence[str]) -> Iterator[None]:
     """Have a command run if this process dies inside the block, whatever it dies of; a normal end runs nothing.

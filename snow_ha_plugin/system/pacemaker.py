@@ -382,6 +382,11 @@ def fence(node: str, timeout_s: int) -> None:
         )
 
 
+def is_idle() -> bool:
+    """Whether Pacemaker has nothing to do, or cannot tell."""
+    return command.run(["crm_resource", "--wait", "--timeout=1s"]).exit_code != TIMED_OUT
+
+
 def wait_idle(timeout_s: int) -> None:
     """Wait until Pacemaker has nothing left to do; TimedOutError past the deadline."""
     result = command.run(["crm_resource", "--wait", f"--timeout={timeout_s}s"], timeout_s=timeout_s + 10)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from snow_ha_plugin.errors import UnavailableError
+import shlex
+
+from snow_ha_plugin.errors import TimedOutError, UnavailableError
 from snow_ha_plugin.model import Guest, Hypervisor
-from snow_ha_plugin.system.servers import Servers
+from snow_ha_plugin.system import command
+from snow_ha_plugin.system.servers import SSH, Servers
 
 # A hung xenstored lets xl hang for ever; this is far above what a busy server needs.
 XL_TIMEOUT_S = 30
@@ -14,6 +17,31 @@ HALVES = ("--incoming", "--migratedaway")
 
 # What a Domain-0 that gives memory to domains is taken to keep: the size that Xen's own best practices give for it.
 DOM0_MIB = 2048
+
+# For a guest to shut down in order and come back.
+REBOOT_WITHIN_S = 180
+# For Xen to scrub the memory of the old domain and to build the new one.
+RESET_TIMEOUT_S = 150
+
+# What is destroyed keeps its name until its memory is free, so that a new one is refused for a moment.
+_RESET = """
+xl destroy "$1" || exit
+tries=300
+while xl domid "$1" >/dev/null 2>&1 && [ $tries -gt 0 ]; do tries=$((tries - 1)); sleep 0.1; done
+exec xl create "$2" </dev/null
+"""
+
+_NO_REACTION = 44
+# -F: a guest without Xen's drivers hears of it by ACPI. It has rebooted once its name is that of another domain.
+_REBOOT = f"""
+old=$(xl domid "$1") && xl reboot -F "$1" >&2 || exit
+tries=$(($2 * 5))
+while new=$(xl domid "$1" 2>/dev/null); [ -z "$new" ] || [ "$new" = "$old" ]; do
+    tries=$((tries - 1))
+    [ $tries -gt 0 ] || exit {_NO_REACTION}
+    sleep 0.2
+done
+"""
 
 
 def look(servers: Servers, server: str) -> Hypervisor:
@@ -36,6 +64,35 @@ def guests(servers: Servers, server: str) -> tuple[Guest, ...]:
             f"xl does not answer on {server}", result.reason, "see that the server runs Xen: xl info"
         )
     return parse_list(result.text, server)
+
+
+def destroy(servers: Servers, server: str, name: str) -> None:
+    """End a domain at once; one that has ended meanwhile is no error."""
+    servers.run(server, ["xl", "destroy", name], timeout_s=XL_TIMEOUT_S)
+
+
+def reset(servers: Servers, server: str, name: str, config_path: str) -> None:
+    """End a domain at once and start it anew there, in one trip: nothing of it depends on us any more."""
+    servers.must(server, ["sh", "-c", _RESET, "sh", name, config_path], timeout_s=RESET_TIMEOUT_S)
+
+
+def reboot(servers: Servers, server: str, name: str) -> None:
+    """Have a guest reboot, and wait until it has; TimedOutError where it does not react."""
+    result = servers.run(
+        server, ["sh", "-c", _REBOOT, "sh", name, str(REBOOT_WITHIN_S)], timeout_s=REBOOT_WITHIN_S + XL_TIMEOUT_S
+    )
+    if result.exit_code == _NO_REACTION:
+        raise TimedOutError(
+            f"{name} has not rebooted within {REBOOT_WITHIN_S} s", "its guest does not react", f"snow reset {name}"
+        )
+    if not result.ok:
+        raise UnavailableError(f"{name} cannot be rebooted on {server}", result.reason, f"snow reset {name}")
+
+
+def console(servers: Servers, server: str, name: str) -> int:
+    """A guest's console on our own terminal, until it is left; the exit status of xl."""
+    argv = ["xl", "console", name]
+    return command.on_terminal(argv if server == servers.here else [*SSH, "-t", server, "--", shlex.join(argv)])
 
 
 def parse(info: str, listing: str, server: str) -> Hypervisor:

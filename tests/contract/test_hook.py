@@ -121,6 +121,7 @@ def test_deploying_an_existing_domain_without_force_fires_nothing(host: SnowHost
 def test_a_forced_deployment_is_announced_before_the_running_domain_is_destroyed(host: SnowHost) -> None:
     host.snow("deploy", "nis01", "force")
     assert host.steps() == [
+        "snow-ha event ending nis01",
         "snow-ha event replacing nis01",
         "xl destroy nis01",
         "xen-delete-image",
@@ -137,9 +138,18 @@ def test_a_forced_deployment_of_a_new_domain_replaces_nothing(host: SnowHost) ->
 def test_a_refused_replacement_destroys_nothing(host: SnowHost) -> None:
     host.answers("snow-ha event replacing", 107)
     outcome = host.snow("deploy", "nis01", "force")
-    assert host.steps() == ["snow-ha event replacing nis01"]
+    assert host.steps() == ["snow-ha event ending nis01", "snow-ha event replacing nis01"]
     assert host.has_domain_file("nis01")
     assert host.has_image("nis01")
+    assert "[E] snow-ha does not allow this for the domain nis01" in outcome.terminal
+
+
+@pytest.mark.parametrize("line", ["deploy nis01 force", "remove domain nis01"])
+def test_what_could_not_be_done_is_refused_before_the_host_asks_or_warns(host: SnowHost, line: str) -> None:
+    host.answers("snow-ha event ending", 107)
+    outcome = host.snow(*line.split(), typed="y\n")
+    assert host.steps() == ["snow-ha event ending nis01"]
+    assert "[W]" not in outcome.terminal
     assert "[E] snow-ha does not allow this for the domain nis01" in outcome.terminal
 
 
@@ -159,22 +169,27 @@ def test_an_event_can_show_but_not_ask(host: SnowHost) -> None:
 @pytest.mark.parametrize("answer", ["y\n", "yes\n"])
 def test_a_removal_is_announced_before_the_domain_is_destroyed(host: SnowHost, answer: str) -> None:
     outcome = host.snow("remove", "domain", "nis01", typed=answer)
-    assert host.steps() == ["snow-ha event removing nis01", "xl destroy nis01", "xen-delete-image"]
+    assert host.steps() == [
+        "snow-ha event ending nis01",
+        "snow-ha event removing nis01",
+        "xl destroy nis01",
+        "xen-delete-image",
+    ]
     assert not host.has_domain_file("nis01")
     assert not host.has_image("nis01")
     assert outcome.status == 0
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n"])
-def test_a_removal_that_was_not_confirmed_fires_nothing(host: SnowHost, answer: str) -> None:
+def test_a_removal_that_was_not_confirmed_is_none(host: SnowHost, answer: str) -> None:
     host.snow("remove", "domain", "nis01", typed=answer)
-    assert host.steps() == []
+    assert host.steps() == ["snow-ha event ending nis01"]
     assert host.has_domain_file("nis01")
 
 
-def test_a_removal_that_was_not_answered_fires_nothing(host: SnowHost) -> None:
+def test_a_removal_that_was_not_answered_is_none(host: SnowHost) -> None:
     host.snow("remove", "domain", "nis01")
-    assert host.steps() == []
+    assert host.steps() == ["snow-ha event ending nis01"]
     assert host.has_domain_file("nis01")
 
 
@@ -187,7 +202,7 @@ def test_removing_what_is_no_domain_fires_nothing(host: SnowHost) -> None:
 def test_a_refused_removal_destroys_nothing(host: SnowHost) -> None:
     host.answers("snow-ha event removing", 107)
     outcome = host.snow("remove", "domain", "nis01", typed="y\n")
-    assert host.steps() == ["snow-ha event removing nis01"]
+    assert host.steps() == ["snow-ha event ending nis01", "snow-ha event removing nis01"]
     assert host.has_domain_file("nis01")
     assert host.has_image("nis01")
     assert "[E] snow-ha does not allow this for the domain nis01" in outcome.terminal
@@ -241,40 +256,41 @@ def test_an_add_domain_that_the_host_has_counts(host: SnowHost, place: str) -> N
 # snow boot
 
 
-def test_a_boot_is_announced_before_pacemaker_is_asked(host: SnowHost) -> None:
+def test_a_boot_is_done_by_snow_ha(host: SnowHost) -> None:
     outcome = host.snow("boot", "nis01")
-    assert host.steps() == [
-        "snow-ha event booting nis01",
-        "crm resource cleanup nis01",
-        "crm resource start nis01",
-    ]
+    assert host.steps() == ["snow-ha act --left 4 boot nis01"]
+    assert "err: act --left 4 boot nis01" in outcome.terminal
     assert re.search(r"\[\*\] Booting .*nis01 +OK", outcome.terminal)
 
 
-def test_a_failing_boot_is_still_seen_to_fail(host: SnowHost) -> None:
-    host.answers("crm resource start", 1)
+def test_a_boot_that_fails_is_seen_to_fail(host: SnowHost) -> None:
+    host.answers("snow-ha", 69)
     outcome = host.snow("boot", "nis01")
+    assert host.steps() == ["snow-ha act --left 4 boot nis01"]
     assert re.search(r"\[!\] Booting .*nis01 +FAIL", outcome.terminal)
 
 
-def test_booting_all_domains_announces_each(host: SnowHost) -> None:
+def test_a_boot_that_is_left_to_the_host_goes_through_pacemaker_as_ever(host: SnowHost) -> None:
+    host.leaves("nis01")
+    host.snow("boot", "nis01")
+    assert host.steps()[1:] == ["crm resource cleanup nis01", "crm resource start nis01"]
+
+
+def test_booting_all_domains_is_one_word_to_snow_ha(host: SnowHost) -> None:
     host.remove_from_domains_conf("new01")
+    host.leaves("proxy01")
     host.snow("boot", "domains")
     assert host.steps() == [
-        step
-        for domain in ("nis01", "proxy01")
-        for step in (
-            f"snow-ha event booting {domain}",
-            f"crm resource cleanup {domain}",
-            f"crm resource start {domain}",
-        )
+        "snow-ha act --left 4 boot nis01 proxy01",
+        "crm resource cleanup proxy01",
+        "crm resource start proxy01",
     ]
 
 
-def test_a_refused_boot_does_not_reach_pacemaker(host: SnowHost) -> None:
-    host.answers("snow-ha event booting", 107)
-    host.snow("boot", "nis01")
-    assert host.steps() == ["snow-ha event booting nis01"]
+def test_a_domain_that_is_not_deployed_keeps_no_other_from_booting(host: SnowHost) -> None:
+    outcome = host.snow("boot", "domains")
+    assert host.steps() == ["snow-ha act --left 4 boot nis01 proxy01"]
+    assert "[E] The domain new01 needs to be deployed first" in outcome.terminal
 
 
 def test_booting_a_domain_that_is_not_deployed_fires_nothing(host: SnowHost) -> None:
@@ -297,7 +313,6 @@ def test_booting_on_a_single_server_fires_nothing(host: SnowHost) -> None:
         ("created", "new01", "deploy new01", NEW_CREATED),
         ("replacing", "nis01", "deploy nis01 force", NIS_CREATED),
         ("removing", "nis01", "remove domain nis01", "xen-delete-image"),
-        ("booting", "nis01", "boot nis01", "crm resource start nis01"),
     ],
 )
 @pytest.mark.parametrize("status", [1, 69, 127])
@@ -312,7 +327,10 @@ def test_the_host_goes_on_with_a_warning_when_snow_ha_fails(
 
 
 @pytest.mark.parametrize("host_name", HOSTS)
-@pytest.mark.parametrize("line", ["deploy nis01 force", "remove domain nis01", "boot nis01", "add domain new01"])
+@pytest.mark.parametrize(
+    "line",
+    ["deploy nis01 force", "remove domain nis01", "boot nis01", "add domain new01", "destroy nis01", "reset domains"],
+)
 def test_without_snow_ha_the_host_does_what_it_does_without_the_hook(tmp_path: Path, host_name: str, line: str) -> None:
     seen = []
     for name in ("with-hook", "without-hook"):
@@ -333,10 +351,15 @@ def test_without_snow_ha_the_host_does_what_it_does_without_the_hook(tmp_path: P
         "version",
         "add node n05",
         "remove image none",
-        "shutdown nis01",
-        "poweroff nis01",
-        "reset nis01",
-        "console nis01",
+        "shutdown n01",
+        "poweroff n01",
+        "destroy n01",
+        "reset n01",
+        "reboot n01",
+        "boot n01",
+        "console n01",
+        "shutdown",
+        "console",
     ],
 )
 def test_other_verbs_never_start_snow_ha(host: SnowHost, line: str) -> None:
@@ -359,8 +382,16 @@ def run_bash(script: str, *arguments: str, path: str) -> str:
     return run.stdout.decode()
 
 
-PACKAGE_PRESENT = ["list domains", "shutdown nis01", "add node", "remove image", ""]
-PACKAGE_MISSING = ["ha enable", "deploy nis01", "add domain", "boot nis01", "remove domain", *PACKAGE_PRESENT]
+PACKAGE_PRESENT = ["list nodes", "cmd n01", "add node", "remove image", ""]
+PACKAGE_MISSING = [
+    "ha enable",
+    "deploy nis01",
+    "shutdown nis01",
+    "add domain",
+    "boot nis01",
+    "remove domain",
+    *PACKAGE_PRESENT,
+]
 
 
 def snow_ha_in(directory: Path) -> str:
@@ -414,11 +445,11 @@ def assert_costs_nothing(words: str, path: str) -> None:
     assert microseconds[100] < 2000
 
 
-@pytest.mark.parametrize("words", ["deploy nis01", "add domain", "boot nis01", "remove domain"])
+@pytest.mark.parametrize("words", ["deploy nis01", "add domain", "boot nis01", "remove domain", "reset nis01"])
 def test_names_of_its_own_begin_with_snow_ha(tmp_path: Path, words: str) -> None:
     script = """
         opt1=${2%% *} opt2=${2#* } SNOW_PATH=/sNow
-        deploy_domain_xen() { :; }; remove_domain_xen() { :; }; boot_domain() { :; }
+        deploy_domain_xen() { :; }; remove_domain_xen() { :; }; boot_domain() { :; }; nreset() { :; }
         before= after=
         before=$(compgen -v; compgen -A function)
         source "$1" $2

@@ -24,7 +24,7 @@ BELOW = {
     "errors": {"errors"},
     "xlcfg": {"xlcfg"},
     "agent": {"agent", "xlcfg"},
-    "hookspecs": {"hookspecs"},
+    "hookspecs": {"hookspecs", "model"},
     "": set(),
 }
 LAYER_OF = {"cli": "top", "plugin": "top", "plugins": "top"}

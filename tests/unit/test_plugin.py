@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from snow_ha_plugin import plugin, plugins
 from snow_ha_plugin.cli import main
 from snow_ha_plugin.errors import ConfigurationError, UnsafeError
 from snow_ha_plugin.hookspecs import hookimpl
-from snow_ha_plugin.operations import registration
+from snow_ha_plugin.model import Answer
+from snow_ha_plugin.operations import domain_actions, host_events
 
 ROOT = Path(__file__).parents[2]
 
@@ -157,7 +159,7 @@ class Objector:
         self.error = error
 
     @hookimpl
-    def snow_domain_booting(self, domain: str) -> None:
+    def snow_domain_ending(self, domain: str) -> None:
         raise self.error
 
     @hookimpl
@@ -171,8 +173,8 @@ class Objector:
 
 def event_with(objector: Objector, mocker: MockerFixture, *words: str) -> int:
     """The exit status of an event that our own plugin has nothing against, and another one has."""
-    for function in ("booting", "end"):
-        mocker.patch.object(registration, function)
+    for function in ("ending", "end"):
+        mocker.patch.object(host_events, function)
     manager = plugins.load(plugin, pytest.fail)
     manager.register(objector, "third")
     mocker.patch.object(plugins, "load", return_value=manager)
@@ -187,7 +189,7 @@ def event_with(objector: Objector, mocker: MockerFixture, *words: str) -> int:
     [
         ("removing", UnsafeError("it holds a lock"), 107),
         ("replacing", UnsafeError("it holds a lock"), 107),
-        ("booting", UnsafeError("it holds a lock"), 0),
+        ("ending", UnsafeError("it holds a lock"), 107),
         ("removing", ValueError("it holds a lock"), 0),
         ("replacing", ConfigurationError("it holds a lock"), 0),
     ],
@@ -200,7 +202,7 @@ def test_a_plugin_can_keep_the_host_from_destroying_a_domain_and_from_nothing_el
     assert capsys.readouterr().err == (refused if status else warned)
 
 
-@pytest.mark.parametrize("event", ["removing", "replacing"])
+@pytest.mark.parametrize("event", ["ending", "removing", "replacing"])
 def test_without_an_answer_from_pacemaker_no_domain_is_destroyed(site: Site, event: str) -> None:
     ended = site.run("event", event, "web01")
     assert ended.returncode == 107
@@ -212,7 +214,7 @@ def test_without_an_answer_from_pacemaker_no_domain_is_destroyed(site: Site, eve
 def test_whatever_fails_within_us_no_domain_is_destroyed(
     mocker: MockerFixture, capsys: pytest.CaptureFixture[str], error: Exception
 ) -> None:
-    mocker.patch.object(registration, "end", side_effect=error)
+    mocker.patch.object(host_events, "end", side_effect=error)
     mocker.patch.object(sys, "argv", ["snow-ha", "event", "removing", "web01"])
     with pytest.raises(SystemExit) as caught:
         main.main()
@@ -220,22 +222,97 @@ def test_whatever_fails_within_us_no_domain_is_destroyed(
     assert capsys.readouterr().err.startswith("[E] web01 may still be in Pacemaker's hands; ")
 
 
-def test_booting_a_domain_without_a_cluster_only_warns(site: Site) -> None:
-    ended = site.run("event", "booting", "web01")
-    assert ended.returncode == 0
-    assert ended.stderr.startswith("[W] snow-ha: ")
+def test_booting_a_domain_without_a_cluster_is_refused(site: Site) -> None:
+    ended = site.run("act", "boot", "web01")
+    assert ended.returncode == 69
+    assert ended.stdout == ".\n"
+    assert "nothing is done to web01" in ended.stderr
+
+
+def test_a_deployed_domain_is_said_to_be_protected(mocker: MockerFixture, capsys: pytest.CaptureFixture[str]) -> None:
+    mocker.patch.object(host_events, "created")
+    mocker.patch.object(sys, "argv", ["snow-ha", "event", "created", "web01", "/d/web01.cfg"])
+    with pytest.raises(SystemExit) as caught:
+        main.main()
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == "[I] web01 is protected by high availability; start it: snow boot web01\n"
+
+
+class Taker:
+    """A plugin that has domains of its own."""
+
+    def __init__(self, *domains: str, status: int = 0) -> None:
+        self.domains, self.status = domains, status
+        self.booting: list[str] = []
+
+    @hookimpl
+    def snow_domain_booting(self, domain: str) -> None:
+        self.booting.append(domain)
+
+    @hookimpl
+    def snow_domain_action(self, domains: tuple[str, ...], action: str) -> dict[str, Answer]:
+        return {name: Answer(self.status, f"{name}: {action}") for name in domains if name in self.domains}
+
+
+class Broken:
+    @hookimpl
+    def snow_domain_action(self, domains: tuple[str, ...]) -> dict[str, Answer]:
+        raise ValueError("not today")
+
+
+def acting(mocker: MockerFixture, *plugins: object, words: Sequence[str]) -> int:
+    """The exit status of `act`, with our own plugin's domains being ours01 and both."""
+    ours = {name: Answer(0, f"{name}: ours") for name in ("ours01", "both")}
+    mocker.patch.object(
+        domain_actions, "act", side_effect=lambda names, *_: {name: ours[name] for name in names if name in ours}
+    )
+    manager = plugin.load(pytest.fail)
+    for number, each in enumerate(plugins):
+        manager.register(each, f"third{number}")
+    mocker.patch.object(plugin, "load", return_value=manager)
+    mocker.patch.object(sys, "argv", ["snow-ha", "act", *words])
+    with pytest.raises(SystemExit) as caught:
+        main.main()
+    return int(caught.value.code or 0)
+
+
+def test_each_domain_is_its_first_takers_and_the_rest_is_left(
+    mocker: MockerFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["shutdown", "ours01", "both", "other"]
+    assert acting(mocker, Taker("both"), Broken(), words=words) == 0
+    said = capfd.readouterr()
+    assert said.out == ".\nother\n"
+    assert sorted(said.err.splitlines()) == [
+        "[*] both: shutdown",
+        "[*] ours01: ours",
+        "[W] third1: not today; to repair: snow ha sync",
+    ]
+
+
+def test_a_failed_action_is_an_error_with_its_status(mocker: MockerFixture, capfd: pytest.CaptureFixture[str]) -> None:
+    assert acting(mocker, Taker("their01", status=42), words=["reset", "their01", "ours01"]) == 42
+    said = capfd.readouterr()
+    assert said.out == ".\n"
+    assert "[E] their01: reset\n" in said.err
+
+
+def test_plugins_hear_of_a_boot_before_anybody_acts(mocker: MockerFixture) -> None:
+    taker = Taker("their01")
+    acting(mocker, taker, words=["boot", "their01", "ours01"])
+    assert taker.booting == ["their01", "ours01"]
 
 
 def test_our_own_plugin_is_there_once(mocker: MockerFixture) -> None:
     manager = plugins.load(plugin, pytest.fail)
     assert [name for name, _ in manager.list_name_plugin()].count(plugins.OURS) == 1
-    created = mocker.patch.object(registration, "created")
+    created = mocker.patch.object(host_events, "created")
     assert list(plugins.fire(manager, "snow_domain_created", domain="web01", config_path="/d/web01.cfg")) == []
     created.assert_called_once_with("web01")
 
 
-@pytest.mark.parametrize(("event", "function"), [("booting", "booting"), ("replacing", "end"), ("removing", "end")])
+@pytest.mark.parametrize(("event", "function"), [("ending", "ending"), ("replacing", "end"), ("removing", "end")])
 def test_each_event_of_the_host_has_our_answer(mocker: MockerFixture, event: str, function: str) -> None:
-    answer = mocker.patch.object(registration, function)
+    answer = mocker.patch.object(host_events, function)
     assert list(plugins.fire(plugins.load(plugin, pytest.fail), f"snow_domain_{event}", domain="web01")) == []
     answer.assert_called_once_with("web01")

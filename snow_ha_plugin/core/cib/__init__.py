@@ -45,6 +45,7 @@ from snow_ha_plugin.core.cib.resources import (
 from snow_ha_plugin.core.cib.status import (
     fail_counts,
     failed_migrations,
+    failures,
     is_online,
     since,
     transient_standby,
@@ -54,9 +55,9 @@ from snow_ha_plugin.core.cib.values import INFINITY, boolean, score, whole
 
 __all__ = [
     "ADMIN_OPTIONS", "INFINITY", "OURS", "Tree", "add", "add_operation", "boolean", "clone", "constraints",
-    "domain", "domains", "empty", "epoch", "fail_counts", "failed_migrations", "goes_by_sizes", "has_quorum",
-    "is_online", "meta", "nodes", "operation_timeout_s", "options", "overcommit_id", "overcommits", "pairs",
-    "parent", "parse", "primitives", "put_option", "put_pairs", "put_standby", "raise_epoch",
+    "domain", "domains", "empty", "epoch", "fail_counts", "failed_migrations", "failures", "goes_by_sizes",
+    "has_quorum", "is_online", "meta", "nodes", "operation_timeout_s", "options", "overcommit_id", "overcommits",
+    "pairs", "parent", "parse", "primitives", "put_option", "put_pairs", "put_standby", "raise_epoch",
     "raise_num_updates", "reconfigured", "remove_ours", "remove_resource", "resource", "score", "section",
     "serialize", "since", "stale_nodes", "template_operation", "transient_standby", "was_started", "whole",
 ]  # fmt: skip

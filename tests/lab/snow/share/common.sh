@@ -50,7 +50,7 @@ logsetup() {
 shelp() {
     msg "Usage: snow [function] <domain|server> <option>
     deploy <domain> <force>; add domain <domain>; remove domain <domain>; list domains
-    boot|shutdown|destroy|poweroff|reset <domain>|domains; console <domain>; version; help"
+    boot|shutdown|destroy|poweroff|reset <domain>|domains; reboot|console <domain>; version; help"
 }
 
 # Sets is_vm to 1 for a name in domains.conf. Ranges of nodes such as n[01-10] are no names there.
@@ -135,8 +135,13 @@ boot_domains() {
     done
 }
 
+check_host_status() {
+    ping -c 1 "$1" &>/dev/null || error_msg "The host $1 does not answer."
+}
+
 nshutdown() {
     [[ -n $1 ]] || error_exit "No domain or node to shut down."
+    check_host_status "$1"
     get_server_distribution "$1"
     if ((is_vm && ${#SNOW_NODES[@]} > 1)); then
         crm resource stop "$1"
@@ -148,15 +153,51 @@ nshutdown() {
 shutdown_domains() {
     local domain
     for domain in $SELF_ACTIVE_DOMAINS; do
-        nshutdown "$domain"
+        if ((${#SNOW_NODES[@]} > 1)); then
+            crm resource stop "$domain"
+        else
+            nshutdown "$domain"
+        fi
     done
 }
 
-# On this server only, whether or not Pacemaker runs the domain.
-ndestroy() { xl destroy "$1"; }
-npoweroff() { xl shutdown "$1"; }
-nreset() { xl reboot -F "$1"; }
-nconsole() { xl console "$1" >&3; }
+nreboot() {
+    [[ -n $1 ]] || error_exit "No domain or node to reboot."
+    check_host_status "$1"
+    pdsh -w "$1" reboot
+} &>/dev/null
+
+# of_domain_or_node NAME COMMAND...: the command for a domain, on this server only, whether or not Pacemaker runs it.
+of_domain_or_node() {
+    [[ -n $1 ]] || error_exit "No domain or node."
+    get_server_distribution "$1"
+    if ((is_vm)); then
+        "${@:2}" "$1"
+    else
+        ipmitool -H "$1-mgmt" power "${opt1}"
+    fi
+}
+
+ndestroy() { of_domain_or_node "$1" xl destroy; }
+npoweroff() { of_domain_or_node "$1" xl shutdown; }
+nreset() { of_domain_or_node "$1" xl reboot -F; }
+nconsole() { of_domain_or_node "$1" xl console >&3; }
+
+destroy_domains() {
+    for domain in $SELF_ACTIVE_DOMAINS; do ndestroy $domain; done
+    unset domain
+}
+
+poweroff_domains() {
+    for domain in $SELF_ACTIVE_DOMAINS; do npoweroff $domain; done
+    unset domain
+}
+
+# Called by nobody: the verb says nreset_domains, which is not there.
+reset_domains() {
+    for domain in $SELF_ACTIVE_DOMAINS; do nreset $domain; done
+    unset domain
+}
 
 avail_domains() {
     local file domain server host power

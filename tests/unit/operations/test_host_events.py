@@ -8,9 +8,16 @@ import pytest
 from pytest_mock import MockerFixture
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.errors import NoQuorumError, SnowHaError, TryAgainError, UnavailableError, UnsafeError
+from snow_ha_plugin.errors import (
+    ConfigurationError,
+    NoQuorumError,
+    SnowHaError,
+    TryAgainError,
+    UnavailableError,
+    UnsafeError,
+)
 from snow_ha_plugin.model import ClusterState, ResourceState
-from snow_ha_plugin.operations import registration
+from snow_ha_plugin.operations import host_events, registration
 from snow_ha_plugin.operations.transaction import cleaning
 from snow_ha_plugin.system import command, pacemaker
 from snow_ha_plugin.system.command import Result
@@ -28,8 +35,8 @@ class Cluster:
 
     def __init__(self, mocker: MockerFixture) -> None:
         self.store = Memory(guide_cluster())
-        mocker.patch.object(registration, "LiveCib", return_value=self.store)
-        mocker.patch.object(registration, "POLL_S", 0)
+        mocker.patch.object(host_events, "LiveCib", return_value=self.store)
+        mocker.patch.object(host_events, "POLL_S", 0)
         mocker.patch.object(registration, "undisturbed", return_value=cleaning)
         self.run = mocker.patch.object(command, "run", return_value=Result((), 0, b"", b""))
         self.state = mocker.patch.object(pacemaker, "state", side_effect=[seen("snow01"), seen("snow02"), seen()])
@@ -45,20 +52,18 @@ def cluster(mocker: MockerFixture) -> Cluster:
 
 
 def test_a_domain_is_stopped_wherever_it_runs_and_then_unregistered(cluster: Cluster) -> None:
-    registration.end("nis01")
+    host_events.end("nis01")
     assert not cluster.registered
     assert cluster.state.call_count == 3
-    stop, *rest = [call.args[0] for call in cluster.run.call_args_list]
-    assert stop[:3] == ["crm_resource", "--resource", "nis01"]
-    assert stop[-1] == "Stopped"
-    assert any("nis01" in argv for argv in rest), "Pacemaker would remember it"
+    assert cluster.store.commits == 2, "told to stop, and taken out"
+    assert any("nis01" in call.args[0] for call in cluster.run.call_args_list), "Pacemaker would remember it"
 
 
 @pytest.fixture
 def unregistered(cluster: Cluster, mocker: MockerFixture) -> MagicMock:
     """What looking for a domain that nobody has registered gives; this server is snow01."""
-    mocker.patch.object(registration.cluster, "load").return_value.servers.here = "snow01"
-    return mocker.patch.object(registration, "whereabouts").return_value
+    mocker.patch.object(host_events.cluster, "load").return_value.servers.here = "snow01"
+    return mocker.patch.object(host_events, "whereabouts").return_value
 
 
 @pytest.mark.parametrize("where", [None, "snow01"])
@@ -66,7 +71,7 @@ def test_a_domain_that_is_not_registered_is_left_to_the_host_where_that_reaches_
     cluster: Cluster, unregistered: MagicMock, where: str | None
 ) -> None:
     unregistered.return_value = {"nobody": where}
-    registration.end("nobody")
+    host_events.end("nobody")
     cluster.run.assert_not_called()
     assert cluster.store.commits == 0
 
@@ -74,7 +79,7 @@ def test_a_domain_that_is_not_registered_is_left_to_the_host_where_that_reaches_
 def test_a_domain_that_is_not_registered_and_runs_elsewhere_keeps_its_image(unregistered: MagicMock) -> None:
     unregistered.return_value = {"nobody": "snow02"}
     with pytest.raises(UnsafeError, match="runs on snow02"):
-        registration.end("nobody")
+        host_events.end("nobody")
 
 
 @pytest.mark.parametrize(
@@ -85,25 +90,35 @@ def test_where_pacemaker_does_not_answer_the_host_must_not_go_on(
 ) -> None:
     mocker.patch.object(cluster.store, "read", side_effect=error)
     with pytest.raises(UnsafeError, match="nis01 cannot be taken out"):
-        registration.end("nis01")
+        host_events.end("nis01")
 
 
-def test_a_domain_that_cannot_be_told_to_stop_stays_registered(cluster: Cluster) -> None:
-    cluster.run.return_value = Result((), 1, b"", b"no such luck")
-    with pytest.raises(UnsafeError, match="no such luck"):
-        registration.end("nis01")
+def test_a_domain_that_cannot_be_told_to_stop_stays_registered(cluster: Cluster, mocker: MockerFixture) -> None:
+    mocker.patch.object(cluster.store, "commit", side_effect=ConfigurationError("Pacemaker refuses the change"))
+    with pytest.raises(UnsafeError, match="refuses the change"):
+        host_events.end("nis01")
     assert cluster.registered
 
 
+def test_the_host_hears_before_it_asks_that_a_domain_could_not_be_taken_out(cluster: Cluster) -> None:
+    host_events.ending("nis01")
+    cluster.store.tree.set("have-quorum", "0")
+    host_events.ending("nobody")
+    with pytest.raises(UnsafeError, match="no quorum"):
+        host_events.ending("nis01")
+    cluster.run.assert_not_called()
+    assert cluster.store.commits == 0
+
+
 def test_a_domain_that_does_not_stop_stays_registered(cluster: Cluster, mocker: MockerFixture) -> None:
-    mocker.patch.object(registration, "STOPPED_WITHIN_S", 0)
+    mocker.patch.object(host_events, "STOPPED_WITHIN_S", 0)
     with pytest.raises(UnsafeError, match="does not stop"):
-        registration.end("nis01")
+        host_events.end("nis01")
     assert cluster.registered
 
 
 def test_a_state_that_is_not_known_is_not_a_stop(cluster: Cluster) -> None:
     cluster.state.side_effect = [seen("snow01"), UnavailableError("crm_mon does not know the cluster's state")]
     with pytest.raises(UnsafeError, match="does not know"):
-        registration.end("nis01")
+        host_events.end("nis01")
     assert cluster.registered

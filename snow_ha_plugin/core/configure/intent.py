@@ -1,0 +1,95 @@
+"""What an administrator wants of domains, where the CIB keeps it: that they run or not, and hands off.
+
+`hold` lasts until `release`. `pause` lasts as long as a verb that acts on a domain behind Pacemaker's back: it ends the
+monitors too, so that what they would see meanwhile is no failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.errors import NoSuchObjectError
+from snow_ha_plugin.model import Change
+
+PAUSE = f"{cib.OURS}acting-"
+# For whoever ends the pauses after their maker has died.
+PAUSES = f"//meta_attributes[starts-with(@id,'{PAUSE}')]"
+
+_WORDS = {"Started": "shall run", "Stopped": "shall not run"}
+
+
+def want(tree: cib.Tree, names: Iterable[str], role: str) -> list[Change]:
+    """Have Pacemaker run domains, or not; one that nobody has said anything of runs by default."""
+    changes = []
+    for name in names:
+        if cib.meta(tree, name, "target-role", "Started").capitalize() != role:
+            _put(tree, name, "target-role", role)
+            changes.append(Change("role", name, f"{name} {_WORDS[role]}"))
+    return changes
+
+
+def hold(tree: cib.Tree, names: Iterable[str]) -> list[Change]:
+    changes = []
+    for name in names:
+        _element(tree, name)
+        if not is_held(tree, name):
+            _put(tree, name, "is-managed", "false")
+            changes.append(Change("hold", name, f"Pacemaker keeps its hands off {name}"))
+    return changes
+
+
+def release(tree: cib.Tree, names: Iterable[str]) -> list[Change]:
+    changes = []
+    for name in names:
+        pairs = [pair for pair in _pairs(_element(tree, name), "is-managed") if not cib.boolean(pair.get("value", ""))]
+        for pair in pairs:
+            pair.getparent().remove(pair)
+        if pairs:
+            changes.append(Change("release", name, f"Pacemaker looks after {name} again"))
+    return changes
+
+
+def is_held(tree: cib.Tree, name: str) -> bool:
+    return not cib.boolean(cib.meta(tree, name, "is-managed", "true"))
+
+
+def pause(tree: cib.Tree, names: Iterable[str]) -> list[Change]:
+    changes = []
+    for name in names:
+        set_id = f"{PAUSE}{name}"
+        if cib.put_pairs(_element(tree, name), "meta_attributes", set_id, {"maintenance": "true"}):
+            changes.append(Change("pause", name, f"Pacemaker does not look at {name}"))
+    return changes
+
+
+def resume(tree: cib.Tree) -> list[Change]:
+    """End every pause, also that of a run that was killed."""
+    changes = []
+    for found in tree.xpath(f"configuration/resources{PAUSES}"):
+        name = found.getparent().get("id", "")
+        found.getparent().remove(found)
+        changes.append(Change("resume", name, f"Pacemaker looks at {name} again"))
+    return changes
+
+
+def _element(tree: cib.Tree, name: str) -> cib.Tree:
+    element = cib.resource(tree, name) if cib.domain(tree, name) else None
+    if element is None:
+        raise NoSuchObjectError(f"{name} is not registered", remedy=f"snow ha add {name}")
+    return element
+
+
+def _pairs(element: cib.Tree, name: str) -> list[cib.Tree]:
+    found: list[cib.Tree] = element.xpath("meta_attributes/nvpair[@name=$name]", name=name)
+    return found
+
+
+def _put(tree: cib.Tree, name: str, key: str, value: str) -> None:
+    """Where the primitive has it already, else in a set of ours."""
+    element = _element(tree, name)
+    present = _pairs(element, key)
+    for pair in present:
+        pair.set("value", value)
+    if not present:
+        cib.put_pairs(element, "meta_attributes", f"{cib.OURS}{name}-meta", {key: value})

@@ -1,0 +1,273 @@
+"""The host's verbs for one domain (`snow shutdown`, `destroy`, `reset` ...), done to one that Pacemaker looks after.
+
+What is to stay so is told to Pacemaker, and waited for. What passes, such as a reset, is done where the domain runs,
+while Pacemaker does not look. Times are seconds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from snow_ha_plugin.core import cib, timeouts
+from snow_ha_plugin.core.configure import intent
+from snow_ha_plugin.core.reports.text import in_words
+from snow_ha_plugin.errors import (
+    ConfigurationError,
+    NoQuorumError,
+    SnowHaError,
+    TimedOutError,
+    UnavailableError,
+)
+from snow_ha_plugin.model import Answer, ClusterState, ResourceState
+from snow_ha_plugin.operations import host_events
+from snow_ha_plugin.operations.transaction import change, cleaning
+from snow_ha_plugin.system import command, pacemaker, xen
+from snow_ha_plugin.system.pacemaker import LiveCib
+from snow_ha_plugin.system.servers import Servers
+
+POLL_S = 0.5
+# Beyond an operation's own timeout: for Pacemaker to begin it, and to see that it has ended.
+MARGIN_S = 60
+# For what Pacemaker has begun to do to a domain before it was told to look away.
+IDLE_WITHIN_S = 30
+
+Tell = Callable[[str], None]
+
+
+def act(domains: Sequence[str], action: str, tell: Tell) -> dict[str, Answer]:
+    """Do it to those of the domains that are registered; the others have no answer.
+
+    `tell` is given what is about to happen. UnavailableError or NoQuorumError, with nothing done, where Pacemaker could
+    not do it.
+    """
+    store = LiveCib()
+    try:
+        tree = store.read()
+    except UnavailableError as down:
+        _refuse_known(domains, action, down)
+        return {}
+    ours = [name for name in domains if action == "boot" or cib.domain(tree, name)]
+    if ours and action != "console" and not cib.has_quorum(tree):
+        raise NoQuorumError(
+            f"the cluster has no quorum, so nothing is done to {in_words(ours)}",
+            "the other servers could contradict it",
+            "start the other servers; see snow ha status",
+        )
+    refused = {}
+    for name in [name for name in ours if not cib.domain(tree, name)]:
+        try:
+            host_events.booting(name)
+        except SnowHaError as error:
+            ours.remove(name)
+            refused[name] = Answer(error.exit_code, str(error))
+    return (refused | _ACTIONS[action](Task(store, store.read(), ours, action, tell))) if ours else refused
+
+
+def _refuse_known(domains: Sequence[str], action: str, down: UnavailableError) -> None:
+    """UnavailableError for domains that the cluster had when this server was in it. Who boots one needs Pacemaker."""
+    last = pacemaker.stored_cib()
+    known = [name for name in domains if action == "boot" or (last is not None and cib.domain(last, name))]
+    if known:
+        raise UnavailableError(
+            f"Pacemaker does not answer on this server, so nothing is done to {in_words(known)}",
+            "it may run anywhere" if len(known) == 1 else "they may run anywhere",
+            "start Pacemaker, or give the command on another server; see snow ha status",
+        ) from down
+
+
+class Task:
+    """One action on registered domains, and what is known when it begins."""
+
+    def __init__(self, store: LiveCib, tree: cib.Tree, names: list[str], action: str, tell: Tell) -> None:
+        self.store, self.tree, self.names, self.action, self.tell = store, tree, names, action, tell
+        self.began = pacemaker.state(tree)
+        self.servers = Servers(tuple(node.name for node in cib.nodes(tree)))
+
+    def place(self, name: str) -> str | None:
+        resource = _resource(self.began, name)
+        return resource.servers[0] if resource and resource.servers else None
+
+    def xl_name(self, name: str) -> str:
+        return cib.domains(self.tree)[name].parameters.get("name", "") or name
+
+    def deadline(self, operation: str) -> float:
+        """When the slowest of them must have ended it."""
+        least_s = timeouts.LEAST_S
+        slowest_s = max(cib.operation_timeout_s(self.tree, name, operation, least_s) for name in self.names)
+        return time.monotonic() + slowest_s + MARGIN_S
+
+    def refuse_held(self) -> None:
+        """ConfigurationError where Pacemaker would not do it: it keeps its hands off."""
+        if self.began.maintenance:
+            raise ConfigurationError(
+                f"Pacemaker is in maintenance mode, so nothing is done to {in_words(self.names)}",
+                remedy="crm configure property maintenance-mode=false",
+            )
+        held = [name for name in self.names if (found := _resource(self.began, name)) and not found.managed]
+        if held:
+            raise ConfigurationError(
+                f"Pacemaker keeps its hands off {in_words(held)}", "nothing was done", f"snow ha release {held[0]}"
+            )
+
+
+def _shutdown(task: Task) -> dict[str, Answer]:
+    task.refuse_held()
+    running = [name for name in task.names if task.place(name)]
+    if running:
+        task.tell(f"{in_words(running)}: shutting down, and waiting for the end")
+    change(task.store, lambda tree: intent.want(tree, task.names, "Stopped"), cleaning)
+    return _wait_until_stopped(task)
+
+
+def _destroy(task: Task) -> dict[str, Answer]:
+    """Pacemaker is told first: what it sees to be gone shall not be started again."""
+    task.refuse_held()
+    change(task.store, lambda tree: intent.want(tree, task.names, "Stopped"), cleaning)
+    _on_its_server(task, lambda name, server: xen.destroy(task.servers, server, task.xl_name(name)))
+    answers = _wait_until_stopped(task)
+    tree = task.store.read()
+    for name in (name for name, answer in answers.items() if not answer.status and cib.failures(tree, name)):
+        # A monitor may have seen it gone before the stop did.
+        pacemaker.cleanup(name)
+    return answers
+
+
+def _wait_until_stopped(task: Task) -> dict[str, Answer]:
+    answers: dict[str, Answer] = {}
+    deadline = task.deadline("stop")
+    while True:
+        state = pacemaker.state()
+        for name in (name for name in task.names if name not in answers):
+            resource = _resource(state, name)
+            place = task.place(name)
+            if resource is None or not resource.servers:
+                words = {"destroy": "is destroyed"}.get(task.action, "is shut down")
+                answers[name] = Answer(0, f"{name} {words} (on {place})" if place else f"{name} did not run")
+            elif resource.blocked or time.monotonic() > deadline:
+                why = _why(task.store.read(), name, "stop") or "it still runs, past its time for that"
+                remedy = (
+                    f"at once: snow destroy {name}" if task.action != "destroy" else "see crm_mon and xl list there"
+                )
+                error = f"{name} does not stop on {' and '.join(resource.servers)}; {why}; {remedy}"
+                answers[name] = Answer(TimedOutError.exit_code, error)
+        if len(answers) == len(task.names):
+            return answers
+        time.sleep(POLL_S)
+
+
+def _boot(task: Task) -> dict[str, Answer]:
+    task.refuse_held()
+    for name in task.names:
+        if cib.failures(task.tree, name):
+            pacemaker.cleanup(name)
+    change(task.store, lambda tree: intent.want(tree, task.names, "Started"), cleaning)
+    answers: dict[str, Answer] = {}
+    deadline = task.deadline("start")
+    while True:
+        state = pacemaker.state()
+        for name in (name for name in task.names if name not in answers):
+            resource = _resource(state, name)
+            if resource and resource.role == "Started" and resource.servers and not resource.failed:
+                server = resource.servers[0]
+                words = "runs already on" if task.place(name) == server else "runs on"
+                answers[name] = Answer(0, f"{name} {words} {server}")
+        left = [name for name in task.names if name not in answers]
+        if not left:
+            return answers
+        if time.monotonic() > deadline or pacemaker.is_idle():
+            return answers | _not_started(task, left)
+        time.sleep(POLL_S)
+
+
+def _not_started(task: Task, names: Sequence[str]) -> dict[str, Answer]:
+    tree = task.store.read()
+    state = pacemaker.state(tree)
+    answers = {}
+    for name in names:
+        resource = _resource(state, name)
+        if resource and resource.servers and resource.role == "Started" and not resource.failed:
+            answers[name] = Answer(0, f"{name} runs on {resource.servers[0]}")
+            continue
+        why = _why(tree, name, "start")
+        if not why and not [node for node in state.nodes if node.serves]:
+            why = "no server takes domains"
+        rules = [rule.id for rule in cib.constraints(tree) if name in rule.resources and "-INFINITY" in rule.text]
+        if not why and rules:
+            why = f"these rules keep it off servers: {in_words(rules)}"
+        why = why or "no server may have it, or has the memory for it"
+        answers[name] = Answer(UnavailableError.exit_code, f"{name} does not run; {why}; see snow ha status")
+    return answers
+
+
+def _why(tree: cib.Tree, name: str, operation: str) -> str:
+    """What the agent said when it failed, for each server."""
+    said = {found.server: found.reason for found in cib.failures(tree, name) if found.operation == operation}
+    return "; ".join(f"on {server}: {reason or f'the {operation} failed'}" for server, reason in sorted(said.items()))
+
+
+def _restart(task: Task) -> dict[str, Answer]:
+    """In place, while Pacemaker does not look. What does not come back is Pacemaker's to start."""
+    idle = {name: Answer(1, f"{name} does not run; start it: snow boot {name}") for name in task.names}
+    running = [name for name in task.names if task.place(name)]
+    if not running:
+        return idle
+    files = {name: primitive.parameters.get("xmfile", "") for name, primitive in cib.domains(task.tree).items()}
+
+    def restart(name: str, server: str) -> None:
+        if task.action == "reset":
+            xen.reset(task.servers, server, task.xl_name(name), files[name])
+        else:
+            xen.reboot(task.servers, server, task.xl_name(name))
+
+    if task.action == "reboot":
+        task.tell(f"{in_words(running)}: rebooting, and waiting for the guest")
+    with command.cleaning_up(("cibadmin", "--delete-all", "--force", "--xpath", intent.PAUSES)):
+        try:
+            change(task.store, lambda tree: intent.pause(tree, running), cleaning)
+            with suppress(TimedOutError):
+                pacemaker.wait_idle(IDLE_WITHIN_S)
+            failed = _on_its_server(task, restart)
+        finally:
+            change(task.store, intent.resume, cleaning)
+    answers = {}
+    for name in running:
+        done = f"{name} was {'reset' if task.action == 'reset' else 'rebooted'} on {task.place(name)}"
+        error = failed.get(name)
+        answers[name] = Answer(error.exit_code, str(error)) if error else Answer(0, done)
+    return idle | answers
+
+
+def _on_its_server(task: Task, work: Callable[[str, str], None]) -> dict[str, SnowHaError]:
+    """Do it to each domain where it runs, all at once; what failed."""
+    places = {name: place for name in task.names if (place := task.place(name))}
+    # Servers.outcomes takes any names: here those of the domains.
+    found = task.servers.outcomes(lambda name: work(name, places[name]), tuple(places))
+    return {name: error for name, error in found.items() if isinstance(error, SnowHaError)}
+
+
+def _console(task: Task) -> dict[str, Answer]:
+    answers = {}
+    for name in task.names:
+        server = task.place(name)
+        if server is None:
+            answers[name] = Answer(1, f"{name} does not run; start it: snow boot {name}")
+        else:
+            answers[name] = Answer(xen.console(task.servers, server, task.xl_name(name)), "")
+    return answers
+
+
+def _resource(state: ClusterState, name: str) -> ResourceState | None:
+    return next((resource for resource in state.resources if resource.id == name), None)
+
+
+_ACTIONS: dict[str, Callable[[Task], dict[str, Answer]]] = {
+    "boot": _boot,
+    "shutdown": _shutdown,
+    "poweroff": _shutdown,
+    "destroy": _destroy,
+    "reset": _restart,
+    "reboot": _restart,
+    "console": _console,
+}

@@ -1,0 +1,97 @@
+"""What becomes of domains that the host makes, boots, replaces and removes."""
+
+from __future__ import annotations
+
+import time
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import intent
+from snow_ha_plugin.errors import NoQuorumError, SnowHaError, UnsafeError
+from snow_ha_plugin.operations import cluster, images, registration
+from snow_ha_plugin.operations.transaction import change, cleaning, whereabouts
+from snow_ha_plugin.system import pacemaker, snowtools
+from snow_ha_plugin.system.pacemaker import LiveCib
+
+# Pacemaker's stop has its own timeout, which ends in fencing or in a blocked resource; this is beyond it. Seconds.
+STOPPED_WITHIN_S = 300
+POLL_S = 0.5
+
+
+def created(name: str) -> None:
+    """Register a domain that the host has just made, so that `snow boot` can start it and nothing else does."""
+    here = cluster.load()
+    domain = snowtools.read_domain(here.layout.domains_dir, name)
+    images.refuse_unshared(here.servers, [domain])
+    registration.register(here.store, [domain], here.conf.migration_mib_s, servers=here.servers, stopped=True)
+
+
+def booting(name: str) -> None:
+    """Register a domain that the host wants to start through Pacemaker and that nobody has registered yet."""
+    store = LiveCib()
+    if name not in cib.domains(store.read()):
+        here = cluster.load()
+        domain = snowtools.read_domain(here.layout.domains_dir, name)
+        images.refuse_unshared(here.servers, [domain])
+        registration.register(store, [domain], here.conf.migration_mib_s, servers=here.servers)
+
+
+def ending(name: str) -> None:
+    """UnsafeError where `end` could not be carried out, as far as that can be told before the host has asked."""
+    try:
+        tree = LiveCib().read()
+        if cib.domain(tree, name) and not cib.has_quorum(tree):
+            raise NoQuorumError("the cluster has no quorum", "the other servers may run it", "start them")
+    except SnowHaError as error:
+        raise _kept(name, error) from error
+
+
+def end(name: str) -> None:
+    """Stop a domain wherever it runs and unregister it: the host's `xl destroy` only reaches its own server.
+
+    UnsafeError where that is not known to have worked: the image would be deleted under a running domain, or
+    Pacemaker would start a half-written one.
+    """
+    try:
+        _stop_and_unregister(LiveCib(), name)
+    except SnowHaError as error:
+        raise _kept(name, error) from error
+
+
+def _kept(name: str, error: SnowHaError) -> UnsafeError:
+    return UnsafeError(
+        f"{name} cannot be taken out of Pacemaker's hands",
+        f"{error.message} {error.details}",
+        error.remedy or "see snow ha status",
+    )
+
+
+def _stop_and_unregister(store: LiveCib, name: str) -> None:
+    tree = store.read()
+    if name not in cib.domains(tree):
+        _refuse_elsewhere(tree, name)
+        return
+    stop(store, name)
+    registration.unregister(store, [name])
+
+
+def stop(store: LiveCib, name: str) -> None:
+    """Have Pacemaker stop a domain and keep it so; UnsafeError where it does not stop."""
+    change(store, lambda tree: intent.want(tree, [name], "Stopped"), cleaning)
+    deadline = time.monotonic() + STOPPED_WITHIN_S
+    while any(resource.servers for resource in pacemaker.state().resources if resource.id == name):
+        if time.monotonic() > deadline:
+            raise UnsafeError(f"{name} does not stop", remedy="see crm_mon")
+        time.sleep(POLL_S)
+
+
+def start(store: LiveCib, name: str) -> None:
+    """Have Pacemaker run a domain that it was told to stop; it starts when Pacemaker comes to it."""
+    change(store, lambda tree: intent.want(tree, [name], "Started"), cleaning)
+
+
+def _refuse_elsewhere(tree: cib.Tree, name: str) -> None:
+    """UnsafeError for a domain that nobody registered and that runs where the host's `xl destroy` does not reach."""
+    servers = cluster.load().servers
+    where = whereabouts(servers)(tree, {name})[name]
+    if where not in (None, servers.here):
+        raise UnsafeError(f"it runs on {where}, and this is {servers.here}", remedy=f"on {where}: xl destroy {name}")
