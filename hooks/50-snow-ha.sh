@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # snow-ha inside sNow!'s own `snow` command: answers `snow ha`, tells snow-ha what happens to domains, has it boot, stop,
-# reset and show those that Pacemaker looks after, and supplies `snow add domain`.
+# reset, list and show those that Pacemaker looks after, and supplies `snow add domain`.
 #
 # The host sources this file from its hooks.d directory into every `snow` command on every server: with its own
 # functions defined, the command line still in "$@", and stdout not yet turned to its log (fd 3 is the terminal
@@ -10,6 +10,7 @@
 # functions through its snow-env.sh get here with an "$1" of their own, and without opt1.
 case ${opt1-} in
     ha | deploy | boot | shutdown | destroy | poweroff | reset | reboot | console) ;;
+    list) [[ ${opt2-} == domain?(s) ]] || return 0 ;;
     add | remove) [[ ${opt2-} == domain ]] || return 0 ;;
     *) return 0 ;;
 esac
@@ -156,6 +157,14 @@ case $opt1 in
             snow_ha_one boot boot_domain "$@"
         }
         snow_ha_wrap all boot boot_domains
+        ;;
+    list)
+        snow_ha_set_aside avail_domains && avail_domains() {
+            if ((${#SNOW_NODES[@]} > 1)); then
+                snow-ha list-domains </dev/null >&3 2>&3 && return
+            fi
+            snow_ha_host_avail_domains "$@"
+        }
         ;;
 esac
 

@@ -241,6 +241,17 @@ class ClusterState:
 
 
 @dataclass(frozen=True)
+class DomainRow:
+    """A row of the host's `snow list domains`: `power` and `system` are its columns HW status and OS status."""
+
+    name: str
+    power: str
+    system: str
+    roles: str
+    server: str
+
+
+@dataclass(frozen=True)
 class Failure:
     """An operation of a resource that failed, as Pacemaker remembers it; `reason` is what the agent said."""
 

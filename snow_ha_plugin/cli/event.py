@@ -1,6 +1,6 @@
-"""`event` and `act`: the hook's ways to the plugins. Not for people, and not in the help.
+"""`event`, `act`, `list-domains`: what the hook runs. Not for people, and not in the help.
 
-`event` tells them what the host does; `act` has them do themselves what the host would.
+`event` tells the plugins what the host does; `act` has them do themselves what the host would.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from snow_ha_plugin import plugins
 from snow_ha_plugin.cli import output
 from snow_ha_plugin.errors import SnowHaError, UnsafeError
 from snow_ha_plugin.model import Answer
+from snow_ha_plugin.operations import domain_table
 
 # Where a plugin may keep the host from going on: what follows destroys the domain.
 REFUSABLE = ("ending", "replacing", "removing")
@@ -76,6 +77,21 @@ def act(context: click.Context, left: int, action: str, domains: tuple[str, ...]
     sys.exit(next((answer.status for answer in answers.values() if answer.status), 0))
 
 
+@click.command(hidden=True)
+def list_domains() -> None:
+    """Print the table of the host's `snow list domains`."""
+    rows = domain_table.rows(output.warning)
+    _row("Domain", "HW status", "OS status", "Roles", "Host")
+    _row("------", "---------", "---------", "-----", "----")
+    for row in rows:
+        _row(row.name, row.power, row.system, row.roles, row.server)
+
+
+def _row(name: str, power: str, system: str, roles: str, server: str) -> None:
+    """In the widths of the host's own."""
+    click.echo(f"{name:20}  {power:10}  {system:40}  {roles:20} {server:20}")
+
+
 def _ask(manager: Any, domains: tuple[str, ...], action: str) -> dict[str, Answer]:
     """The first plugin to answer for a domain has it; SnowHaError of one ends it all before the host begins."""
     answers: dict[str, Answer] = {}
@@ -114,4 +130,4 @@ def _warn(name: str, error: Exception) -> None:
     output.warning(f"{name}: {error}; to repair: snow ha sync")
 
 
-COMMANDS = (event, act)
+COMMANDS = (event, act, list_domains)

@@ -56,9 +56,9 @@ def look(servers: Servers, server: str) -> Hypervisor:
     return parse(info, listing, server)
 
 
-def guests(servers: Servers, server: str) -> tuple[Guest, ...]:
+def guests(servers: Servers, server: str, timeout_s: float = XL_TIMEOUT_S) -> tuple[Guest, ...]:
     """The guests of a server, of which Domain-0 is one; UnavailableError where xl does not answer."""
-    result = servers.run(server, ["xl", "list"], timeout_s=XL_TIMEOUT_S)
+    result = servers.run(server, ["xl", "list"], timeout_s=timeout_s)
     if not result.ok:
         raise UnavailableError(
             f"xl does not answer on {server}", result.reason, "see that the server runs Xen: xl info"

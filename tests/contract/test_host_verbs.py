@@ -87,6 +87,19 @@ def test_a_snow_ha_that_is_broken_leaves_all_to_the_host_with_a_warning(host: Sn
     assert "[W] High availability did not answer" in outcome.terminal
 
 
+@pytest.mark.parametrize("words", [["list", "domains"], ["list", "domain"]])
+def test_the_table_of_domains_is_snow_has(host: SnowHost, words: list[str]) -> None:
+    outcome = host.snow(*words)
+    assert host.steps() == ["snow-ha list-domains"]
+    assert "Domain" not in outcome.terminal
+
+
+def test_a_table_that_fails_is_the_hosts(host: SnowHost) -> None:
+    host.answers("snow-ha", 69)
+    outcome = host.snow("list", "domains")
+    assert re.search("^Domain +HW status", outcome.terminal, re.MULTILINE)
+
+
 LINES = [f"{verb} nis01" for verb in VERBS] + [f"{verb} n01" for verb in VERBS] + [f"{verb}" for verb in VERBS]
 LINES += [
     "shutdown domains",
