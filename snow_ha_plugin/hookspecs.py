@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 import click
 import pluggy
 
-from snow_ha_plugin.model import Answer
+from snow_ha_plugin.model import Handled
 
 PROJECT = "snow"
 
@@ -36,7 +36,7 @@ def snow_domain_booting(domain: str) -> None:
 
 
 @hookspec
-def snow_domain_action(domains: tuple[str, ...], action: str, tell: Callable[[str], None]) -> Mapping[str, Answer]:
+def snow_domain_action(domains: tuple[str, ...], action: str, tell: Callable[[str], None]) -> Mapping[str, Handled]:
     """The host is about to act on these domains: boot, shutdown, destroy, poweroff, reset, reboot or console.
 
     A plugin acts itself on those that are its business, and answers for them; the first one to answer for a domain has

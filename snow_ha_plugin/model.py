@@ -261,7 +261,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Handled:
     """How a verb of the host ended for one domain that a plugin has taken care of; a status of 0 is success."""
 
     status: int

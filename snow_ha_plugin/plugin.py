@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import click
 
 from snow_ha_plugin.hookspecs import hookimpl
-from snow_ha_plugin.model import Answer
+from snow_ha_plugin.model import Handled
 
 
 @hookimpl
@@ -25,7 +27,7 @@ def snow_domain_created(domain: str, config_path: str) -> None:
 
 
 @hookimpl
-def snow_domain_action(domains: tuple[str, ...], action: str, tell: Callable[[str], None]) -> Mapping[str, Answer]:
+def snow_domain_action(domains: tuple[str, ...], action: str, tell: Callable[[str], None]) -> Mapping[str, Handled]:
     from snow_ha_plugin.operations import domain_actions
 
     return domain_actions.act(domains, action, tell)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from snow_ha_plugin.cli import options, output
 from snow_ha_plugin.core.images import kinds
 from snow_ha_plugin.model import Change, Domain
-from snow_ha_plugin.operations import agent_replacement, images, registration
+from snow_ha_plugin.operations import agent_replacement, holding, images, registration
 from snow_ha_plugin.system.servers import Servers
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @click.command()
@@ -49,8 +53,11 @@ def add(
 @options.dry_run
 @options.json_output
 def remove(domains: tuple[str, ...], cib_path: Path | None, dry_run: bool, as_json: bool) -> None:
-    """Take domains out of Pacemaker's hands; those that run go on running."""
-    changes = registration.unregister(options.store(cib_path), domains, dry_run=dry_run)
+    """Take domains out of Pacemaker's hands; those that run go on running.
+
+    That is remembered: neither `sync` nor `enable` registers them again, and `status` shows them as not protected.
+    """
+    changes = registration.unregister(options.store(cib_path), domains, dry_run=dry_run, on_purpose=True)
     _tell(changes, "nothing to do", dry_run, as_json)
 
 
@@ -102,4 +109,39 @@ def _tell(changes: list[Change], nothing: str, dry_run: bool, as_json: bool) -> 
         output.info(nothing)
 
 
-COMMANDS = (add, remove, sync)
+def _named_or_all(function: F) -> F:
+    """Domains by name, or --all."""
+    argument = click.argument("domains", nargs=-1, metavar="DOMAIN...")
+    every = click.option("--all", "every", is_flag=True, help="All domains that are registered.")
+    return argument(every(options.cib_file(options.dry_run(options.json_output(function)))))
+
+
+def _names(domains: tuple[str, ...], every: bool) -> tuple[str, ...]:
+    """None for all."""
+    if bool(domains) == every:
+        raise click.UsageError("name domains, or give --all")
+    return tuple(dict.fromkeys(domains))
+
+
+@click.command()
+@_named_or_all
+def hold(domains: tuple[str, ...], every: bool, cib_path: Path | None, dry_run: bool, as_json: bool) -> None:
+    """Have Pacemaker keep its hands off domains while somebody works on them by hand.
+
+    It neither starts, stops nor moves them, whatever happens to them or their server, until `release`.
+    """
+    names = _names(domains, every)
+    changes = holding.hold(options.store(cib_path), names, dry_run=dry_run)
+    _tell(changes, "held already: " + (", ".join(names) or "all domains"), dry_run, as_json)
+
+
+@click.command()
+@_named_or_all
+def release(domains: tuple[str, ...], every: bool, cib_path: Path | None, dry_run: bool, as_json: bool) -> None:
+    """Have Pacemaker look after held domains again, wherever they run by now."""
+    names = _names(domains, every)
+    changes = holding.release(options.store(cib_path), names, dry_run=dry_run)
+    _tell(changes, "not held: " + (", ".join(names) or "any domain"), dry_run, as_json)
+
+
+COMMANDS = (add, remove, sync, hold, release)

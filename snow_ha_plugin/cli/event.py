@@ -14,7 +14,7 @@ import click
 from snow_ha_plugin import plugins
 from snow_ha_plugin.cli import output
 from snow_ha_plugin.errors import SnowHaError, UnsafeError
-from snow_ha_plugin.model import Answer
+from snow_ha_plugin.model import Handled
 from snow_ha_plugin.operations import domain_table
 
 # Where a plugin may keep the host from going on: what follows destroys the domain.
@@ -92,9 +92,9 @@ def _row(name: str, power: str, system: str, roles: str, server: str) -> None:
     click.echo(f"{name:20}  {power:10}  {system:40}  {roles:20} {server:20}")
 
 
-def _ask(manager: Any, domains: tuple[str, ...], action: str) -> dict[str, Answer]:
+def _ask(manager: Any, domains: tuple[str, ...], action: str) -> dict[str, Handled]:
     """The first plugin to answer for a domain has it; SnowHaError of one ends it all before the host begins."""
-    answers: dict[str, Answer] = {}
+    answers: dict[str, Handled] = {}
     for name, _ in reversed(manager.list_name_plugin()):
         open_ones = tuple(domain for domain in dict.fromkeys(domains) if domain not in answers)
         if not open_ones:

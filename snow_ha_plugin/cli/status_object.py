@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from snow_ha_plugin.cli import status_view
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import INFINITY
+from snow_ha_plugin.core.configure import intent
 from snow_ha_plugin.core.reports.overview import DomainView, Overview, ServerView
 from snow_ha_plugin.core.reports.text import duration
 from snow_ha_plugin.errors import NoSuchObjectError
@@ -38,8 +39,11 @@ def _domain(view: Overview, domain: DomainView, scores: Mapping[str, int], now: 
     where = f" on {domain.server}" if domain.server else ""
     since = f", since {duration(now - domain.since)}" if domain.since and domain.server else ""
     yield f"{domain.name}  {domain.state}{where}{since}; {domain.memory_mib} MiB, {domain.vcpus} vcpus"
+    if domain.state == intent.NOT_PROTECTED:
+        yield f"  somebody has taken it out of Pacemaker's hands; back: snow ha add {domain.name}"
+        return
     if not domain.managed:
-        yield "  Pacemaker keeps its hands off it (unmanaged)"
+        yield f"  held: Pacemaker keeps its hands off it until snow ha release {domain.name}"
     if not domain.wanted and not domain.server:
         yield f"  somebody has stopped it; start it: snow boot {domain.name}"
     for server in view.servers:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import click
 
 from snow_ha_plugin.cli import output
+from snow_ha_plugin.core.configure import intent
 from snow_ha_plugin.core.reports.overview import DomainView, Overview, ServerView
 from snow_ha_plugin.core.reports.text import duration
 from snow_ha_plugin.core.reports.verdict import Verdict, Word
@@ -107,7 +108,9 @@ def _doing(domain: DomainView) -> str:
         return told + (f", {duration(left / way.mib_per_s)} left" if left > 0 and way.mib_per_s else "")
     else:
         told = domain.state + where
-    return told if domain.managed else f"{told}, Pacemaker keeps its hands off (unmanaged)"
+    if domain.managed or domain.state == intent.NOT_PROTECTED:
+        return told
+    return f"{told}, held: Pacemaker keeps its hands off"
 
 
 def _foot(view: Overview, columns: int) -> Iterator[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.configure import cluster_options, primitive
+from snow_ha_plugin.core.configure import cluster_options, intent, primitive
 from snow_ha_plugin.guide import fencing, hook, qdevice, shutdown
 from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations import stopping
@@ -57,14 +57,16 @@ def _remove_hook(site: Site) -> None:
 
 
 def _take_out(site: Site) -> None:
-    """All that is ours but the cluster options, which keep Pacemaker from stopping what it no longer knows."""
+    """All that is ours but the cluster options, which keep Pacemaker from stopping what it no longer knows, and what
+    `enable` shall leave out the next time, too."""
 
     def edit(tree: cib.Tree) -> list[Change]:
         ours = [name for name in cib.domains(tree) if primitive.is_ours(tree, name)]
         changes = [primitive.unregister(tree, name) for name in ours]
         changes += cluster_options.end_sizes(tree)
         return changes + [
-            Change("remove", gone, gone) for gone in cib.remove_ours(tree, keep=cluster_options.OPTIONS_ID)
+            Change("remove", gone, gone)
+            for gone in cib.remove_ours(tree, keep=(cluster_options.OPTIONS_ID, intent.LEFT_OUT))
         ]
 
     change(site.store, edit, cleaning)

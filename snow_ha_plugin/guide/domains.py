@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.configure import cluster_options, location, primitive
+from snow_ha_plugin.core.configure import cluster_options, intent, location, primitive
 from snow_ha_plugin.guide.section import ConfigurationStep
 from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations.cluster import Site
@@ -14,7 +14,10 @@ def edit(site: Site, tree: cib.Tree) -> list[Change]:
     sizes = site.servers.each(lambda name: xen.look(site.servers, name))
     changes = cluster_options.put_capacities(tree, sizes)
     claims = primitive.Claims(tree, snowtools.domain_file)
+    out = intent.left_out(tree)
     for domain in sorted(site.domains, key=lambda domain: domain.name):
+        if domain.name in out:
+            continue
         change = primitive.register(tree, domain, site.conf.migration_mib_s, claims)
         if change:
             changes.append(change)

@@ -20,7 +20,7 @@ from snow_ha_plugin.errors import (
     TimedOutError,
     UnavailableError,
 )
-from snow_ha_plugin.model import Answer, ClusterState, ResourceState
+from snow_ha_plugin.model import ClusterState, Handled, ResourceState
 from snow_ha_plugin.operations import host_events
 from snow_ha_plugin.operations.transaction import change, cleaning
 from snow_ha_plugin.system import command, pacemaker, xen
@@ -36,7 +36,7 @@ IDLE_WITHIN_S = 30
 Tell = Callable[[str], None]
 
 
-def act(domains: Sequence[str], action: str, tell: Tell) -> dict[str, Answer]:
+def act(domains: Sequence[str], action: str, tell: Tell) -> dict[str, Handled]:
     """Do it to those of the domains that are registered; the others have no answer.
 
     `tell` is given what is about to happen. UnavailableError or NoQuorumError, with nothing done, where Pacemaker could
@@ -61,7 +61,7 @@ def act(domains: Sequence[str], action: str, tell: Tell) -> dict[str, Answer]:
             host_events.booting(name)
         except SnowHaError as error:
             ours.remove(name)
-            refused[name] = Answer(error.exit_code, str(error))
+            refused[name] = Handled(error.exit_code, str(error))
     return (refused | _ACTIONS[action](Task(store, store.read(), ours, action, tell))) if ours else refused
 
 
@@ -112,7 +112,7 @@ class Task:
             )
 
 
-def _shutdown(task: Task) -> dict[str, Answer]:
+def _shutdown(task: Task) -> dict[str, Handled]:
     task.refuse_held()
     running = [name for name in task.names if task.place(name)]
     if running:
@@ -121,7 +121,7 @@ def _shutdown(task: Task) -> dict[str, Answer]:
     return _wait_until_stopped(task)
 
 
-def _destroy(task: Task) -> dict[str, Answer]:
+def _destroy(task: Task) -> dict[str, Handled]:
     """Pacemaker is told first: what it sees to be gone shall not be started again."""
     task.refuse_held()
     change(task.store, lambda tree: intent.want(tree, task.names, "Stopped"), cleaning)
@@ -134,8 +134,8 @@ def _destroy(task: Task) -> dict[str, Answer]:
     return answers
 
 
-def _wait_until_stopped(task: Task) -> dict[str, Answer]:
-    answers: dict[str, Answer] = {}
+def _wait_until_stopped(task: Task) -> dict[str, Handled]:
+    answers: dict[str, Handled] = {}
     deadline = task.deadline("stop")
     while True:
         state = pacemaker.state()
@@ -144,26 +144,26 @@ def _wait_until_stopped(task: Task) -> dict[str, Answer]:
             place = task.place(name)
             if resource is None or not resource.servers:
                 words = {"destroy": "is destroyed"}.get(task.action, "is shut down")
-                answers[name] = Answer(0, f"{name} {words} (on {place})" if place else f"{name} did not run")
+                answers[name] = Handled(0, f"{name} {words} (on {place})" if place else f"{name} did not run")
             elif resource.blocked or time.monotonic() > deadline:
                 why = _why(task.store.read(), name, "stop") or "it still runs, past its time for that"
                 remedy = (
                     f"at once: snow destroy {name}" if task.action != "destroy" else "see crm_mon and xl list there"
                 )
                 error = f"{name} does not stop on {' and '.join(resource.servers)}; {why}; {remedy}"
-                answers[name] = Answer(TimedOutError.exit_code, error)
+                answers[name] = Handled(TimedOutError.exit_code, error)
         if len(answers) == len(task.names):
             return answers
         time.sleep(POLL_S)
 
 
-def _boot(task: Task) -> dict[str, Answer]:
+def _boot(task: Task) -> dict[str, Handled]:
     task.refuse_held()
     for name in task.names:
         if cib.failures(task.tree, name):
             pacemaker.cleanup(name)
     change(task.store, lambda tree: intent.want(tree, task.names, "Started"), cleaning)
-    answers: dict[str, Answer] = {}
+    answers: dict[str, Handled] = {}
     deadline = task.deadline("start")
     while True:
         state = pacemaker.state()
@@ -172,7 +172,7 @@ def _boot(task: Task) -> dict[str, Answer]:
             if resource and resource.role == "Started" and resource.servers and not resource.failed:
                 server = resource.servers[0]
                 words = "runs already on" if task.place(name) == server else "runs on"
-                answers[name] = Answer(0, f"{name} {words} {server}")
+                answers[name] = Handled(0, f"{name} {words} {server}")
         left = [name for name in task.names if name not in answers]
         if not left:
             return answers
@@ -181,14 +181,14 @@ def _boot(task: Task) -> dict[str, Answer]:
         time.sleep(POLL_S)
 
 
-def _not_started(task: Task, names: Sequence[str]) -> dict[str, Answer]:
+def _not_started(task: Task, names: Sequence[str]) -> dict[str, Handled]:
     tree = task.store.read()
     state = pacemaker.state(tree)
     answers = {}
     for name in names:
         resource = _resource(state, name)
         if resource and resource.servers and resource.role == "Started" and not resource.failed:
-            answers[name] = Answer(0, f"{name} runs on {resource.servers[0]}")
+            answers[name] = Handled(0, f"{name} runs on {resource.servers[0]}")
             continue
         why = _why(tree, name, "start")
         if not why and not [node for node in state.nodes if node.serves]:
@@ -197,7 +197,7 @@ def _not_started(task: Task, names: Sequence[str]) -> dict[str, Answer]:
         if not why and rules:
             why = f"these rules keep it off servers: {in_words(rules)}"
         why = why or "no server may have it, or has the memory for it"
-        answers[name] = Answer(UnavailableError.exit_code, f"{name} does not run; {why}; see snow ha status")
+        answers[name] = Handled(UnavailableError.exit_code, f"{name} does not run; {why}; see snow ha status")
     return answers
 
 
@@ -207,9 +207,9 @@ def _why(tree: cib.Tree, name: str, operation: str) -> str:
     return "; ".join(f"on {server}: {reason or f'the {operation} failed'}" for server, reason in sorted(said.items()))
 
 
-def _restart(task: Task) -> dict[str, Answer]:
+def _restart(task: Task) -> dict[str, Handled]:
     """In place, while Pacemaker does not look. What does not come back is Pacemaker's to start."""
-    idle = {name: Answer(1, f"{name} does not run; start it: snow boot {name}") for name in task.names}
+    idle = {name: Handled(1, f"{name} does not run; start it: snow boot {name}") for name in task.names}
     running = [name for name in task.names if task.place(name)]
     if not running:
         return idle
@@ -235,7 +235,7 @@ def _restart(task: Task) -> dict[str, Answer]:
     for name in running:
         done = f"{name} was {'reset' if task.action == 'reset' else 'rebooted'} on {task.place(name)}"
         error = failed.get(name)
-        answers[name] = Answer(error.exit_code, str(error)) if error else Answer(0, done)
+        answers[name] = Handled(error.exit_code, str(error)) if error else Handled(0, done)
     return idle | answers
 
 
@@ -247,14 +247,14 @@ def _on_its_server(task: Task, work: Callable[[str, str], None]) -> dict[str, Sn
     return {name: error for name, error in found.items() if isinstance(error, SnowHaError)}
 
 
-def _console(task: Task) -> dict[str, Answer]:
+def _console(task: Task) -> dict[str, Handled]:
     answers = {}
     for name in task.names:
         server = task.place(name)
         if server is None:
-            answers[name] = Answer(1, f"{name} does not run; start it: snow boot {name}")
+            answers[name] = Handled(1, f"{name} does not run; start it: snow boot {name}")
         else:
-            answers[name] = Answer(xen.console(task.servers, server, task.xl_name(name)), "")
+            answers[name] = Handled(xen.console(task.servers, server, task.xl_name(name)), "")
     return answers
 
 
@@ -262,7 +262,7 @@ def _resource(state: ClusterState, name: str) -> ResourceState | None:
     return next((resource for resource in state.resources if resource.id == name), None)
 
 
-_ACTIONS: dict[str, Callable[[Task], dict[str, Answer]]] = {
+_ACTIONS: dict[str, Callable[[Task], dict[str, Handled]]] = {
     "boot": _boot,
     "shutdown": _shutdown,
     "poweroff": _shutdown,

@@ -6,7 +6,7 @@ import time
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import intent
-from snow_ha_plugin.errors import NoQuorumError, SnowHaError, UnsafeError
+from snow_ha_plugin.errors import ConfigurationError, NoQuorumError, SnowHaError, UnsafeError
 from snow_ha_plugin.operations import cluster, images, registration
 from snow_ha_plugin.operations.transaction import change, cleaning, whereabouts
 from snow_ha_plugin.system import pacemaker, snowtools
@@ -28,7 +28,12 @@ def created(name: str) -> None:
 def booting(name: str) -> None:
     """Register a domain that the host wants to start through Pacemaker and that nobody has registered yet."""
     store = LiveCib()
-    if name not in cib.domains(store.read()):
+    tree = store.read()
+    if name in intent.left_out(tree):
+        raise ConfigurationError(
+            f"{name} is not protected, as somebody wanted it", "Pacemaker does not start it", f"snow ha add {name}"
+        )
+    if name not in cib.domains(tree):
         here = cluster.load()
         domain = snowtools.read_domain(here.layout.domains_dir, name)
         images.refuse_unshared(here.servers, [domain])
@@ -69,6 +74,7 @@ def _stop_and_unregister(store: LiveCib, name: str) -> None:
     tree = store.read()
     if name not in cib.domains(tree):
         _refuse_elsewhere(tree, name)
+        change(store, lambda tree: intent.take_in(tree, [name]), cleaning)
         return
     stop(store, name)
     registration.unregister(store, [name])

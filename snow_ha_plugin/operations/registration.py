@@ -8,7 +8,7 @@ import time
 from collections.abc import Container, Iterable, Mapping, Sequence
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.configure import primitive
+from snow_ha_plugin.core.configure import intent, primitive
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import ConfigurationError, UnsafeError
 from snow_ha_plugin.model import Change, Domain
@@ -58,11 +58,12 @@ def register(
 
     def edit(tree: cib.Tree) -> list[Change]:
         claims = primitive.Claims(tree, read)
+        taken_in = intent.take_in(tree, [domain.name for domain in domains])
         changes = [
             primitive.register(tree, domain, migration_mib_s, claims, stopped=stopped and domain.name not in running)
             for domain in domains
         ]
-        return [change for change in changes if change]
+        return [change for change in changes if change] or taken_in
 
     # What does not start costs nobody anything.
     return change(store, edit, undisturbed(locate=locate, tell=unsaid if stopped else tell), dry_run=dry_run)
@@ -73,10 +74,20 @@ def _as_found(places: Mapping[str, str | None]) -> Locate:
     return lambda tree, names: {name: places[name] for name in names}
 
 
-def unregister(store: Store, names: Iterable[str], *, dry_run: bool = False) -> list[Change]:
-    """Take domains out in one commit; those that run go on running, and nothing of them stays in the CIB."""
+def unregister(store: Store, names: Iterable[str], *, dry_run: bool = False, on_purpose: bool = False) -> list[Change]:
+    """Take domains out in one commit; those that run go on running, and nothing of them stays in the CIB.
+
+    Where it was somebody's purpose, that alone is remembered there: nothing registers them again by itself.
+    """
     wanted = list(dict.fromkeys(names))
-    edit = lambda tree: [primitive.unregister(tree, name) for name in wanted]  # noqa: E731
+
+    def edit(tree: cib.Tree) -> list[Change]:
+        out_already = intent.left_out(tree) if on_purpose else ()
+        changes = [primitive.unregister(tree, name) for name in wanted if name not in out_already]
+        if on_purpose:
+            intent.leave_out(tree, wanted)
+        return changes
+
     changes = let_go(store, edit, undisturbed(tell=unsaid), dry_run=dry_run)
     if changes and store.live and not dry_run:
         forget(wanted)
@@ -96,7 +107,9 @@ def sync(
     read = functools.cache(snowtools.domain_file)
 
     def edit(tree: cib.Tree) -> list[Change]:
-        changes = primitive.sync(tree, domains, migration_mib_s, read)
+        out = intent.left_out(tree)
+        known = [domain for domain in domains if domain.name not in out or cib.domain(tree, domain.name)]
+        changes = primitive.sync(tree, known, migration_mib_s, read)
         orphans[:] = [change.target for change in changes if change.action == "unregister"]
         missing = [name for name in orphans if not domains or name in expected]
         if missing:

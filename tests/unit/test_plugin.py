@@ -16,7 +16,7 @@ from snow_ha_plugin import plugin, plugins
 from snow_ha_plugin.cli import main
 from snow_ha_plugin.errors import ConfigurationError, UnsafeError
 from snow_ha_plugin.hookspecs import hookimpl
-from snow_ha_plugin.model import Answer
+from snow_ha_plugin.model import Handled
 from snow_ha_plugin.operations import domain_actions, host_events
 
 ROOT = Path(__file__).parents[2]
@@ -144,9 +144,9 @@ def test_the_example_adds_its_verb(keep: Site) -> None:
 def test_the_example_keeps_a_domain_and_no_other(
     keep: Site, mocker: MockerFixture, monkeypatch: pytest.MonkeyPatch, event: str
 ) -> None:
-    mocker.patch.object(registration, "end")
+    mocker.patch.object(host_events, "end")
     monkeypatch.syspath_prepend(keep.directory)
-    manager = plugin.load(pytest.fail)
+    manager = plugins.load(plugin, pytest.fail)
     assert list(plugin.fire(manager, f"snow_domain_{event}", domain="nis02")) == []
     ((name, error),) = plugin.fire(manager, f"snow_domain_{event}", domain="nis01")
     assert (name, type(error)) == ("snow_keep", UnsafeError)
@@ -250,23 +250,23 @@ class Taker:
         self.booting.append(domain)
 
     @hookimpl
-    def snow_domain_action(self, domains: tuple[str, ...], action: str) -> dict[str, Answer]:
-        return {name: Answer(self.status, f"{name}: {action}") for name in domains if name in self.domains}
+    def snow_domain_action(self, domains: tuple[str, ...], action: str) -> dict[str, Handled]:
+        return {name: Handled(self.status, f"{name}: {action}") for name in domains if name in self.domains}
 
 
 class Broken:
     @hookimpl
-    def snow_domain_action(self, domains: tuple[str, ...]) -> dict[str, Answer]:
+    def snow_domain_action(self, domains: tuple[str, ...]) -> dict[str, Handled]:
         raise ValueError("not today")
 
 
 def acting(mocker: MockerFixture, *plugins: object, words: Sequence[str]) -> int:
     """The exit status of `act`, with our own plugin's domains being ours01 and both."""
-    ours = {name: Answer(0, f"{name}: ours") for name in ("ours01", "both")}
+    ours = {name: Handled(0, f"{name}: ours") for name in ("ours01", "both")}
     mocker.patch.object(
         domain_actions, "act", side_effect=lambda names, *_: {name: ours[name] for name in names if name in ours}
     )
-    manager = plugin.load(pytest.fail)
+    manager = plugins.load(plugin, pytest.fail)
     for number, each in enumerate(plugins):
         manager.register(each, f"third{number}")
     mocker.patch.object(plugin, "load", return_value=manager)

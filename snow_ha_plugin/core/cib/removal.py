@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from lxml import etree
 
 from snow_ha_plugin.core.cib.cluster import CONSTRAINT_REFERENCES, CONSTRAINT_TAGS
@@ -9,13 +11,10 @@ from snow_ha_plugin.core.cib.document import OURS, Tree
 from snow_ha_plugin.core.cib.resources import resource
 
 
-def remove_ours(tree: Tree, keep: str) -> list[str]:
+def remove_ours(tree: Tree, keep: Container[str]) -> list[str]:
     """Take out all sets, constraints and primitives with an id of ours but `keep`; the ids of all that went."""
-    ours = tree.xpath(
-        "configuration//*[starts-with(@id, $ours) and @id != $keep][not(starts-with(../@id, $ours))]",
-        ours=OURS, keep=keep,
-    )  # fmt: skip
-    return _remove(tree, ours)
+    ours = tree.xpath("configuration//*[starts-with(@id, $ours)][not(starts-with(../@id, $ours))]", ours=OURS)
+    return _remove(tree, [element for element in ours if element.get("id") not in keep])
 
 
 def remove_resource(tree: Tree, resource_id: str) -> list[str]:

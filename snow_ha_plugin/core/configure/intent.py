@@ -1,4 +1,4 @@
-"""What an administrator wants of domains, where the CIB keeps it: that they run or not, and hands off.
+"""What an administrator wants of domains, where the CIB keeps it: that they run or not, hands off, or no protection.
 
 `hold` lasts until `release`. `pause` lasts as long as a verb that acts on a domain behind Pacemaker's back: it ends the
 monitors too, so that what they would see meanwhile is no failure.
@@ -15,6 +15,12 @@ from snow_ha_plugin.model import Change
 PAUSE = f"{cib.OURS}acting-"
 # For whoever ends the pauses after their maker has died.
 PAUSES = f"//meta_attributes[starts-with(@id,'{PAUSE}')]"
+
+# A set of cluster options that are none of Pacemaker's, with a pair for each domain that was taken out on purpose.
+LEFT_OUT = f"{cib.OURS}not-protected"
+
+# As its state is told.
+NOT_PROTECTED = "not protected"
 
 _WORDS = {"Started": "shall run", "Stopped": "shall not run"}
 
@@ -70,6 +76,32 @@ def resume(tree: cib.Tree) -> list[Change]:
         name = found.getparent().get("id", "")
         found.getparent().remove(found)
         changes.append(Change("resume", name, f"Pacemaker looks at {name} again"))
+    return changes
+
+
+def left_out(tree: cib.Tree) -> tuple[str, ...]:
+    """The domains that were taken out on purpose, by name."""
+    pairs = tree.xpath("configuration/crm_config/cluster_property_set[@id=$id]/nvpair", id=LEFT_OUT)
+    return tuple(sorted(pair.get("name", "").removeprefix(f"{LEFT_OUT}-") for pair in pairs))
+
+
+def leave_out(tree: cib.Tree, names: Iterable[str]) -> None:
+    for name in names:
+        pair = {f"{LEFT_OUT}-{name}": "true"}
+        cib.put_pairs(cib.section(tree, "crm_config"), "cluster_property_set", LEFT_OUT, pair)
+
+
+def take_in(tree: cib.Tree, names: Iterable[str]) -> list[Change]:
+    """Forget that they were taken out."""
+    changes = []
+    for name in names:
+        pair = {"id": LEFT_OUT, "name": f"{LEFT_OUT}-{name}"}
+        for found in tree.xpath("configuration/crm_config/*[@id=$id]/nvpair[@name=$name]", **pair):
+            options = found.getparent()
+            options.remove(found)
+            if len(options) == 0:
+                options.getparent().remove(options)
+            changes.append(Change("take-in", name, f"{name} is not left out any more"))
     return changes
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import cluster_options, fencing
+from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.model import ClusterState, FailedAction, Finding, Severity
 
 # crm_resource's own, from --move and --ban; its --clear deletes them (Pacemaker Explained, "cli-").
@@ -165,7 +166,12 @@ def _constraints(tree: cib.Tree) -> Iterator[Finding]:
 
 
 def _primitives(tree: cib.Tree) -> Iterator[Finding]:
-    for primitive in cib.domains(tree).values():
+    domains = cib.domains(tree)
+    held = [name for name, found in domains.items() if not cib.boolean(found.meta.get("is-managed", "true"))]
+    if held:
+        message = f"Pacemaker keeps its hands off {in_words(held)}"
+        yield Finding(Severity.WARNING, "held", message, f"snow ha release {' '.join(held)}")
+    for primitive in domains.values():
         if primitive.agent != "ocf:snow:Xen":
             yield Finding(
                 Severity.INFO,

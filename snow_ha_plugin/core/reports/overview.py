@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer.loader import size
-from snow_ha_plugin.core.configure import cluster_options, fencing
+from snow_ha_plugin.core.configure import cluster_options, fencing, intent
 from snow_ha_plugin.core.reports import findings
 from snow_ha_plugin.core.reports.health import Standing
 from snow_ha_plugin.model import ClusterState, Domain, Finding, MigrationProgress, Primitive, ResourceState
@@ -92,7 +92,7 @@ def overview(
     domains = tuple(
         _domain(tree, primitive, states.get(name), files.get(name), (progress or {}).get(name))
         for name, primitive in sorted(cib.domains(tree).items())
-    )
+    ) + tuple(_left_out(name, files.get(name)) for name in intent.left_out(tree))
     online = {node.name: node for node in state.nodes}
     servers = []
     for node in sorted(cib.nodes(tree), key=lambda node: node.name):
@@ -152,6 +152,12 @@ def _domain(
         migration=migration,
         wanted=cib.meta(tree, primitive.id, "target-role", "Started") != "Stopped",
     )
+
+
+def _left_out(name: str, file: Domain | None) -> DomainView:
+    """Where it runs Pacemaker does not know."""
+    size = (file.memory_mib, file.vcpus) if file else (0, 0)
+    return DomainView(name, intent.NOT_PROTECTED, None, False, *size, since=None, wanted=False)
 
 
 def _word(state: ResourceState | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import intent
 from tests.captures import guide_cluster, schema_errors
 from tests.unit.cli.conftest import Files
 from tests.unit.core.test_cib import canonical
@@ -157,6 +158,8 @@ def test_removing_takes_everything_of_a_domain_out(files: Files) -> None:
     ended = files.run("remove", "--cib", str(files.cib), "web01", "web02", "web01")
     assert (ended.status, ended.out) == (0, "[*] unregister web01\n[*] unregister web02\n")
     after = tree(files)
+    # That somebody wanted it is all that is remembered.
+    intent.take_in(after, ["web01", "web02"])
     after.set("epoch", cib.parse(before).get("epoch"))
     after.set("num_updates", cib.parse(before).get("num_updates"))
     assert canonical(after) == canonical(cib.parse(before))

@@ -11,7 +11,7 @@ from pytest_mock import MockerFixture
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import intent
 from snow_ha_plugin.errors import ConfigurationError, NoQuorumError, UnavailableError
-from snow_ha_plugin.model import Answer, ClusterState, NodeState, ResourceState
+from snow_ha_plugin.model import ClusterState, Handled, NodeState, ResourceState
 from snow_ha_plugin.operations import domain_actions
 from snow_ha_plugin.system import command, pacemaker
 from snow_ha_plugin.system.command import Result
@@ -45,7 +45,7 @@ class Cluster:
         mocker.patch.object(command, "run", side_effect=self._run)
         mocker.patch.object(command, "on_terminal", side_effect=self._on_terminal)
 
-    def act(self, action: str, *names: str) -> Mapping[str, Answer]:
+    def act(self, action: str, *names: str) -> Mapping[str, Handled]:
         return domain_actions.act(names, action, self.said.append)
 
     def role(self, name: str) -> str:
@@ -88,7 +88,7 @@ def cluster(mocker: MockerFixture) -> Cluster:
 
 @pytest.mark.parametrize("action", ["shutdown", "poweroff"])
 def test_a_shutdown_is_pacemakers_and_waited_for(cluster: Cluster, action: str) -> None:
-    assert cluster.act(action, "nis01") == {"nis01": Answer(0, "nis01 is shut down (on snow02)")}
+    assert cluster.act(action, "nis01") == {"nis01": Handled(0, "nis01 is shut down (on snow02)")}
     assert cluster.role("nis01") == "Stopped"
     assert cluster.places["nis01"] is None
     assert cluster.said == ["nis01: shutting down, and waiting for the end"]
@@ -119,7 +119,7 @@ def test_a_stop_that_hangs_ends_at_its_deadline(cluster: Cluster) -> None:
 
 def test_a_destruction_reaches_the_server_where_the_domain_runs(cluster: Cluster) -> None:
     answers = cluster.act("destroy", "nis01", "maui01")
-    assert answers["nis01"] == Answer(0, "nis01 is destroyed (on snow02)")
+    assert answers["nis01"] == Handled(0, "nis01 is destroyed (on snow02)")
     assert ["xl", "destroy", "maui01"] in cluster.ran
     assert any(argv[0] == "ssh" and argv[-3:] == ["snow02", "--", "xl destroy nis01"] for argv in cluster.ran)
     assert cluster.role("nis01") == cluster.role("maui01") == "Stopped"
@@ -129,7 +129,10 @@ def test_a_boot_clears_old_failures_first_and_says_where_it_runs(cluster: Cluste
     cluster.act("shutdown", "maui01")
     cluster.fail("maui01", "start", "snow01", "no image")
     answers = cluster.act("boot", "maui01", "nis01")
-    assert answers == {"maui01": Answer(0, "maui01 runs on snow01"), "nis01": Answer(0, "nis01 runs already on snow02")}
+    assert answers == {
+        "maui01": Handled(0, "maui01 runs on snow01"),
+        "nis01": Handled(0, "nis01 runs already on snow02"),
+    }
     assert [argv[-1] for argv in cluster.ran if "--cleanup" in argv] == ["maui01"]
     assert cluster.role("maui01") == "Started"
 
@@ -151,7 +154,7 @@ def test_a_boot_that_rules_forbid_names_them(cluster: Cluster) -> None:
 
 
 def test_a_reset_is_in_place_while_pacemaker_does_not_look(cluster: Cluster) -> None:
-    assert cluster.act("reset", "nis01") == {"nis01": Answer(0, "nis01 was reset on snow02")}
+    assert cluster.act("reset", "nis01") == {"nis01": Handled(0, "nis01 was reset on snow02")}
     argv, paused = next(pair for pair in zip(cluster.ran, cluster.paused_while, strict=True) if pair[0][0] == "ssh")
     assert "xl destroy" in argv[-1]
     assert argv[-1].endswith(f"nis01 {FILE.format('nis01')}")
@@ -177,13 +180,13 @@ def test_a_guest_that_does_not_reboot_is_told_so(cluster: Cluster) -> None:
 
 @pytest.mark.parametrize("action", ["reset", "reboot", "console"])
 def test_what_does_not_run_is_neither_reset_nor_shown(cluster: Cluster, action: str) -> None:
-    assert cluster.act(action, "nis02") == {"nis02": Answer(1, "nis02 does not run; start it: snow boot nis02")}
+    assert cluster.act(action, "nis02") == {"nis02": Handled(1, "nis02 does not run; start it: snow boot nis02")}
     assert cluster.ran == []
 
 
 def test_a_console_is_that_of_the_right_server_with_its_status(cluster: Cluster) -> None:
-    assert cluster.act("console", "nis01") == {"nis01": Answer(5, "")}
-    assert cluster.act("console", "maui01") == {"maui01": Answer(5, "")}
+    assert cluster.act("console", "nis01") == {"nis01": Handled(5, "")}
+    assert cluster.act("console", "maui01") == {"maui01": Handled(5, "")}
     there, here = cluster.ran
     assert (there[0], there[-4:]) == ("ssh", ["-t", "snow02", "--", "xl console nis01"])
     assert here == ["xl", "console", "maui01"]

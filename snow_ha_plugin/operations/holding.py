@@ -1,0 +1,34 @@
+"""Hands off: Pacemaker neither starts, stops nor moves a held domain, until it is released."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import intent
+from snow_ha_plugin.model import Change
+from snow_ha_plugin.operations.registration import forget
+from snow_ha_plugin.operations.transaction import change, cleaning, undisturbed, unsaid
+from snow_ha_plugin.system import pacemaker
+from snow_ha_plugin.system.pacemaker import Store
+
+IDLE_WITHIN_S = 120
+
+
+def hold(store: Store, names: Sequence[str], *, dry_run: bool = False) -> list[Change]:
+    """`names` may be none: that is all."""
+    return change(store, lambda tree: intent.hold(tree, names or sorted(cib.domains(tree))), cleaning, dry_run=dry_run)
+
+
+def release(store: Store, names: Sequence[str], *, dry_run: bool = False) -> list[Change]:
+    """UnsafeError where Pacemaker would disturb a domain then, wherever somebody has put it meanwhile."""
+
+    def edit(tree: cib.Tree) -> list[Change]:
+        return intent.release(tree, names or sorted(cib.domains(tree)))
+
+    held = [done.target for done in edit(store.read())]
+    if held and store.live and not dry_run:
+        # What it last saw of them may be long ago, or be a failure.
+        forget(held)
+        pacemaker.wait_idle(IDLE_WITHIN_S)
+    return change(store, edit, undisturbed(tell=unsaid), dry_run=dry_run)
