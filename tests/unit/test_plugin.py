@@ -147,8 +147,8 @@ def test_the_example_keeps_a_domain_and_no_other(
     mocker.patch.object(host_events, "end")
     monkeypatch.syspath_prepend(keep.directory)
     manager = plugins.load(plugin, pytest.fail)
-    assert list(plugin.fire(manager, f"snow_domain_{event}", domain="nis02")) == []
-    ((name, error),) = plugin.fire(manager, f"snow_domain_{event}", domain="nis01")
+    assert list(plugins.fire(manager, f"snow_domain_{event}", domain="nis02")) == []
+    ((name, error),) = plugins.fire(manager, f"snow_domain_{event}", domain="nis01")
     assert (name, type(error)) == ("snow_keep", UnsafeError)
 
 
@@ -260,16 +260,16 @@ class Broken:
         raise ValueError("not today")
 
 
-def acting(mocker: MockerFixture, *plugins: object, words: Sequence[str]) -> int:
+def acting(mocker: MockerFixture, *others: object, words: Sequence[str]) -> int:
     """The exit status of `act`, with our own plugin's domains being ours01 and both."""
     ours = {name: Handled(0, f"{name}: ours") for name in ("ours01", "both")}
     mocker.patch.object(
         domain_actions, "act", side_effect=lambda names, *_: {name: ours[name] for name in names if name in ours}
     )
     manager = plugins.load(plugin, pytest.fail)
-    for number, each in enumerate(plugins):
+    for number, each in enumerate(others):
         manager.register(each, f"third{number}")
-    mocker.patch.object(plugin, "load", return_value=manager)
+    mocker.patch.object(plugins, "load", return_value=manager)
     mocker.patch.object(sys, "argv", ["snow-ha", "act", *words])
     with pytest.raises(SystemExit) as caught:
         main.main()
