@@ -18,7 +18,7 @@ def capture(name: str) -> bytes:
 
 def guide_cluster() -> cib.Tree:
     """Two servers after `enable`: the guide's eight domains and the floating IP, all running."""
-    return cib.parse(capture("cibadmin-2.1.5-guide-domains.xml"))
+    return cib.ids.renew(cib.parse(capture("cibadmin-2.1.5-guide-domains.xml")))
 
 
 def unconfigured_cluster() -> cib.Tree:

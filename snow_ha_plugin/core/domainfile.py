@@ -12,8 +12,8 @@ from snow_ha_plugin.model import Disk, Domain
 _NUMBER = re.compile(r"[ \t\n\v\f\r]*[+-]?(?:0[xX][0-9a-fA-F]{1,16}|[0-9]{1,19})")
 
 # xl takes a domain name of any characters, but sNow! uses it as a host name, a file name and a word of its
-# shell commands, and Pacemaker as an XML id.
-DOMAIN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-._][A-Za-z0-9]+)*\Z")
+# shell commands, and Pacemaker as an XML id, where names with this beginning are ours (core.cib.ids).
+DOMAIN_NAME = re.compile(r"(?!snow-ha-)[A-Za-z][A-Za-z0-9]*(?:[-._][A-Za-z0-9]+)*\Z")
 
 DEFAULT_MEMORY_MIB = 128
 DEFAULT_VCPUS = 1

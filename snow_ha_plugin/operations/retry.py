@@ -22,7 +22,7 @@ def failed(tree: cib.Tree) -> list[str]:
 
 
 def _is_as_wanted(role: str, meta: dict[str, str]) -> bool:
-    return role != "Stopped" or meta.get("target-role") == "Stopped"
+    return role != "Stopped" or cib.is_stopped(meta.get("target-role", ""))
 
 
 def again(names: Sequence[str]) -> list[Change]:

@@ -91,7 +91,7 @@ def undisturbed(*, locate: Locate | None = None, moves: Iterable[Move] = (), tel
 
 
 def _starts(tree: cib.Tree, then: Outlook, name: str) -> bool:
-    return bool(then.now.after.get(name)) or cib.meta(tree, name, "target-role", "started").lower() == "stopped"
+    return bool(then.now.after.get(name)) or cib.is_stopped(cib.meta(tree, name, "target-role", ""))
 
 
 def _why_idle(tree: cib.Tree, names: list[str]) -> str:
@@ -160,7 +160,7 @@ def let_go(store: Store, edit: Edit, judge: Judge, *, dry_run: bool = False) -> 
     def guarded(tree: cib.Tree) -> list[Change]:
         changes = edit(tree)
         leaving = any(change.action == "unregister" for change in changes)
-        if leaving and store.live and cib.options(tree).get("stop-orphan-resources", "true") != "false":
+        if leaving and store.live and cib.option_is_on(tree, "stop-orphan-resources", default=True):
             raise ConfigurationError(
                 "Pacemaker would stop the domain",
                 "the cluster option stop-orphan-resources is not false",

@@ -11,7 +11,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -70,6 +70,9 @@ class LiveCib:
     live = True
 
     def read(self) -> cib.Tree:
+        return cib.ids.renew(self._query())
+
+    def _query(self) -> cib.Tree:
         result = command.run(["cibadmin", "--query"])
         if result.exit_code == NOT_CONNECTED:
             raise UnavailableError("Pacemaker does not run on this server", remedy="start it: snow ha enable")
@@ -86,15 +89,15 @@ class LiveCib:
             )
         with scratch(old, new) as (old_path, new_path):
             verify(old_path, new_path)
-        keep(old)
         for _ in range(PATCH_TRIES):
-            if self._patch(old, new):
-                return
-            now = self.read()
+            # States change all the time while Pacemaker probes: as long as it is only these, what was decided holds.
+            now = self._query()
             if cib.epoch(now) != cib.epoch(old):
                 break
-            # Only states have changed, as they do all the time while Pacemaker probes: what was decided holds.
-            old, new = now, cib.reconfigured(now, new)
+            with kept(now) as keep:
+                if self._patch(now, cib.reconfigured(now, new)):
+                    keep()
+                    return
         raise TryAgainError("somebody else has changed the configuration", remedy="run the command again")
 
     def _patch(self, old: cib.Tree, new: cib.Tree) -> bool:
@@ -117,7 +120,7 @@ STORED_CIB = Path("/var/lib/pacemaker/cib/cib.xml")
 def stored_cib() -> cib.Tree | None:
     """The configuration that this server's Pacemaker last had; None where it has never had one."""
     try:
-        return cib.parse(STORED_CIB.read_bytes(), str(STORED_CIB))
+        return cib.ids.renew(cib.parse(STORED_CIB.read_bytes(), str(STORED_CIB)))
     except FileNotFoundError:
         return None
 
@@ -132,7 +135,7 @@ class CibFile:
 
     def read(self) -> cib.Tree:
         try:
-            return cib.parse(self.path.read_bytes(), str(self.path))
+            return cib.ids.renew(cib.parse(self.path.read_bytes(), str(self.path)))
         except FileNotFoundError:
             raise NoInputError(f"there is no file {self.path}", remedy="make one: cibadmin --query >FILE") from None
         except OSError as error:
@@ -223,14 +226,23 @@ def _errors(result: command.Result) -> list[str]:
     return [re.sub(r"^\(\w+\)\s*", "", line).strip() for line in found]
 
 
-def keep(old: cib.Tree) -> None:
-    """Keep the configuration that is about to be changed, the last 20 of them."""
+@contextmanager
+def kept(old: cib.Tree) -> Iterator[Callable[[], None]]:
+    """Keep a configuration while it is about to be changed, and for good if `keep` is called: the last 20 of them.
+
+    So a commit that is refused costs none of those that were real.
+    """
     HISTORY.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = HISTORY / f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{cib.epoch(old)}.xml"
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(cib.serialize(old))
-    for outdated in sorted(HISTORY.glob("*.xml"))[:-HISTORY_LENGTH]:
-        outdated.unlink(missing_ok=True)
+    changed: list[bool] = []
+    try:
+        yield lambda: changed.append(True)
+    finally:
+        outdated = sorted(HISTORY.glob("*.xml"))[:-HISTORY_LENGTH] if changed else [path]
+        for each in outdated:
+            each.unlink(missing_ok=True)
 
 
 def state(tree: cib.Tree | None = None) -> ClusterState:

@@ -244,7 +244,7 @@ def read_domain(directory: Path, name: str) -> Domain:
     if not domainfile.DOMAIN_NAME.match(name):
         raise UsageError(
             f"{name!r} cannot be the name of a domain",
-            "letters, digits and single - . _ between them",
+            "letters, digits and single - . _ between them, and not snow-ha- at the beginning",
             "give a host name",
         )
     path = directory / f"{name}.cfg"

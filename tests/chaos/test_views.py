@@ -60,11 +60,11 @@ def test_a_cluster_without_moves_has_no_leftovers() -> None:
 
 
 def test_what_moves_leave_behind_is_found() -> None:
-    cib = """<cib><configuration><resources><primitive id="nis01"><operations id="snow-ha-moving-nis01-operations"/>
-        </primitive></resources><constraints><rsc_location id="snow-ha-moving-nis01"/>
-        <rsc_location id="cli-prefer-web01"/><rsc_location id="snow-ha-place-web01"/></constraints></configuration>
+    cib = """<cib><configuration><resources><primitive id="nis01"><operations id="snow-ha--move.operations--nis01"/>
+        </primitive></resources><constraints><rsc_location id="snow-ha--move--nis01"/>
+        <rsc_location id="cli-prefer-web01"/><rsc_location id="snow-ha--place--web01"/></constraints></configuration>
         <status><node_state id="cli-1"/></status></cib>"""
-    assert views.leftovers(cib) == ["cli-prefer-web01", "snow-ha-moving-nis01", "snow-ha-moving-nis01-operations"]
+    assert views.leftovers(cib) == ["cli-prefer-web01", "snow-ha--move--nis01", "snow-ha--move.operations--nis01"]
 
 
 def test_only_a_fencing_that_has_ended_well_counts() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 # Rules that somebody has put in for the time of one move: snow-ha's own, and crm_resource's.
-MOVING = "moving-"
+MOVING = "snow-ha--move"
 BY_HAND = "cli-"
 
 

@@ -78,7 +78,7 @@ def test_a_migration_that_fails_stops_the_run_with_every_domain_running(lab: Lab
     assert ended.returncode == 69
     assert ended.stderr.startswith(f"[E] {first} could not be migrated")
     assert "failed (" in ended.stdout
-    assert rules(lab, "snow-ha-moving-") == []
+    assert rules(lab, "snow-ha--move") == []
     assert len([where for where in places(lab).values() if where == ["snow01"]]) >= len(DOMAINS) - 2
     lab.run("snow01", ["crm_resource", "--cleanup"])
     settle(lab)
@@ -97,7 +97,7 @@ def test_a_run_that_is_killed_can_be_run_again_and_no_domain_is_ever_stopped(lab
     pid = lab.run("snow01", ["pgrep", "--full", "^/usr/bin/python3 /usr/bin/snow-ha balance"]).stdout.split()[0]
     lab.run("snow01", ["kill", "-9", pid])
     process.wait(timeout=30)
-    wait_until(lambda: rules(lab, "snow-ha-moving-") == [], 30, "the rules of a killed run stay")
+    wait_until(lambda: rules(lab, "snow-ha--move") == [], 30, "the rules of a killed run stay")
     settle(lab)
 
     balance(lab, "--yes")

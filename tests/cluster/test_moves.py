@@ -78,7 +78,7 @@ def test_a_move_that_fails_says_so_and_the_domain_runs_on(pair: Pair) -> None:
     assert failed.stderr.startswith("[E] a01 could not be migrated")
     assert "runs on where it was" in failed.stderr
     assert rules(pair) == []
-    assert pair.mentions("snow-ha-moving") == []
+    assert pair.mentions("snow-ha--move") == []
     pair.world.mend()
     pair.settle()
     assert pair.world.where("a01") == [server]
@@ -100,7 +100,7 @@ def test_a_domain_that_is_lost_in_a_move_is_started_again(pair: Pair) -> None:
     assert b"has started it again" in said
     pair.settle()
     assert len(pair.world.where("a01")) == 1
-    assert pair.mentions("snow-ha-moving") == []
+    assert pair.mentions("snow-ha--move") == []
     pair.world.configure(domain="a01", copy_s=0.5)
 
 
@@ -114,7 +114,7 @@ def test_a_move_that_is_killed_leaves_no_rule(pair: Pair) -> None:
     pair.lab.run(pair.here, ["kill", "-9", pid])
     process.wait(timeout=30)
     assert process.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
-    pair.wait_for(lambda: pair.mentions("snow-ha-moving") == [], "something of a killed move stays")
+    pair.wait_for(lambda: pair.mentions("snow-ha--move") == [], "something of a killed move stays")
     pair.settle()
     assert interrupted(pair, began) == []
     pair.world.configure(domain="b01", copy_s=0.5)
@@ -170,7 +170,7 @@ def test_a_drain_that_fails_gives_the_server_back_and_its_domain_runs_on(pair: P
     assert failed.stderr.startswith(f"[E] b01 could not be migrated from {server}")
     pair.world.mend()
     pair.settle()
-    assert pair.mentions("snow-ha-moving") == []
+    assert pair.mentions("snow-ha--move") == []
     assert pair.world.where("b01") == [server]
     assert interrupted(pair, began) == []
     assert "nothing to do" in pair.snow_ha("undrain", server).stdout

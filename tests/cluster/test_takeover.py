@@ -207,4 +207,4 @@ class TestDisable:
         assert state.domids(taken.lab) == before
         left = state.elements(state.stored_cib(taken.lab, "snow01"))
         assert taken.configuration - left == set()
-        assert [line for line in left - taken.configuration if "snow-ha-options" not in line] == []
+        assert [line for line in left - taken.configuration if "snow-ha--options" not in line] == []

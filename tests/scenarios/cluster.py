@@ -19,7 +19,8 @@ from pathlib import Path
 from lxml import etree
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.cib import probes
+from snow_ha_plugin.core.cib import ids, probes
+from snow_ha_plugin.core.cib.ids import Kind
 
 
 @dataclass
@@ -91,12 +92,12 @@ def _domain(scenario: Scenario, name: str, memory: str, vcpus: str, *words: str)
     agent = pairs.pop("agent", "ocf:snow:Xen").split(":")
     kinds = dict(zip(("class", "provider", "type"), agent, strict=True))
     primitive = cib.add(cib.section(scenario.tree, "resources"), "primitive", id=name, **kinds)
-    cib.put_pairs(primitive, "instance_attributes", f"snow-ha-{name}-params", {"xmfile": f"/sNow/{name}.cfg"})
+    cib.put_pairs(primitive, "instance_attributes", ids.of(Kind.PARAMETERS, name), {"xmfile": f"/sNow/{name}.cfg"})
     meta = {"allow-migrate": "true"} | pairs
-    cib.put_pairs(primitive, "meta_attributes", f"snow-ha-{name}-meta", {k: v for k, v in meta.items() if v != "-"})
+    cib.put_pairs(primitive, "meta_attributes", ids.of(Kind.META, name), {k: v for k, v in meta.items() if v != "-"})
     operations = cib.add(primitive, "operations")
     for operation in ("start", "stop", "migrate_to", "migrate_from"):
-        cib.add_operation(operations, f"{name}-{operation}", operation, 120)
+        cib.add_operation(operations, name, operation, 120)
     _put_size(primitive, name, memory, vcpus)
     scenario.homes[name] = home
 
@@ -104,4 +105,6 @@ def _domain(scenario: Scenario, name: str, memory: str, vcpus: str, *words: str)
 def _put_size(element: cib.Tree, name: str, memory: str, cpus: str) -> None:
     sizes = {key: value for key, value in (("hv_memory", memory), ("cpu", cpus)) if value != "-"}
     if sizes:
-        cib.put_pairs(element, "utilization", f"snow-ha-{name}-utilization", sizes)
+        cib.put_pairs(
+            element, "utilization", ids.of(Kind.CAPACITY if element.tag == "node" else Kind.SIZE, name), sizes
+        )

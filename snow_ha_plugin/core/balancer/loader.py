@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer.problem import By, Place, Problem, Tenant
+from snow_ha_plugin.core.cib import ids
+from snow_ha_plugin.core.cib.ids import Kind
 from snow_ha_plugin.core.cib.values import INFINITY
 from snow_ha_plugin.core.configure import agents
 from snow_ha_plugin.errors import DataError
@@ -70,14 +72,17 @@ def wanted(tree: cib.Tree) -> cib.Tree:
     """A copy of a CIB that says what the administrator wants: without rules of ours, each domain held where it is, and
     without regard to sizes."""
     copy = cib.clone(tree)
-    for element in copy.xpath("configuration/constraints/*[starts-with(@id, $ours)]", ours=cib.OURS):
+    for element in copy.xpath("configuration/constraints/*[starts-with(@id, $ours)]", ours=ids.OURS):
         element.getparent().remove(element)
     for pair in copy.xpath("configuration//nvpair[@name='resource-stickiness']"):
         pair.set("value", str(HOLD))
     cib.put_pairs(
-        cib.section(copy, "rsc_defaults"), "meta_attributes", f"{cib.OURS}hold", {"resource-stickiness": str(HOLD)}
+        cib.section(copy, "rsc_defaults"),
+        "meta_attributes",
+        ids.of(Kind.COPY, part="hold"),
+        {"resource-stickiness": str(HOLD)},
     )
-    cib.put_option(copy, f"{cib.OURS}sizes-aside", "placement-strategy", "default")
+    cib.put_option(copy, ids.of(Kind.COPY, part="sizes-aside"), "placement-strategy", "default")
     return copy
 
 
@@ -154,9 +159,7 @@ def build(
         findings.append(Finding(Severity.WARNING, "cpus-unknown", message))
         by = By.MEMORY
     idle = tuple(
-        name
-        for name in primitives
-        if name not in order and cib.meta(tree, name, "target-role", "started").lower() != "stopped"
+        name for name in primitives if name not in order and not cib.is_stopped(cib.meta(tree, name, "target-role", ""))
     )
     problem = Problem(places, tuple(tenants), by)
     return Roster(problem, idle, stickiness, advice.scores, tuple(unsized), tuple(findings))
@@ -216,7 +219,7 @@ def _kept_apart(tree: cib.Tree, names: Mapping[str, int]) -> list[frozenset[str]
     pairs = [
         frozenset((found.get("rsc"), found.get("with-rsc")))
         for found in tree.iterfind("configuration/constraints/rsc_colocation")
-        if found.get("score", "").upper() == "-INFINITY"
+        if cib.score(found.get("score")) == -INFINITY
     ]
     return [pair for pair in pairs if len(pair) == 2 and pair <= names.keys()]
 

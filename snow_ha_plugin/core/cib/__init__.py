@@ -1,21 +1,21 @@
 """The CIB: what is in it as values, and the few ways in which we change it.
 
 Rules that never differ between Pacemaker 1.1 and 3.0 are the only ones used here: constraints with `node` and
-`score`, one set of each kind per element of ours. What is ours is known by its id (`OURS`).
+`score`, one set of each kind per element of ours. What is ours is known by its id (`ids`).
 """
 
+from snow_ha_plugin.core.cib import ids
 from snow_ha_plugin.core.cib.cluster import (
     ADMIN_OPTIONS,
     constraints,
     goes_by_sizes,
     nodes,
+    option_is_on,
     options,
-    overcommit_id,
     overcommits,
     stale_nodes,
 )
 from snow_ha_plugin.core.cib.document import (
-    OURS,
     Tree,
     add,
     clone,
@@ -51,13 +51,14 @@ from snow_ha_plugin.core.cib.status import (
     transient_standby,
     was_started,
 )
-from snow_ha_plugin.core.cib.values import INFINITY, boolean, score, whole
+from snow_ha_plugin.core.cib.values import INFINITY, boolean, interval_s, is_stopped, score, whole
 
 __all__ = [
-    "ADMIN_OPTIONS", "INFINITY", "OURS", "Tree", "add", "add_operation", "boolean", "clone", "constraints",
-    "domain", "domains", "empty", "epoch", "fail_counts", "failed_migrations", "failures", "goes_by_sizes",
-    "has_quorum", "is_online", "meta", "nodes", "operation_timeout_s", "options", "overcommit_id", "overcommits",
-    "pairs", "parent", "parse", "primitives", "put_option", "put_pairs", "put_standby", "raise_epoch",
-    "raise_num_updates", "reconfigured", "remove_ours", "remove_resource", "resource", "score", "section",
-    "serialize", "since", "stale_nodes", "template_operation", "transient_standby", "was_started", "whole",
+    "ADMIN_OPTIONS", "INFINITY", "Tree", "add", "add_operation", "boolean", "clone", "constraints", "domain",
+    "domains", "empty", "epoch", "fail_counts", "failed_migrations", "failures", "goes_by_sizes",
+    "has_quorum", "ids", "interval_s", "is_online", "is_stopped", "meta", "nodes", "operation_timeout_s",
+    "option_is_on", "options", "overcommits", "pairs", "parent", "parse", "primitives", "put_option",
+    "put_pairs", "put_standby", "raise_epoch", "raise_num_updates", "reconfigured", "remove_ours",
+    "remove_resource", "resource", "score", "section", "serialize", "since", "stale_nodes",
+    "template_operation", "transient_standby", "was_started", "whole",
 ]  # fmt: skip

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from snow_ha_plugin.core.cib.document import OURS, Tree
+from snow_ha_plugin.core.cib import ids
+from snow_ha_plugin.core.cib.document import Tree
+from snow_ha_plugin.core.cib.ids import Kind
 from snow_ha_plugin.core.cib.nvpairs import pairs
 from snow_ha_plugin.core.cib.status import is_member
-from snow_ha_plugin.core.cib.values import whole
+from snow_ha_plugin.core.cib.values import boolean, whole
 from snow_ha_plugin.model import Constraint, Node
 
 # Pacemaker itself puts the set of this id before all others (pcmk's "cib-bootstrap-options" special case).
@@ -30,7 +32,9 @@ def nodes(tree: Tree) -> tuple[Node, ...]:
         name = node.get("uname", "")
         if node.get("type") != "remote" and (name not in found or _has_state(tree, node)):
             found[name] = node
-    return tuple(Node(node.get("id", ""), name, *_sizes(node, overcommit_id(name))) for name, node in found.items())
+    return tuple(
+        Node(node.get("id", ""), name, *_sizes(node, ids.of(Kind.OVERCOMMIT, name))) for name, node in found.items()
+    )
 
 
 def stale_nodes(tree: Tree) -> tuple[Node, ...]:
@@ -53,14 +57,10 @@ def _sizes(node: Tree, overcommit: str) -> tuple[int, int]:
     return whole(amounts.get("hv_memory")) or 0, whole(amounts.get("cpu")) or 0
 
 
-def overcommit_id(node: str) -> str:
-    """The set with which the balancer lets a server hold more vcpus than it has CPUs."""
-    return f"{OURS}{node}-overcommit"
-
-
 def overcommits(tree: Tree, node: Node) -> bool:
-    """Whether a server has that set."""
-    return bool(tree.xpath("configuration/nodes/node/utilization[@id=$id]", id=overcommit_id(node.name)))
+    """Whether a server has the set with which the balancer lets it hold more vcpus than it has CPUs."""
+    set_id = ids.of(Kind.OVERCOMMIT, node.name)
+    return bool(tree.xpath("configuration/nodes/node/utilization[@id=$id]", id=set_id))
 
 
 def options(tree: Tree) -> dict[str, str]:
@@ -70,6 +70,11 @@ def options(tree: Tree) -> dict[str, str]:
         for pair in options_set.iterfind("nvpair"):
             found.setdefault(pair.get("name", ""), pair.get("value", ""))
     return found
+
+
+def option_is_on(tree: Tree, name: str, *, default: bool) -> bool:
+    """A cluster option that is a boolean; `default` is Pacemaker's own."""
+    return boolean(options(tree).get(name, ""), default)
 
 
 def option_sets(tree: Tree) -> list[Tree]:

@@ -13,8 +13,6 @@ from snow_ha_plugin.errors import DataError
 Tree = Any
 
 
-OURS = "snow-ha-"
-
 REMEDY = "give the output of cibadmin --query"
 
 

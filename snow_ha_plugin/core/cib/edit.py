@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from snow_ha_plugin.core.cib import ids
 from snow_ha_plugin.core.cib.cluster import option_sets
 from snow_ha_plugin.core.cib.document import Tree, add, section
+from snow_ha_plugin.core.cib.ids import Kind
+from snow_ha_plugin.core.cib.values import boolean
 
 
-def add_operation(operations: Tree, op_id: str, name: str, timeout_s: int, interval_s: int = 0) -> None:
-    """An explicit operation: Pacemaker ignores the timeouts that an agent advertises."""
+def add_operation(operations: Tree, resource_id: str, name: str, timeout_s: int, interval_s: int = 0) -> None:
+    """An explicit operation of a resource: Pacemaker ignores the timeouts that an agent advertises."""
+    op_id = ids.of(Kind.OPERATION, resource_id, part=name)
     add(operations, "op", id=op_id, name=name, interval=f"{interval_s}s", timeout=f"{timeout_s}s")
 
 
@@ -22,7 +26,7 @@ def put_pairs(parent: Tree, set_tag: str, set_id: str, values: Mapping[str, str]
     for name, value in values.items():
         pair = next((found for found in pair_set.iterfind("nvpair") if found.get("name") == name), None)
         if pair is None:
-            pair = add(pair_set, "nvpair", id=f"{set_id}-{name}", name=name)
+            pair = add(pair_set, "nvpair", id=ids.pair(set_id, name), name=name)
         if pair.get("value") != value:
             pair.set("value", value)
             changed = True
@@ -48,13 +52,13 @@ def put_standby(tree: Tree, node: str, *, on: bool) -> bool:
     entries = tree.xpath("configuration/nodes/node[@uname=$node]", node=node)
     present = [pair for entry in entries for pair in entry.findall("instance_attributes/nvpair[@name='standby']")]
     if not on:
-        present = [pair for pair in present if pair.get("value") != "off"]
+        present = [pair for pair in present if boolean(pair.get("value", ""))]
         for pair in present:
             pair.getparent().remove(pair)
         return bool(present)
     if present:
-        changed = any(pair.get("value") != "on" for pair in present)
-        for pair in present:
+        off = [pair for pair in present if not boolean(pair.get("value", ""))]
+        for pair in off:
             pair.set("value", "on")
-        return changed
+        return bool(off)
     return put_pairs(entries[-1], "instance_attributes", f"nodes-{entries[-1].get('id')}", {"standby": "on"})

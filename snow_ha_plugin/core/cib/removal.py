@@ -7,7 +7,8 @@ from collections.abc import Container
 from lxml import etree
 
 from snow_ha_plugin.core.cib.cluster import CONSTRAINT_REFERENCES, CONSTRAINT_TAGS
-from snow_ha_plugin.core.cib.document import OURS, Tree
+from snow_ha_plugin.core.cib.document import Tree
+from snow_ha_plugin.core.cib.ids import OURS
 from snow_ha_plugin.core.cib.resources import resource
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from snow_ha_plugin.core.cib.document import Tree
 from snow_ha_plugin.core.cib.nvpairs import pairs
+from snow_ha_plugin.core.cib.values import interval_s
 from snow_ha_plugin.model import Primitive
 
 
@@ -79,10 +80,10 @@ def template_operation(element: Tree, name: str) -> Tree | None:
 
 
 def operation_timeout_s(tree: Tree, resource_id: str, name: str, default_s: int) -> int:
-    """The timeout of a resource's operation, where it is written in seconds as we write it; else `default_s`."""
+    """The timeout of a resource's operation; `default_s` where it has none that Pacemaker can read."""
     element = resource(tree, resource_id)
     operation = None if element is None else element.find(f"operations/op[@name='{name}']")
     if operation is None and element is not None:
         operation = template_operation(element, name)
-    text = "" if operation is None else operation.get("timeout", "").removesuffix("s")
-    return int(text) if text.isdecimal() else default_s
+    timeout_s = None if operation is None else interval_s(operation.get("timeout", ""))
+    return default_s if timeout_s is None else timeout_s

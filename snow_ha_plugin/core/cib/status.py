@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from snow_ha_plugin.core.cib.document import Tree
+from snow_ha_plugin.core.cib.values import boolean
 from snow_ha_plugin.model import Failure
 
 
@@ -17,8 +18,8 @@ def is_member(states: list[Tree]) -> bool:
 
 def transient_standby(tree: Tree, node: str) -> bool:
     """Whether a node is in standby until it is rebooted."""
-    path = "status/node_state[@uname=$node]/transient_attributes//nvpair[@name='standby' and @value!='off']"
-    return bool(tree.xpath(path, node=node))
+    path = "status/node_state[@uname=$node]/transient_attributes//nvpair[@name='standby']/@value"
+    return any(boolean(value) for value in tree.xpath(path, node=node))
 
 
 def since(tree: Tree, resource_id: str, node: str) -> int | None:

@@ -59,7 +59,7 @@ def _element(tree: cib.Tree, name: str) -> cib.Tree:
 
 
 def _hold_id(name: str) -> str:
-    return f"{cib.OURS}{name}-held"
+    return cib.ids.of(cib.ids.Kind.HELD, name)
 
 
 def _hold_of(tree: cib.Tree, name: str) -> cib.Tree | None:

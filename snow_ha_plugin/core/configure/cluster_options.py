@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.cib import ids
+from snow_ha_plugin.core.cib.ids import Kind
 from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.model import Change, Hypervisor, Network, Primitive
 
 OPTIONS_ID = fencing.OPTIONS_ID
-FLOATING_IP_ID = f"{cib.OURS}floating-ip"
+FLOATING_IP_ID = f"{ids.OURS}floating-ip"
 
 OPTIONS = {
     # Without a limit a drain migrates everything at once, and each migration slows down all others.
@@ -39,8 +41,8 @@ def put_options(tree: cib.Tree, *, without_fencing: bool) -> list[Change]:
     options = OPTIONS | ({"stonith-enabled": "false"} if off else {})
     changes = [
         _put_missing(tree, "crm_config", "cluster_property_set", OPTIONS_ID, options),
-        _put_missing(tree, "rsc_defaults", "meta_attributes", f"{cib.OURS}rsc-defaults", RESOURCE_DEFAULTS),
-        _put_missing(tree, "op_defaults", "meta_attributes", f"{cib.OURS}op-defaults", OPERATION_DEFAULTS),
+        _put_missing(tree, "rsc_defaults", "meta_attributes", ids.of(Kind.RESOURCE_DEFAULTS), RESOURCE_DEFAULTS),
+        _put_missing(tree, "op_defaults", "meta_attributes", ids.of(Kind.OPERATION_DEFAULTS), OPERATION_DEFAULTS),
     ]
     return [change for change in changes if change] + end_maintenance(tree)
 
@@ -94,10 +96,10 @@ def put_floating_ip(tree: cib.Tree, network: Network) -> list[Change]:
             id=FLOATING_IP_ID, **{"class": "ocf"}, provider="heartbeat", type="IPaddr2",
         )  # fmt: skip
         operations = cib.add(primitive, "operations")
-        cib.add_operation(operations, f"{FLOATING_IP_ID}-start", "start", 30)
-        cib.add_operation(operations, f"{FLOATING_IP_ID}-stop", "stop", 30)
-        cib.add_operation(operations, f"{FLOATING_IP_ID}-monitor", "monitor", 30, interval_s=10)
-    cib.put_pairs(primitive, "instance_attributes", f"{FLOATING_IP_ID}-params", values)
+        cib.add_operation(operations, FLOATING_IP_ID, "start", 30)
+        cib.add_operation(operations, FLOATING_IP_ID, "stop", 30)
+        cib.add_operation(operations, FLOATING_IP_ID, "monitor", 30, interval_s=10)
+    cib.put_pairs(primitive, "instance_attributes", ids.of(Kind.PARAMETERS, FLOATING_IP_ID), values)
     return [change]
 
 
@@ -113,7 +115,7 @@ def put_capacities(tree: cib.Tree, hypervisors: Mapping[str, Hypervisor]) -> lis
             continue
         element = tree.find(f"configuration/nodes/node[@id='{node.id}']")
         sizes = {"hv_memory": str(found.memory_mib), "cpu": str(found.cpus)}
-        if cib.put_pairs(element, "utilization", f"{cib.OURS}{node.name}-utilization", sizes):
+        if cib.put_pairs(element, "utilization", ids.of(Kind.CAPACITY, node.name), sizes):
             text = f"{node.name} has {found.memory_mib} MiB and {found.cpus} CPUs for domains"
             changes.append(Change("capacity", node.name, text))
     return changes

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from snow_ha_plugin.core import cib, corosync
+from snow_ha_plugin.core.cib import ids
+from snow_ha_plugin.core.cib.ids import Kind
 from snow_ha_plugin.model import Change, Primitive
 
 # sbd's pills alone; BMCs with the pills behind them; what somebody else has configured; nothing at all.
@@ -17,10 +19,9 @@ SBD, IPMI, BY_HAND, NONE = "sbd", "ipmi", "by-hand", "none"
 CHOICES = (SBD, IPMI, NONE)
 
 # The set of cluster options that is ours.
-OPTIONS_ID = f"{cib.OURS}options"
-SBD_ID = f"{cib.OURS}sbd"
-IPMI_PREFIX = f"{cib.OURS}ipmi-"
-TOPOLOGY_PREFIX = f"{cib.OURS}fencing-"
+OPTIONS_ID = ids.of(Kind.OPTIONS)
+SBD_ID = f"{ids.OURS}sbd"
+IPMI_PREFIX = f"{ids.OURS}ipmi-"
 DEVICE = "/dev/snow-ha-sbd"
 # A server's own attribute.
 TESTED = "snow-ha-fencing-tested"
@@ -123,25 +124,25 @@ def devices(tree: cib.Tree) -> tuple[Primitive, ...]:
     return tuple(
         primitive
         for primitive in cib.primitives(tree)
-        if primitive.agent.startswith("stonith:") and primitive.meta.get("target-role", "Started") != "Stopped"
+        if primitive.agent.startswith("stonith:") and not cib.is_stopped(primitive.meta.get("target-role", ""))
     )
 
 
 def is_ours(device: Primitive) -> bool:
-    return device.id.startswith(cib.OURS)
+    return ids.is_ours(device.id)
 
 
 def is_by_hand(tree: cib.Tree) -> bool:
     """Whether somebody else has configured fencing that is in force, also a watchdog without any device."""
-    if not cib.boolean(cib.options(tree).get("stonith-enabled", "true")):
+    if not cib.option_is_on(tree, "stonith-enabled", default=True):
         return False
-    diskless = cib.options(tree).get("stonith-watchdog-timeout", "0").rstrip("s") not in ("", "0")
+    diskless = cib.interval_s(cib.options(tree).get("stonith-watchdog-timeout", "0")) != 0
     return any(not is_ours(device) for device in devices(tree)) or (diskless and cib.resource(tree, SBD_ID) is None)
 
 
 def way(tree: cib.Tree) -> str:
     """How the cluster of this CIB fences now."""
-    if not cib.boolean(cib.options(tree).get("stonith-enabled", "true")):
+    if not cib.option_is_on(tree, "stonith-enabled", default=True):
         return NONE
     if is_by_hand(tree):
         return BY_HAND
@@ -170,7 +171,7 @@ def tested(tree: cib.Tree) -> dict[str, str]:
 def put_tested(tree: cib.Tree, server: str, when: str) -> list[Change]:
     for node in tree.iterfind("configuration/nodes/node"):
         if node.get("uname") == server:
-            cib.put_pairs(node, "instance_attributes", f"{cib.OURS}{server}-attributes", {TESTED: when})
+            cib.put_pairs(node, "instance_attributes", ids.of(Kind.ATTRIBUTES, server), {TESTED: when})
     return [Change("tested", server, f"fencing of {server} was tested at {when}")]
 
 
@@ -211,8 +212,8 @@ def _put_device(
             cib.section(tree, "resources"), "primitive", id=device, **{"class": "stonith"}, type=agent
         )  # fmt: skip
         operations = cib.add(element, "operations")
-        cib.add_operation(operations, f"{device}-start", "start", start_s)
-    changed = cib.put_pairs(element, "instance_attributes", f"{device}-params", parameters)
+        cib.add_operation(operations, device, "start", start_s)
+    changed = cib.put_pairs(element, "instance_attributes", ids.of(Kind.PARAMETERS, device), parameters)
     return [change] if is_new or changed else []
 
 
@@ -255,7 +256,7 @@ IPMITOOL = "/usr/share/snow-ha/ipmitool"
 def _keep_off(tree: cib.Tree, device: str, server: str) -> list[Change]:
     """A device never runs on the server that it fences."""
     section = cib.section(tree, "constraints")
-    rule = f"{device}-elsewhere"
+    rule = ids.of(Kind.ELSEWHERE, device)
     if any(element.get("id") == rule for element in section):
         return []
     cib.add(section, "rsc_location", id=rule, rsc=device, node=server, score="-INFINITY")
@@ -269,7 +270,7 @@ def _put_topology(tree: cib.Tree, names: Sequence[str]) -> list[Change]:
         return []
     present = {level.get("id"): level for level in section}
     wanted = {
-        f"{TOPOLOGY_PREFIX}{name}-{index}": (name, str(index), device)
+        ids.of(Kind.LEVEL, name, part=str(index)): (name, str(index), device)
         for name in names
         for index, device in ((1, f"{IPMI_PREFIX}{name}"), (2, SBD_ID))
     }
@@ -279,7 +280,7 @@ def _put_topology(tree: cib.Tree, names: Sequence[str]) -> list[Change]:
             cib.add(section, "fencing-level", id=level_id, target=name, index=index, devices=device)
             changes.append(Change("fencing", name, f"{name} is fenced by {device} at level {index}"))
     for level_id, level in present.items():
-        if level_id.startswith(TOPOLOGY_PREFIX) and level_id not in wanted:
+        if ids.is_a(level_id, Kind.LEVEL) and level_id not in wanted:
             section.remove(level)
             changes.append(Change("fencing", level_id, f"no fencing level {level_id} any more"))
     if len(section) == 0:
@@ -297,7 +298,7 @@ def _put_options(tree: cib.Tree, timing: Timing) -> list[Change]:
     }
     if timing.servers == 2:
         values["priority-fencing-delay"] = f"{timing.priority_delay_s}s"
-    if cib.options(tree).get("no-quorum-policy") == "ignore":
+    if cib.options(tree).get("no-quorum-policy", "").lower() == "ignore":
         values["no-quorum-policy"] = "stop"
     before = cib.options(tree)
     changed = {name: value for name, value in values.items() if cib.put_option(tree, OPTIONS_ID, name, value)}

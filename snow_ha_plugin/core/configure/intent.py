@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.cib import ids
+from snow_ha_plugin.core.cib.ids import Kind
 from snow_ha_plugin.errors import NoSuchObjectError
 from snow_ha_plugin.model import Change
 
-PAUSE = f"{cib.OURS}acting-"
 # For whoever ends the pauses after their maker has died.
-PAUSES = f"//meta_attributes[starts-with(@id,'{PAUSE}')]"
+PAUSES = f"//meta_attributes[starts-with(@id,'{ids.beginning(Kind.PAUSE)}')]"
 
 # A set of cluster options that are none of Pacemaker's, with a pair for each domain that was taken out on purpose.
-LEFT_OUT = f"{cib.OURS}not-protected"
+LEFT_OUT = ids.of(Kind.LEFT_OUT)
+_OPTION = f"{ids.OURS}not-protected-"
 
 # As its state is told.
 NOT_PROTECTED = "not protected"
@@ -63,7 +65,7 @@ def is_held(tree: cib.Tree, name: str) -> bool:
 def pause(tree: cib.Tree, names: Iterable[str]) -> list[Change]:
     changes = []
     for name in names:
-        set_id = f"{PAUSE}{name}"
+        set_id = ids.of(Kind.PAUSE, name)
         if cib.put_pairs(_element(tree, name), "meta_attributes", set_id, {"maintenance": "true"}):
             changes.append(Change("pause", name, f"Pacemaker does not look at {name}"))
     return changes
@@ -82,12 +84,12 @@ def resume(tree: cib.Tree) -> list[Change]:
 def left_out(tree: cib.Tree) -> tuple[str, ...]:
     """The domains that were taken out on purpose, by name."""
     pairs = tree.xpath("configuration/crm_config/cluster_property_set[@id=$id]/nvpair", id=LEFT_OUT)
-    return tuple(sorted(pair.get("name", "").removeprefix(f"{LEFT_OUT}-") for pair in pairs))
+    return tuple(sorted(pair.get("name", "").removeprefix(_OPTION) for pair in pairs))
 
 
 def leave_out(tree: cib.Tree, names: Iterable[str]) -> None:
     for name in names:
-        pair = {f"{LEFT_OUT}-{name}": "true"}
+        pair = {f"{_OPTION}{name}": "true"}
         cib.put_pairs(cib.section(tree, "crm_config"), "cluster_property_set", LEFT_OUT, pair)
 
 
@@ -95,7 +97,7 @@ def take_in(tree: cib.Tree, names: Iterable[str]) -> list[Change]:
     """Forget that they were taken out."""
     changes = []
     for name in names:
-        pair = {"id": LEFT_OUT, "name": f"{LEFT_OUT}-{name}"}
+        pair = {"id": LEFT_OUT, "name": f"{_OPTION}{name}"}
         for found in tree.xpath("configuration/crm_config/*[@id=$id]/nvpair[@name=$name]", **pair):
             options = found.getparent()
             options.remove(found)
@@ -124,4 +126,4 @@ def _put(tree: cib.Tree, name: str, key: str, value: str) -> None:
     for pair in present:
         pair.set("value", value)
     if not present:
-        cib.put_pairs(element, "meta_attributes", f"{cib.OURS}{name}-meta", {key: value})
+        cib.put_pairs(element, "meta_attributes", ids.of(Kind.META, name), {key: value})

@@ -12,6 +12,8 @@ from itertools import combinations
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer.problem import OVERCOMMIT
+from snow_ha_plugin.core.cib import ids
+from snow_ha_plugin.core.cib.ids import Kind
 from snow_ha_plugin.core.cib.values import INFINITY
 from snow_ha_plugin.core.configure import agents, cluster_options
 from snow_ha_plugin.model import Change
@@ -46,7 +48,7 @@ def rule(name: str, node: str, stickiness: int, better: int = 0, *, replicas: in
         score = min(PULL, stickiness - 1)
     else:
         score = PULL - APART * replicas
-    return Rule(f"{cib.OURS}{name}-location", name, node, score)
+    return Rule(ids.of(Kind.PLACE, name), name, node, score)
 
 
 def put(tree: cib.Tree, wanted: Iterable[Rule]) -> list[Change]:
@@ -71,14 +73,14 @@ def put_apart(tree: cib.Tree, groups: Mapping[str, str]) -> list[Change]:
     for name, group in sorted(groups.items()):
         members.setdefault(group, []).append(name)
     pairs = {
-        f"{cib.OURS}apart-{one}-{other}": (one, other)
+        ids.of(Kind.APART, one, other): (one, other)
         for names in members.values()
         for one, other in combinations(names, 2)
     }
     changes = []
     for element in tree.findall("configuration/constraints/rsc_colocation"):
         found = element.get("id", "")
-        if found.startswith(f"{cib.OURS}apart-") and pairs.pop(found, None) is None:
+        if ids.is_a(found, Kind.APART) and pairs.pop(found, None) is None:
             element.getparent().remove(element)
             changes.append(
                 Change(
@@ -114,7 +116,7 @@ def put_sizes_in_force(tree: cib.Tree, *, vcpus: bool) -> list[Change]:
     needed = sum(cib.whole(domain.utilization.get("cpu")) or 0 for domain in cib.domains(tree).values())
     for node in cib.nodes(tree):
         element = tree.find(f"configuration/nodes/node[@id='{node.id}']")
-        set_id = cib.overcommit_id(node.name)
+        set_id = ids.of(Kind.OVERCOMMIT, node.name)
         count = node.cpus * OVERCOMMIT if vcpus else max(node.cpus * OVERCOMMIT, needed)
         if cib.put_pairs(element, "utilization", set_id, {"cpu": str(count)}):
             # Pacemaker takes the set of the highest score first.
@@ -131,7 +133,7 @@ def put_meta(tree: cib.Tree, priorities: Mapping[str, int]) -> list[Change]:
             continue
         wanted = {"allow-migrate": "true"} | ({"priority": str(priorities[name])} if priorities.get(name) else {})
         missing = {key: value for key, value in wanted.items() if key not in primitive.meta}
-        if missing and cib.put_pairs(cib.resource(tree, name), "meta_attributes", f"{cib.OURS}{name}-meta", missing):
+        if missing and cib.put_pairs(cib.resource(tree, name), "meta_attributes", ids.of(Kind.META, name), missing):
             text = ", ".join(f"{key}={value}" for key, value in missing.items())
             changes.append(Change("option", name, f"{name}: {text}"))
     return changes

@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.cib import ids
+from snow_ha_plugin.core.cib.ids import Kind
 from snow_ha_plugin.model import Change, Move
 
-PREFIX = f"{cib.OURS}moving-"
+PREFIX = ids.beginning(Kind.MOVE)
 
 # For whoever takes these away after their maker has died.
 RULES = f"//rsc_location[starts-with(@id,'{PREFIX}')]"
@@ -27,7 +29,7 @@ def put(tree: cib.Tree, moves: Iterable[Move]) -> list[Change]:
         cib.add(
             cib.section(tree, "constraints"),
             "rsc_location",
-            id=f"{PREFIX}{move.domain}",
+            id=ids.of(Kind.MOVE, move.domain),
             rsc=move.domain,
             node=move.target,
             score="INFINITY",
@@ -44,7 +46,7 @@ def hold(tree: cib.Tree, domain: str) -> None:
         return
     operations = primitive.find("operations")
     if operations is None:
-        operations = cib.add(primitive, "operations", id=f"{PREFIX}{domain}-operations")
+        operations = cib.add(primitive, "operations", id=ids.of(Kind.MOVE, domain, part=".operations"))
     operation = operations.find("op[@name='migrate_to']")
     given: dict[str, str] = {}
     if operation is None:
@@ -52,13 +54,13 @@ def hold(tree: cib.Tree, domain: str) -> None:
         hidden = cib.template_operation(primitive, "migrate_to")
         attributes = {} if hidden is None else dict(hidden.attrib)
         given = {} if hidden is None else cib.pairs(hidden, "meta_attributes")
-        attributes |= {"id": f"{PREFIX}{domain}-op", "name": "migrate_to"}
+        attributes |= {"id": ids.of(Kind.MOVE, domain, part=".op"), "name": "migrate_to"}
         operation = cib.add(operations, "op", **{"interval": "0s"} | attributes)
     else:
         given = cib.pairs(operation, "meta_attributes")
     if "on-fail" not in operation.attrib and "on-fail" not in given:
         added = {"on-fail": "block"} | ({} if operation.find("meta_attributes") is not None else given)
-        cib.put_pairs(operation, "meta_attributes", f"{PREFIX}{domain}-hold", added)
+        cib.put_pairs(operation, "meta_attributes", ids.of(Kind.MOVE, domain, part=".hold"), added)
 
 
 def held(tree: cib.Tree) -> frozenset[str]:

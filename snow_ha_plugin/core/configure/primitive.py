@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable
 
 from snow_ha_plugin.core import cib, timeouts
+from snow_ha_plugin.core.cib import ids
+from snow_ha_plugin.core.cib.ids import Kind
 from snow_ha_plugin.errors import ConfigurationError, NoSuchObjectError
 from snow_ha_plugin.model import Change, Domain, DomainFile, Primitive
 
@@ -92,7 +94,7 @@ def register(
     changed = _put_size(element, domain)
     changed |= _raise_timeouts(element, domain, migration_mib_s)
     changed |= cib.put_pairs(
-        element, "instance_attributes", f"{_prefix(domain.name)}-params", {"xmfile": domain.config_path}
+        element, "instance_attributes", ids.of(Kind.PARAMETERS, domain.name), {"xmfile": domain.config_path}
     )
     return Change("update", domain.name, f"bring {domain.name} up to its domain file") if changed else None
 
@@ -123,27 +125,26 @@ def is_ours(tree: cib.Tree, name: str) -> bool:
 
 
 def _is_ours(primitive: cib.Tree) -> bool:
-    return any(child.get("id", "").startswith(cib.OURS) for child in primitive.iterfind("instance_attributes"))
+    return any(ids.is_ours(child.get("id", "")) for child in primitive.iterfind("instance_attributes"))
 
 
 def _add(tree: cib.Tree, domain: Domain, migration_mib_s: int, stopped: bool) -> None:
-    prefix = _prefix(domain.name)
     primitive = cib.add(cib.section(tree, "resources"), "primitive", id=domain.name, **AGENT)
-    cib.put_pairs(primitive, "instance_attributes", f"{prefix}-params", {"xmfile": domain.config_path})
+    cib.put_pairs(
+        primitive, "instance_attributes", ids.of(Kind.PARAMETERS, domain.name), {"xmfile": domain.config_path}
+    )
     meta = {"allow-migrate": "true"} | ({"target-role": "Stopped"} if stopped else {})
-    cib.put_pairs(primitive, "meta_attributes", f"{prefix}-meta", meta)
+    cib.put_pairs(primitive, "meta_attributes", ids.of(Kind.META, domain.name), meta)
     operations = cib.add(primitive, "operations")
     for name, timeout_s in _timeouts(domain, migration_mib_s).items():
-        cib.add_operation(operations, f"{prefix}-{name}", name, timeout_s)
-    cib.add_operation(
-        operations, f"{prefix}-monitor", "monitor", timeouts.MONITOR_S, interval_s=timeouts.MONITOR_INTERVAL_S
-    )
+        cib.add_operation(operations, domain.name, name, timeout_s)
+    cib.add_operation(operations, domain.name, "monitor", timeouts.MONITOR_S, interval_s=timeouts.MONITOR_INTERVAL_S)
     _put_size(primitive, domain)
 
 
 def _put_size(primitive: cib.Tree, domain: Domain) -> bool:
     size = {"hv_memory": str(domain.memory_mib), "cpu": str(domain.vcpus)}
-    return cib.put_pairs(primitive, "utilization", f"{_prefix(domain.name)}-utilization", size)
+    return cib.put_pairs(primitive, "utilization", ids.of(Kind.SIZE, domain.name), size)
 
 
 def _raise_timeouts(primitive: cib.Tree, domain: Domain, migration_mib_s: int) -> bool:
@@ -151,8 +152,8 @@ def _raise_timeouts(primitive: cib.Tree, domain: Domain, migration_mib_s: int) -
     changed = False
     for name, timeout_s in _timeouts(domain, migration_mib_s).items():
         for operation in primitive.iterfind(f"operations/op[@name='{name}']"):
-            present = operation.get("timeout", "0s").removesuffix("s")
-            if operation.get("id", "").startswith(cib.OURS) and present.isdecimal() and int(present) < timeout_s:
+            present_s = cib.interval_s(operation.get("timeout", "0"))
+            if ids.is_ours(operation.get("id", "")) and present_s is not None and present_s < timeout_s:
                 operation.set("timeout", f"{timeout_s}s")
                 changed = True
     return changed
@@ -161,7 +162,3 @@ def _raise_timeouts(primitive: cib.Tree, domain: Domain, migration_mib_s: int) -
 def _timeouts(domain: Domain, migration_mib_s: int) -> dict[str, int]:
     times = timeouts.for_memory(domain.memory_mib, migration_mib_s)
     return dict(zip(OPERATIONS, (times.start_s, times.stop_s, times.migrate_s, times.migrate_s), strict=True))
-
-
-def _prefix(name: str) -> str:
-    return f"{cib.OURS}{name}"

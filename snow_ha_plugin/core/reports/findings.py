@@ -85,7 +85,7 @@ def of_domains(tree: cib.Tree, state: ClusterState) -> Iterator[Finding]:
         resource = resources.get(name)
         if resource is None or resource.servers or resource.pending or not resource.managed or resource.blocked:
             continue
-        if cib.meta(tree, name, "target-role", "Started") == "Stopped":
+        if cib.is_stopped(cib.meta(tree, name, "target-role", "")):
             continue
         if failure := last_failure(state, name):
             why = f"{failure.task} on {failure.server} failed: {failure.reason}"
@@ -130,7 +130,7 @@ def no_third_vote(server: str, why: str = "") -> Finding:
 
 
 def _options(tree: cib.Tree) -> Iterator[Finding]:
-    if cib.options(tree).get("no-quorum-policy") == "ignore":
+    if cib.options(tree).get("no-quorum-policy", "").lower() == "ignore":
         yield Finding(
             Severity.WARNING,
             "no-quorum-ignored",
@@ -155,7 +155,7 @@ def _failures(tree: cib.Tree) -> Iterator[Finding]:
 
 def _constraints(tree: cib.Tree) -> Iterator[Finding]:
     for constraint in cib.constraints(tree):
-        if constraint.id.startswith(cib.OURS):
+        if cib.ids.is_ours(constraint.id):
             continue
         named = f"{constraint.id} ({constraint.text})"
         if constraint.id.startswith(CLI_CONSTRAINTS):

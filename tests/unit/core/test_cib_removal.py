@@ -145,7 +145,7 @@ def test_all_that_is_ours_goes_and_all_that_is_not_stays() -> None:
     gone = cib.remove_ours(tree, keep=cluster_options.OPTIONS_ID)
     ids = {part.get("id") for part in tree.find("configuration").iter(etree.Element)}
     assert {"cib-bootstrap-options", "mine", cluster_options.OPTIONS_ID} <= ids
-    assert {"snow-ha-place-nis01", "snow-ha-floating-ip", "snow-ha-rsc-defaults", "snow-ha-op-defaults"} <= set(gone)
+    assert {"snow-ha-place-nis01", "snow-ha-floating-ip", "snow-ha--rsc-defaults", "snow-ha--op-defaults"} <= set(gone)
     assert not set(gone) & ids
     assert schema_errors(tree) == ""
     assert cib.remove_ours(tree, keep=cluster_options.OPTIONS_ID) == []
