@@ -30,7 +30,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that a verb has done, or would do; `target` is the domain, server or setting concerned."""
+    """One thing that a verb has done, or would do; `target` is the domain, server or setting concerned.
+
+    `message` begins with a verb, which reads on its own and after "would": "register web01".
+    """
 
     action: str
     target: str

@@ -13,7 +13,7 @@ from snow_ha_plugin.guide import check as looking
 from snow_ha_plugin.guide import disable as backwards
 from snow_ha_plugin.guide import enable as forwards
 from snow_ha_plugin.guide.run import Looked, Run, errors
-from snow_ha_plugin.model import Change, Network, Severity
+from snow_ha_plugin.model import Change, Severity
 from snow_ha_plugin.operations import cluster
 
 
@@ -43,7 +43,7 @@ def enable(
     if without_fencing and way not in (None, fencing.NONE):
         raise click.UsageError(f"--without-fencing and --fencing {way} contradict each other")
     asked = fencing.NONE if without_fencing else way or ""
-    here = cluster.load(fencing=asked, qdevice=qdevice or "", floating_ip=_network(floating_ip))
+    here = cluster.load(fencing=asked, qdevice=qdevice or "", floating_ip=_address(floating_ip))
     screen = output.Screen(quiet=as_json)
     run, changes = forwards.enable(here, screen, replace_agents=replace_agents, dry_run=dry_run)
     tell(run, changes, as_json=as_json)
@@ -83,15 +83,11 @@ def _looked(looked: Looked) -> dict[str, object]:
     return {"name": section.name, "findings": output.findings_json(findings)}
 
 
-def _network(text: str | None) -> Network | None:
-    if text is None:
-        return None
+def _address(text: str | None) -> ipaddress.IPv4Interface | ipaddress.IPv6Interface | None:
     try:
-        address = ipaddress.ip_interface(text)
+        return ipaddress.ip_interface(text) if text is not None else None
     except ValueError:
         raise click.BadParameter(f"{text!r} is no IP/PREFIX", param_hint="--floating-ip") from None
-    net_snow = cluster.load().conf.net_snow
-    return Network(net_snow.bridge if net_snow else "", str(address.ip), address.network.prefixlen)
 
 
 @click.command()
@@ -125,11 +121,7 @@ def disable(dry_run: bool, as_json: bool) -> None:
     """
     options.require_root()
     here = cluster.load()
-    plan = backwards.plan(here)
-    if not dry_run:
-        for part in plan:
-            with output.progress(part.change.message, quiet=as_json):
-                part.carry_out()
+    plan = backwards.disable(here, output.Screen(quiet=as_json), dry_run=dry_run)
     if as_json:
         output.as_json({"dry_run": dry_run, "changes": output.changes_json(part.change for part in plan)})
     elif dry_run:

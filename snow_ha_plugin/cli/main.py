@@ -14,6 +14,11 @@ from snow_ha_plugin.errors import SnowHaError, UsageError
 
 INTERRUPTED = 130
 
+# sysexits(3), EX_SOFTWARE
+DEFECT = 70
+
+log = logging.getLogger(__name__)
+
 
 # Without a verb click 8.1 shows the help, and 8.2 calls it an error of many lines.
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
@@ -53,6 +58,11 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         output.error("interrupted; run the same command again to go on")
         sys.exit(INTERRUPTED)
+    except Exception as error:
+        log.debug("the trace:", exc_info=True)
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        output.error(f"{what}; this is a defect of snow-ha; please report what snow-ha --debug shows")
+        sys.exit(DEFECT)
 
 
 if __name__ == "__main__":

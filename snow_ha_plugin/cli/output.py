@@ -1,6 +1,6 @@
 """What a verb prints: lines in the words of the host (`[E] [W] [I] [*]`), or one JSON object.
 
-What was asked for goes to stdout; errors, warnings and progress go to stderr.
+What was asked for and what was done goes to stdout; errors, warnings, and a line that moves meanwhile go to stderr.
 """
 
 from __future__ import annotations

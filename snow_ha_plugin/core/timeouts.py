@@ -8,6 +8,7 @@ once while the guest keeps writing.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 LEAST_S = 120
@@ -20,6 +21,10 @@ DEFAULT_MIGRATION_MIB_S = 80
 # xl sends memory in up to five rounds (libxl's default for live migration), each smaller than the one before;
 # twice the memory covers what busy guests were seen to need.
 MIGRATION_PASSES = 2
+
+# How many migrations Pacemaker lets a server take part in at a time, unless somebody has said otherwise. They share its
+# link, so each has a part of it.
+MIGRATIONS_AT_ONCE = 2
 
 START_MIB_S = 50
 STOP_MIB_S = 50
@@ -34,13 +39,20 @@ class Timeouts:
     migrate_s: int
 
 
-def for_memory(memory_mib: int, migration_mib_s: int = DEFAULT_MIGRATION_MIB_S) -> Timeouts:
-    """The timeouts of a domain with `memory_mib` MiB, where a migration sends `migration_mib_s` MiB a second."""
+def for_memory(
+    memory_mib: int, migration_mib_s: int = DEFAULT_MIGRATION_MIB_S, at_once: int = MIGRATIONS_AT_ONCE
+) -> Timeouts:
+    """The timeouts of a domain with `memory_mib` MiB, where `at_once` migrations send `migration_mib_s` MiB/s."""
     return Timeouts(
         start_s=_at_least(memory_mib / START_MIB_S),
         stop_s=_at_least(memory_mib / STOP_MIB_S),
-        migrate_s=_at_least(MIGRATION_PASSES * memory_mib / migration_mib_s),
+        migrate_s=_at_least(MIGRATION_PASSES * memory_mib * at_once / migration_mib_s),
     )
+
+
+def in_waves(times_s: Iterable[int], at_once: int) -> int:
+    """How long it may take to do all of these where `at_once` go at a time: each wave as long as its longest."""
+    return sum(sorted(times_s, reverse=True)[::at_once])
 
 
 def _at_least(work_s: float) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from snow_ha_plugin.errors import SnowHaError
-from snow_ha_plugin.guide import AFTERWARDS, CONFIGURATION_STEPS, SERVER_STEPS, fencing
+from snow_ha_plugin.guide import AFTERWARDS, CONFIGURATION_STEPS, SERVER_STEPS, fencing, xen
 from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.operations.cluster import Site
 
@@ -28,9 +28,9 @@ def _attempt(name: str, look: Callable[[], list[Finding]]) -> list[Finding]:
 
 
 def _missing_configuration(site: Site) -> list[Finding]:
-    tree = site.store.read()
+    tree, site = site.store.read(), xen.looked_at(site)
     missing = [(section.name, done.message) for section in CONFIGURATION_STEPS for done in section.edit(site, tree)]
     return [
-        Finding(Severity.ERROR, f"not-configured-{name}", f"missing in the CIB: {message}", "snow ha enable")
+        Finding(Severity.ERROR, f"not-configured-{name}", f"still to do in the CIB: {message}", "snow ha enable")
         for name, message in missing
     ]

@@ -39,6 +39,7 @@ _PUT_IN_PLACE = """
 set -e
 new=$1.snow-ha-new
 cat >"$new"
+sync "$new"
 corosync -t -c "$new" >&2
 [ ! -e "$1" ] || cp --preserve=all "$1" "$1.before-snow-ha"
 mv "$new" "$1"

@@ -13,10 +13,12 @@ from functools import partial
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import cluster_options, intent, primitive
 from snow_ha_plugin.guide import fencing, hook, qdevice, shutdown
+from snow_ha_plugin.guide.run import Screen
 from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations import stopping
 from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.operations.transaction import change, cleaning
+from snow_ha_plugin.system import lock
 
 
 @dataclass(frozen=True)
@@ -25,30 +27,40 @@ class Part:
     carry_out: Callable[[], object]
 
 
+def disable(site: Site, screen: Screen, *, dry_run: bool) -> list[Part]:
+    """Carry the guide out backwards; what was left to do."""
+    if dry_run:
+        return plan(site)
+    with lock.held(site.servers, "disable"):
+        parts = plan(site)
+        for part in parts:
+            with screen.progress(part.change.message):
+                part.carry_out()
+        return parts
+
+
 def plan(site: Site) -> list[Part]:
     """What is left to do, in its order; UnavailableError where only another server is still in the cluster."""
     running = stopping.running(site)
     parts = []
     if running:
         parts += [
-            Part(Change("let-go", "domains", "Pacemaker lets go of all domains"), lambda: stopping.let_go(site)),
-            Part(Change("unregister", "domains", "Taking out what snow-ha configured"), lambda: _take_out(site)),
+            Part(Change("let-go", "domains", "have Pacemaker let go of all domains"), lambda: stopping.let_go(site)),
+            Part(Change("unregister", "domains", "take out what snow-ha configured"), lambda: _take_out(site)),
         ]
     for group in stopping.in_order(site, running):
-        message = f"Stopping the cluster on {', '.join(group)}"
+        message = f"stop the cluster on {', '.join(group)}"
         parts.append(Part(Change("stop", " ".join(group), message), partial(stopping.stop, site, group)))
     # sbd has disarmed its watchdog only when corosync has stopped everywhere.
     if fencing.is_set_up(site):
-        parts.append(Part(Change("fencing", "sbd", "Taking sbd off the servers"), lambda: fencing.take_out(site)))
+        parts.append(Part(Change("fencing", "sbd", "take sbd off the servers"), lambda: fencing.take_out(site)))
     if qdevice.is_set_up(site):
-        message = "Taking the third vote off the servers"
+        message = "take the third vote off the servers"
         parts.append(Part(Change("third-vote", "corosync-qdevice", message), lambda: qdevice.disable(site)))
     if running or shutdown.is_there(site):
-        parts.append(
-            Part(Change("shutdown", "order", "Taking out the order of shutdown"), lambda: shutdown.remove(site))
-        )
+        parts.append(Part(Change("shutdown", "order", "take out the order of shutdown"), lambda: shutdown.remove(site)))
     if site.servers.read(site.servers.here, str(site.layout.hooks_dir / hook.NAME)) is not None:
-        parts.append(Part(Change("hook", hook.NAME, "Taking the hook out of `snow`"), lambda: _remove_hook(site)))
+        parts.append(Part(Change("hook", hook.NAME, "take the hook out of `snow`"), lambda: _remove_hook(site)))
     return parts
 
 
@@ -65,7 +77,7 @@ def _take_out(site: Site) -> None:
         changes = [primitive.unregister(tree, name) for name in ours]
         changes += cluster_options.end_sizes(tree)
         return changes + [
-            Change("remove", gone, gone)
+            Change("remove", gone, f"remove {gone}")
             for gone in cib.remove_ours(tree, keep=(cluster_options.OPTIONS_ID, intent.LEFT_OUT))
         ]
 

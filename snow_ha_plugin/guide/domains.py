@@ -7,12 +7,11 @@ from snow_ha_plugin.core.configure import cluster_options, intent, location, pri
 from snow_ha_plugin.guide.section import ConfigurationStep
 from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations.cluster import Site
-from snow_ha_plugin.system import snowtools, xen
+from snow_ha_plugin.system import snowtools
 
 
 def edit(site: Site, tree: cib.Tree) -> list[Change]:
-    sizes = site.servers.each(lambda name: xen.look(site.servers, name))
-    changes = cluster_options.put_capacities(tree, sizes)
+    changes = cluster_options.put_capacities(tree, site.hypervisors)
     claims = primitive.Claims(tree, snowtools.domain_file)
     out = intent.left_out(tree)
     for domain in sorted(site.domains, key=lambda domain: domain.name):

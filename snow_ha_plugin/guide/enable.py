@@ -6,17 +6,18 @@ commit, and last the hook in `snow`. It can be killed anywhere and run again.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.errors import UnavailableError
-from snow_ha_plugin.guide import AFTERWARDS, CONFIGURATION_STEPS, SERVER_STEPS, fencing, sizes, start
+from snow_ha_plugin.guide import AFTERWARDS, CONFIGURATION_STEPS, SERVER_STEPS, fencing, sizes, start, xen
 from snow_ha_plugin.guide.run import Run, Screen
 from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations import agent_replacement, retry
 from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.operations.transaction import change, undisturbed, unsaid, whereabouts
-from snow_ha_plugin.system import pacemaker
+from snow_ha_plugin.system import lock, pacemaker
 
 # Domains that do not run yet are started side by side; each has its own timeout, this is beyond all of them.
 SETTLED_WITHIN_S = 600
@@ -24,9 +25,16 @@ SETTLED_WITHIN_S = 600
 
 def enable(site: Site, screen: Screen, *, replace_agents: bool, dry_run: bool) -> tuple[Run, list[Change]]:
     """Carry the guide out on all servers; the run, and what changed in the CIB."""
+    with nullcontext() if dry_run else lock.held(site.servers, "enable"):
+        return _enable(site, screen, replace_agents=replace_agents, dry_run=dry_run)
+
+
+def _enable(site: Site, screen: Screen, *, replace_agents: bool, dry_run: bool) -> tuple[Run, list[Change]]:
     with screen.progress("Looking at the site"):
         run = Run(fencing.decide(site), screen, dry_run=dry_run)
         run.refuse_blocked(section for section in SERVER_STEPS if section.apply is None)
+        # Before any edit, which may be tried several times and must not ask servers.
+        run.site = xen.looked_at(run.site)
         _rehearse(run.site)
     screen.info(f"fencing: {run.site.fencing}; {run.site.why}")
     if run.site.qdevice:
@@ -60,16 +68,10 @@ def _rehearse(site: Site) -> None:
 def _configure(run: Run) -> list[Change]:
     """All that belongs into the CIB, as one commit; then wait until Pacemaker has done it."""
     site, planned = run.site, partial(edit, run.site)
-    try:
-        # What a dry run meets may be Debian's own cluster of one, which `enable` puts away.
-        if run.dry_run and not {node.name for node in cib.nodes(site.store.read())} & set(site.servers.names):
-            return planned(cib.empty())
-        judge = undisturbed(locate=whereabouts(site.servers), tell=run.screen.warning)
-        changes = change(site.store, planned, judge, dry_run=run.dry_run)
-    except UnavailableError:
-        if not run.dry_run:
-            raise
+    if run.dry_run and not _is_there(site):
         return planned(cib.empty())
+    judge = undisturbed(locate=whereabouts(site.servers), tell=run.screen.warning)
+    changes = change(site.store, planned, judge, dry_run=run.dry_run)
     # A run that was killed while Pacemaker was at work got no further than that; to ask an idle one takes 2 s.
     unfinished = changes or any(section.check(site) for section in AFTERWARDS)
     if unfinished and not run.dry_run:
@@ -77,6 +79,15 @@ def _configure(run: Run) -> list[Change]:
             pacemaker.wait_idle(SETTLED_WITHIN_S)
         run.screen.changes(changes)
     return changes
+
+
+def _is_there(site: Site) -> bool:
+    """Whether the cluster of these servers runs; Debian's own of one, which `enable` puts away, is another."""
+    try:
+        tree = site.store.read()
+    except UnavailableError:
+        return False
+    return bool({node.name for node in cib.nodes(tree)} & set(site.servers.names))
 
 
 def _try_again(run: Run) -> list[Change]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import UnsafeError
@@ -12,8 +13,13 @@ from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.system import xen
 
 
+def looked_at(site: Site) -> Site:
+    """The site with its servers' hypervisors; UnavailableError where xl does not answer."""
+    return replace(site, hypervisors=site.servers.each(lambda name: xen.look(site.servers, name)))
+
+
 def check(site: Site) -> list[Finding]:
-    hypervisors = site.servers.each(lambda name: xen.look(site.servers, name))
+    hypervisors = looked_at(site).hypervisors
     findings = []
     for server, hypervisor in hypervisors.items():
         if not hypervisor.migrates_pv:

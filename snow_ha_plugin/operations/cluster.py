@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Interface, IPv6Interface
 
 from snow_ha_plugin.errors import ConfigurationError, SnowHaError
-from snow_ha_plugin.model import Domain, Finding, Network, Server, Severity, SnowConf
+from snow_ha_plugin.model import Domain, Finding, Hypervisor, Network, Server, Severity, SnowConf
 from snow_ha_plugin.system import snowtools
 from snow_ha_plugin.system.pacemaker import LiveCib
 from snow_ha_plugin.system.servers import Servers
@@ -18,7 +19,8 @@ class Site:
     """Everything that the guide and the verbs need to know. `broken` says which domain files cannot be used.
 
     `fencing` is what was asked for until guide.fencing has decided; `why` is its reason, `bmcs` each server's BMC.
-    `qdevice` is the host of the third vote, until then as asked for; empty where there is none.
+    `qdevice` is the host of the third vote, until then as asked for; empty where there is none. `hypervisors` are there
+    once guide.xen has looked at them.
     """
 
     layout: Layout
@@ -32,11 +34,12 @@ class Site:
     qdevice: str = ""
     why: str = ""
     bmcs: Mapping[str, str] = field(default_factory=dict)
+    hypervisors: Mapping[str, Hypervisor] = field(default_factory=dict)
     store: LiveCib = field(default_factory=LiveCib)
 
 
-def load(*, floating_ip: Network | None = None, fencing: str = "", qdevice: str = "") -> Site:
-    """Read the site; the floating IP is by default the gateway of NET_SNOW.
+def load(*, floating_ip: IPv4Interface | IPv6Interface | None = None, fencing: str = "", qdevice: str = "") -> Site:
+    """Read the site; the floating IP is by default the gateway of NET_SNOW, and always on its bridge.
 
     ConfigurationError where SNOW_NODES does not name two servers or more, and this one among them.
     """
@@ -62,10 +65,14 @@ def load(*, floating_ip: Network | None = None, fencing: str = "", qdevice: str 
         servers=servers,
         domains=tuple(domains),
         broken=tuple(_broken(error) for error in errors),
-        floating_ip=floating_ip or conf.net_snow,
+        floating_ip=_on_bridge(floating_ip, conf.net_snow) if floating_ip else conf.net_snow,
         fencing=fencing,
         qdevice=qdevice,
     )
+
+
+def _on_bridge(address: IPv4Interface | IPv6Interface, net_snow: Network | None) -> Network:
+    return Network(net_snow.bridge if net_snow else "", str(address.ip), address.network.prefixlen)
 
 
 def _broken(error: SnowHaError) -> Finding:

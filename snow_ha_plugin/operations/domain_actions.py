@@ -223,7 +223,7 @@ def _restart(task: Task) -> dict[str, Handled]:
 
     if task.action == "reboot":
         task.tell(f"{in_words(running)}: rebooting, and waiting for the guest")
-    with command.cleaning_up(("cibadmin", "--delete-all", "--force", "--xpath", intent.PAUSES)):
+    with command.cleaning_up(("cibadmin", "--delete-all", "--force", "--xpath", intent.PAUSES)) as resumed:
         try:
             change(task.store, lambda tree: intent.pause(tree, running), cleaning)
             with suppress(TimedOutError):
@@ -231,6 +231,7 @@ def _restart(task: Task) -> dict[str, Handled]:
             failed = _on_its_server(task, restart)
         finally:
             change(task.store, intent.resume, cleaning)
+            resumed()
     answers = {}
     for name in running:
         done = f"{name} was {'reset' if task.action == 'reset' else 'rebooted'} on {task.place(name)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from snow_ha_plugin.core import cib
+from snow_ha_plugin.core import cib, timeouts
 from snow_ha_plugin.core.configure import intent
 from snow_ha_plugin.errors import ConfigurationError, NoQuorumError, SnowHaError, UnsafeError
 from snow_ha_plugin.operations import cluster, images, registration
@@ -12,8 +12,10 @@ from snow_ha_plugin.operations.transaction import change, cleaning, whereabouts
 from snow_ha_plugin.system import pacemaker, snowtools
 from snow_ha_plugin.system.pacemaker import LiveCib
 
-# Pacemaker's stop has its own timeout, which ends in fencing or in a blocked resource; this is beyond it. Seconds.
+# Pacemaker's stop has its own timeout, which ends in fencing or in a blocked resource; this is at least what a domain
+# is given, and beyond that timeout. Seconds.
 STOPPED_WITHIN_S = 300
+STOP_MARGIN_S = 120
 POLL_S = 0.5
 
 
@@ -83,7 +85,8 @@ def _stop_and_unregister(store: LiveCib, name: str) -> None:
 def stop(store: LiveCib, name: str) -> None:
     """Have Pacemaker stop a domain and keep it so; UnsafeError where it does not stop."""
     change(store, lambda tree: intent.want(tree, [name], "Stopped"), cleaning)
-    deadline = time.monotonic() + STOPPED_WITHIN_S
+    allowed_s = cib.operation_timeout_s(store.read(), name, "stop", timeouts.LEAST_S) + STOP_MARGIN_S
+    deadline = time.monotonic() + max(STOPPED_WITHIN_S, allowed_s)
     while any(resource.servers for resource in pacemaker.state().resources if resource.id == name):
         if time.monotonic() > deadline:
             raise UnsafeError(f"{name} does not stop", remedy="see crm_mon")

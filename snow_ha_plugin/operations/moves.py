@@ -11,7 +11,15 @@ from collections.abc import Callable, Iterable, Sequence
 
 from snow_ha_plugin.core import cib, timeouts
 from snow_ha_plugin.core.configure import migration
-from snow_ha_plugin.errors import NoSuchObjectError, TimedOutError, TryAgainError, UnavailableError, UnsafeError
+from snow_ha_plugin.core.reports.text import in_words
+from snow_ha_plugin.errors import (
+    NoSuchObjectError,
+    SnowHaError,
+    TimedOutError,
+    TryAgainError,
+    UnavailableError,
+    UnsafeError,
+)
 from snow_ha_plugin.model import Move
 from snow_ha_plugin.operations.simulation import DISTURBING, Outlook, require
 from snow_ha_plugin.operations.transaction import Judge, change, cleaning, told
@@ -45,18 +53,28 @@ def carry_out(
     UnsafeError, before anything of it is moved, for a batch that Pacemaker would not carry out by live migration.
     """
     let_go(store)
-    with command.cleaning_up(clean_up(move.domain for batch in batches for move in batch)):
-        for batch in batches:
-            before = store.read()
-            try:
-                change(store, lambda tree, batch=batch: migration.put(tree, batch), _exactly(batch))  # type: ignore[misc]
-                for move in batch:
-                    on_progress(move, "migrating")
-                failed = _wait(store, before, batch, on_progress)
-            finally:
+    failed: list[Move] = []
+    with command.cleaning_up(clean_up(move.domain for batch in batches for move in batch)) as all_is_clean:
+        try:
+            for batch in batches:
+                failed = _carry_out(store, batch, on_progress)
+                if failed:
+                    break
                 let_go(store)
-            if failed:
-                raise _failure(store, failed)
+        finally:
+            let_go(store)
+            all_is_clean()
+    if failed:
+        raise _failure(store, failed)
+
+
+def _carry_out(store: Store, batch: Sequence[Move], on_progress: Progress) -> list[Move]:
+    """Have the domains of a batch migrated; those whose move has failed."""
+    before = store.read()
+    change(store, lambda tree: migration.put(tree, batch), _exactly(batch))
+    for move in batch:
+        on_progress(move, "migrating")
+    return _wait(store, before, batch, on_progress)
 
 
 def clean_up(domains: Iterable[str]) -> tuple[str, ...]:
@@ -186,18 +204,22 @@ def _refuse_absent(tree: cib.Tree, batch: Sequence[Move]) -> None:
 
 
 def _wait(store: Store, before: cib.Tree, batch: Sequence[Move], on_progress: Progress) -> list[Move]:
-    """Wait until each domain of the batch has arrived or failed; those that have failed."""
-    deadline = time.monotonic() + max(_timeout_s(before, move) for move in batch) + MARGIN_S
+    """Wait until each domain of the batch has arrived or failed; those that have failed, or that somebody else has
+    taken out of the CIB meanwhile."""
+    deadline = time.monotonic() + arrived_within_s(before, (move.domain for move in batch))
     under_way, failed = list(batch), []
     while under_way:
         tree = store.read()
         states = {resource.id: resource for resource in pacemaker.state(tree).resources}
+        known = cib.domains(tree)
         for move in list(under_way):
-            state = states[move.domain]
-            if state.pending:
+            state = states.get(move.domain)
+            if state is None or move.domain not in known:
+                failed.append(move)
+            elif state.pending:
                 continue
             # Pacemaker may have brought the domain to its target after all, by stopping and starting it.
-            if cib.failed_migrations(tree, move.domain) - cib.failed_migrations(before, move.domain):
+            elif cib.failed_migrations(tree, move.domain) - cib.failed_migrations(before, move.domain):
                 failed.append(move)
             elif state.servers != (move.target,) or state.role != "Started":
                 continue
@@ -211,17 +233,21 @@ def _wait(store: Store, before: cib.Tree, batch: Sequence[Move], on_progress: Pr
     return failed
 
 
-def _failure(store: Store, failed: Sequence[Move]) -> UnavailableError:
+def _failure(store: Store, failed: Sequence[Move]) -> SnowHaError:
     """What to say of failed migrations, once Pacemaker has seen where their domains are."""
+    known = cib.domains(store.read())
+    if gone := [move.domain for move in failed if move.domain not in known]:
+        details = "somebody has unregistered it while it migrated"
+        return NoSuchObjectError(f"{in_words(gone)} is not registered any more", details, "see xl list on the servers")
     deadline = time.monotonic() + SEEN_WITHIN_S
     while True:
         tree = store.read()
         states = {resource.id: resource for resource in pacemaker.state(tree).resources}
-        seen = all(states[m.domain].role == "Started" and not states[m.domain].failed for m in failed)
+        places = {move: states[move.domain].servers if move.domain in states else () for move in failed}
+        seen = all(places[m] and states[m.domain].role == "Started" and not states[m.domain].failed for m in failed)
         if seen or time.monotonic() > deadline:
             break
         time.sleep(POLL_S)
-    places = {move: states[move.domain].servers for move in failed}
     if not seen:
         details = "the live migration failed"
     elif all(places[m] == (m.source,) and not cib.was_started(tree, m.domain, m.source) for m in failed):
@@ -237,6 +263,15 @@ def _failure(store: Store, failed: Sequence[Move]) -> UnavailableError:
     )
 
 
-def _timeout_s(tree: cib.Tree, move: Move) -> int:
-    default_s = timeouts.for_memory(move.memory_mib).migrate_s
-    return sum(cib.operation_timeout_s(tree, move.domain, name, default_s) for name in ("migrate_to", "migrate_from"))
+def arrived_within_s(tree: cib.Tree, domains: Iterable[str]) -> int:
+    """The deadline of migrations that are asked for at the same time, of which a server takes part in a few at a time:
+    by the timeouts that Pacemaker gives each."""
+    at_once = cib.migrations_at_once(tree)
+    return timeouts.in_waves((_timeout_s(tree, domain, at_once) for domain in domains), at_once) + MARGIN_S
+
+
+def _timeout_s(tree: cib.Tree, domain: str, at_once: int) -> int:
+    found = cib.domain(tree, domain)
+    memory_mib = (cib.whole(found.utilization.get("hv_memory")) if found else None) or 0
+    default_s = timeouts.for_memory(memory_mib, at_once=at_once).migrate_s
+    return sum(cib.operation_timeout_s(tree, domain, name, default_s) for name in ("migrate_to", "migrate_from"))

@@ -29,4 +29,4 @@ def again(names: Sequence[str]) -> list[Change]:
     """Have Pacemaker forget the failures of these and decide anew."""
     for name in names:
         pacemaker.cleanup(name)
-    return [Change("retry", name, f"{name} had failed, and is tried again") for name in names]
+    return [Change("retry", name, f"try {name} again, which had failed") for name in names]

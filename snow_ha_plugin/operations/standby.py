@@ -6,7 +6,7 @@ Times are seconds.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import migration
@@ -18,7 +18,7 @@ from snow_ha_plugin.operations.transaction import change
 from snow_ha_plugin.system import command, pacemaker
 from snow_ha_plugin.system.pacemaker import Store
 
-# Two at a time (migration-limit), for a server full of large domains.
+# At least: what cannot migrate live is stopped, and started elsewhere.
 EMPTY_WITHIN_S = 3600
 
 
@@ -42,7 +42,7 @@ def put(
             return []
         for domain in held:
             migration.hold(tree, domain)
-        return [Change("standby", server, f"{server} takes no domains" if on else f"{server} takes domains again")]
+        return [Change("standby", server, f"keep domains off {server}" if on else f"let {server} take domains again")]
 
     def as_told(old: cib.Tree, new: cib.Tree) -> None:
         then = simulation.Outlook(new).then()
@@ -53,24 +53,26 @@ def put(
     if not on and cib.transient_standby(store.read(), server):
         if not dry_run:
             pacemaker.end_standby_until_reboot(server)
-        changes.append(Change("standby", server, f"{server} takes domains again, which it did not until its reboot"))
+        changes.append(Change("standby", server, f"let {server} take domains before its reboot"))
     return changes
 
 
-def empty(store: Store, server: str, domains: Iterable[str], expected: Where | None = None) -> list[Change]:
+def empty(store: Store, server: str, domains: Collection[str], expected: Where | None = None) -> list[Change]:
     """Put a server in standby, and wait until it is empty and its domains are where they are `expected`.
 
     UnavailableError for one of `domains` that could not be migrated: the server is given back, and the domain runs on.
     """
-    with command.cleaning_up(moves.clean_up(domains)):
-        changes = put(store, server, on=True, held=domains, expected=expected)
-        failed: list[str] = []
+    failed: list[str] = []
+    with command.cleaning_up(moves.clean_up(domains)) as all_is_clean:
         try:
-            failed = _wait_until_empty(store, server)
+            changes = put(store, server, on=True, held=domains, expected=expected)
+            within_s = max(EMPTY_WITHIN_S, moves.arrived_within_s(store.read(), domains))
+            failed = _wait_until_empty(store, server, within_s)
         finally:
             if failed:
                 put(store, server, on=False)
             moves.let_go(store)
+            all_is_clean()
     if failed:
         raise UnavailableError(
             f"{', '.join(failed)} could not be migrated from {server}",
@@ -80,16 +82,16 @@ def empty(store: Store, server: str, domains: Iterable[str], expected: Where | N
     return changes
 
 
-def _wait_until_empty(store: Store, server: str) -> list[str]:
+def _wait_until_empty(store: Store, server: str, within_s: int) -> list[str]:
     """Until no domain is left there but those that could not be migrated: these.
 
     What is under way must have arrived before the server is given back: a migration whose target is not wanted any
     more Pacemaker ends by a restart.
     """
-    deadline = time.monotonic() + EMPTY_WITHIN_S
+    deadline = time.monotonic() + within_s
     while _left_on(tree := store.read(), server) - set(failed := moves.blocked(tree)):
         if time.monotonic() > deadline:
-            raise TimedOutError(f"{server} is not empty yet", f"after {EMPTY_WITHIN_S} s", "see crm_mon")
+            raise TimedOutError(f"{server} is not empty yet", f"after {within_s} s", "see crm_mon")
         time.sleep(moves.POLL_S)
     return failed
 

@@ -138,8 +138,9 @@ def on_terminal(argv: Sequence[str]) -> int:
 
 
 @contextlib.contextmanager
-def cleaning_up(argv: Sequence[str]) -> Iterator[None]:
-    """Have a command run if this process dies inside the block, whatever it dies of; a normal end runs nothing.
+def cleaning_up(argv: Sequence[str]) -> Iterator[Callable[[], None]]:
+    """Have a command run unless the block says, by what it is given, that there is nothing left to clean up: also if
+    this process dies inside of it, whatever it dies of.
 
     A process of another session waits for the word that all is well, or for the end of the pipe to us.
     """
@@ -157,11 +158,42 @@ def cleaning_up(argv: Sequence[str]) -> Iterator[None]:
         _bg_exc=False,
     )
     try:
-        yield
+        yield lambda: words.put("well\n")
     finally:
-        words.put("well\n")
         words.put(None)
         process.wait()
+
+
+@contextlib.contextmanager
+def beside(argv: Sequence[str], *, within_s: float) -> Iterator[str]:
+    """A program that runs as long as the block, given by the first line that it says; empty where it says nothing.
+
+    Its input ends with the block, or with this process, whatever that dies of.
+    """
+    words: queue.Queue[str | None] = queue.Queue()
+    said: queue.Queue[str | None] = queue.Queue()
+    process = sh.Command(argv[0], search_paths=_path().split(":"))(
+        *argv[1:],
+        _in=words,
+        _out=said.put,
+        _done=lambda *ended: said.put(None),
+        _env={**os.environ, **ENVIRONMENT, "PATH": _path()},
+        _tty_in=False,
+        _tty_out=False,
+        _new_session=True,
+        _bg=True,
+        _bg_exc=False,
+    )
+    try:
+        try:
+            first = said.get(timeout=within_s)
+        except queue.Empty:
+            first = None
+        yield (first or "").strip()
+    finally:
+        words.put(None)
+        with contextlib.suppress(sh.ErrorReturnCode):
+            process.wait()
 
 
 def _path() -> str:

@@ -32,8 +32,16 @@ SSH_FAILED = 255
 
 _ABSENT = 44
 _READ = f'[ -e "$1" ] || exit {_ABSENT}; exec cat -- "$1"'
-# A reader sees the old file or the new one, and a kill leaves at most a file of another name.
-_WRITE = 'set -e; umask 077; cat >"$1.snow-ha"; chown "$2" "$1.snow-ha"; chmod "$3" "$1.snow-ha"; mv "$1.snow-ha" "$1"'
+# A reader sees the old file or the new one, also after a loss of power; a kill leaves at most a file of another name.
+_WRITE = """
+set -e
+umask 077
+cat >"$1.snow-ha"
+chown "$2" "$1.snow-ha"
+chmod "$3" "$1.snow-ha"
+sync "$1.snow-ha"
+mv "$1.snow-ha" "$1"
+"""
 
 
 @functools.cache
@@ -75,11 +83,13 @@ class Servers:
         """Remember nothing of what was seen: it may have changed by itself."""
         self._seen.clear()
 
+    def words(self, server: str, argv: Sequence[str]) -> list[str]:
+        """The command that runs a command on a server."""
+        return list(argv) if server == self.here else [*SSH, *shared(), server, "--", shlex.join(argv)]
+
     def _reach(self, server: str, argv: Sequence[str], stdin: bytes = b"", timeout_s: float = 60) -> Result:
-        if server == self.here:
-            return command.run(argv, stdin=stdin, timeout_s=timeout_s)
-        result = command.run([*SSH, *shared(), server, "--", shlex.join(argv)], stdin=stdin, timeout_s=timeout_s)
-        if result.exit_code == SSH_FAILED:
+        result = command.run(self.words(server, argv), stdin=stdin, timeout_s=timeout_s)
+        if server != self.here and result.exit_code == SSH_FAILED:
             raise UnavailableError(
                 f"{server} cannot be reached",
                 result.reason,

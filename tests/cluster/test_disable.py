@@ -67,7 +67,7 @@ class TestDisable:
     def test_dry_run_changes_nothing(self, enabled: Running) -> None:
         before = state.snapshot(enabled.lab)
         shown = state.snow_ha(enabled.lab, "disable", "--dry-run")
-        assert "Stopping the cluster on snow02" in shown
+        assert "stop the cluster on snow02" in shown
         assert before.difference(state.snapshot(enabled.lab)) == []
         enabled.assert_enabled()
 

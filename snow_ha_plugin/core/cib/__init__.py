@@ -9,6 +9,7 @@ from snow_ha_plugin.core.cib.cluster import (
     ADMIN_OPTIONS,
     constraints,
     goes_by_sizes,
+    migrations_at_once,
     nodes,
     option_is_on,
     options,
@@ -56,9 +57,9 @@ from snow_ha_plugin.core.cib.values import INFINITY, boolean, interval_s, is_sto
 __all__ = [
     "ADMIN_OPTIONS", "INFINITY", "Tree", "add", "add_operation", "boolean", "clone", "constraints", "domain",
     "domains", "empty", "epoch", "fail_counts", "failed_migrations", "failures", "goes_by_sizes",
-    "has_quorum", "ids", "interval_s", "is_online", "is_stopped", "meta", "nodes", "operation_timeout_s",
-    "option_is_on", "options", "overcommits", "pairs", "parent", "parse", "primitives", "put_option",
-    "put_pairs", "put_standby", "raise_epoch", "raise_num_updates", "reconfigured", "remove_ours",
-    "remove_resource", "resource", "score", "section", "serialize", "since", "stale_nodes",
-    "template_operation", "transient_standby", "was_started", "whole",
+    "has_quorum", "ids", "interval_s", "is_online", "is_stopped", "meta", "migrations_at_once", "nodes",
+    "operation_timeout_s", "option_is_on", "options", "overcommits", "pairs", "parent", "parse",
+    "primitives", "put_option", "put_pairs", "put_standby", "raise_epoch", "raise_num_updates",
+    "reconfigured", "remove_ours", "remove_resource", "resource", "score", "section", "serialize", "since",
+    "stale_nodes", "template_operation", "transient_standby", "was_started", "whole",
 ]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from snow_ha_plugin.core import timeouts
 from snow_ha_plugin.core.cib import ids
 from snow_ha_plugin.core.cib.document import Tree
 from snow_ha_plugin.core.cib.ids import Kind
@@ -75,6 +76,12 @@ def options(tree: Tree) -> dict[str, str]:
 def option_is_on(tree: Tree, name: str, *, default: bool) -> bool:
     """A cluster option that is a boolean; `default` is Pacemaker's own."""
     return boolean(options(tree).get(name, ""), default)
+
+
+def migrations_at_once(tree: Tree) -> int:
+    """How many migrations a server takes part in at a time; where nobody limits them, what we would."""
+    limit = options(tree).get("migration-limit", "")
+    return whole(limit) or timeouts.MIGRATIONS_AT_ONCE
 
 
 def option_sets(tree: Tree) -> list[Tree]:

@@ -26,7 +26,7 @@ def hold(tree: cib.Tree, names: Iterable[str]) -> list[Change]:
     changes = []
     for name in names:
         if cib.put_pairs(_element(tree, name), "meta_attributes", _hold_id(name), {"maintenance": "true"}):
-            changes.append(Change("hold", name, f"Pacemaker lets go of {name}"))
+            changes.append(Change("hold", name, f"have Pacemaker let go of {name}"))
     return changes
 
 
@@ -47,7 +47,7 @@ def release(tree: cib.Tree, names: Iterable[str]) -> list[Change]:
         held = _hold_of(tree, name)
         if held is not None:
             held.getparent().remove(held)
-            changes.append(Change("release", name, f"Pacemaker takes hold of {name} again"))
+            changes.append(Change("release", name, f"have Pacemaker take hold of {name} again"))
     return changes
 
 

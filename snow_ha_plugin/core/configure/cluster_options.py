@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from snow_ha_plugin.core import cib
+from snow_ha_plugin.core import cib, timeouts
 from snow_ha_plugin.core.cib import ids
 from snow_ha_plugin.core.cib.ids import Kind
 from snow_ha_plugin.core.configure import fencing
@@ -18,7 +18,7 @@ FLOATING_IP_ID = f"{ids.OURS}floating-ip"
 
 OPTIONS = {
     # Without a limit a drain migrates everything at once, and each migration slows down all others.
-    "migration-limit": "2",
+    "migration-limit": str(timeouts.MIGRATIONS_AT_ONCE),
     # A domain whose primitive goes is let go of, not shut down: taking a line out must not stop a service.
     "stop-orphan-resources": "false",
 }
@@ -52,25 +52,29 @@ def begin_maintenance(tree: cib.Tree) -> list[Change]:
     changed = cib.put_pairs(
         cib.section(tree, "crm_config"), "cluster_property_set", OPTIONS_ID, {"maintenance-mode": "true"}
     )
-    return [Change("option", "maintenance-mode", "Pacemaker lets go of all resources")] if changed else []
+    return [Change("option", "maintenance-mode", "have Pacemaker let go of all resources")] if changed else []
 
 
 def end_maintenance(tree: cib.Tree) -> list[Change]:
     """Undo `begin_maintenance`; the administrator's own maintenance mode is another set's, and stays."""
-    return _take_out(tree, "maintenance-mode", "Pacemaker takes hold of all resources again")
+    if not _take_out(tree, "maintenance-mode"):
+        return []
+    return [Change("option", "maintenance-mode", "have Pacemaker take hold of all resources again")]
 
 
 def end_sizes(tree: cib.Tree) -> list[Change]:
     """Have Pacemaker go by no sizes any more, if that was ours: without the servers' it would count vcpus by CPUs."""
-    return _take_out(tree, "placement-strategy", "Pacemaker goes by no sizes any more")
-
-
-def _take_out(tree: cib.Tree, option: str, told: str) -> list[Change]:
-    pair = tree.find(f"configuration/crm_config/*[@id='{OPTIONS_ID}']/nvpair[@name='{option}']")
-    if pair is None:
+    if not _take_out(tree, "placement-strategy"):
         return []
-    pair.getparent().remove(pair)
-    return [Change("option", option, told)]
+    return [Change("option", "placement-strategy", "have Pacemaker go by no sizes any more")]
+
+
+def _take_out(tree: cib.Tree, option: str) -> bool:
+    """Take an option out of our set; whether it was there."""
+    pair = tree.find(f"configuration/crm_config/*[@id='{OPTIONS_ID}']/nvpair[@name='{option}']")
+    if pair is not None:
+        pair.getparent().remove(pair)
+    return pair is not None
 
 
 def has_fencing(tree: cib.Tree) -> bool:
@@ -87,7 +91,9 @@ def put_floating_ip(tree: cib.Tree, network: Network) -> list[Change]:
         return []
     values = {"ip": network.gateway, "cidr_netmask": str(network.prefix), "nic": network.bridge}
     change = Change(
-        "floating-ip", network.gateway, f"floating IP {network.gateway}/{network.prefix} on {network.bridge}"
+        "floating-ip",
+        network.gateway,
+        f"configure the floating IP {network.gateway}/{network.prefix} on {network.bridge}",
     )
     primitive = cib.resource(tree, FLOATING_IP_ID)
     if primitive is None:
@@ -116,7 +122,7 @@ def put_capacities(tree: cib.Tree, hypervisors: Mapping[str, Hypervisor]) -> lis
         element = tree.find(f"configuration/nodes/node[@id='{node.id}']")
         sizes = {"hv_memory": str(found.memory_mib), "cpu": str(found.cpus)}
         if cib.put_pairs(element, "utilization", ids.of(Kind.CAPACITY, node.name), sizes):
-            text = f"{node.name} has {found.memory_mib} MiB and {found.cpus} CPUs for domains"
+            text = f"give {node.name} {found.memory_mib} MiB and {found.cpus} CPUs for domains"
             changes.append(Change("capacity", node.name, text))
     return changes
 
@@ -129,4 +135,4 @@ def _put_missing(tree: cib.Tree, section: str, tag: str, set_id: str, wanted: Ma
         return None
     cib.put_pairs(parent, tag, set_id, missing)
     text = ", ".join(f"{name}={value}" for name, value in missing.items())
-    return Change("option", section, f"{section}: {text}")
+    return Change("option", section, f"set in {section}: {text}")

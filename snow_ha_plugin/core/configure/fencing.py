@@ -172,7 +172,7 @@ def put_tested(tree: cib.Tree, server: str, when: str) -> list[Change]:
     for node in tree.iterfind("configuration/nodes/node"):
         if node.get("uname") == server:
             cib.put_pairs(node, "instance_attributes", ids.of(Kind.ATTRIBUTES, server), {TESTED: when})
-    return [Change("tested", server, f"fencing of {server} was tested at {when}")]
+    return [Change("tested", server, f"note that fencing of {server} was tested at {when}")]
 
 
 def put(tree: cib.Tree, names: Sequence[str], timing: Timing, bmcs: Mapping[str, str]) -> list[Change]:
@@ -197,7 +197,7 @@ def _put_sbd(tree: cib.Tree, names: Sequence[str], timing: Timing) -> list[Chang
         "pcmk_reboot_timeout": f"{timing.reboot_s}s",
         "pcmk_off_timeout": f"{timing.reboot_s}s",
     }
-    text = f"fencing by sbd: watchdog {timing.watchdog_s} s, dead after {timing.msgwait_s} s"
+    text = f"fence by sbd: watchdog {timing.watchdog_s} s, dead after {timing.msgwait_s} s"
     return _put_device(tree, SBD_ID, "fence_snow_sbd", parameters, Change("fencing", SBD_ID, text))
 
 
@@ -233,7 +233,9 @@ def _put_ipmi(tree: cib.Tree, server: str, bmc: str) -> list[Change]:
         "pcmk_reboot_timeout": f"{IPMI_REBOOT_S}s",
         "pcmk_reboot_retries": "1",
     }
-    changes = _put_device(tree, device, "fence_ipmilan", parameters, Change("fencing", device, f"fencing by {bmc}"))
+    changes = _put_device(
+        tree, device, "fence_ipmilan", parameters, Change("fencing", device, f"fence {server} by {bmc}")
+    )
     return changes + _keep_off(tree, device, server)
 
 
@@ -246,7 +248,7 @@ def _remove_bmcs(tree: cib.Tree, wanted: Mapping[str, str]) -> list[Change]:
     ]
     for device in gone:
         cib.remove_resource(tree, device)
-    return [Change("fencing", device, f"no fencing device {device} any more") for device in gone]
+    return [Change("fencing", device, f"remove the fencing device {device}") for device in gone]
 
 
 # In the place of ipmitool: reads user and password from snow.conf and hands them over where nobody sees them.
@@ -260,7 +262,7 @@ def _keep_off(tree: cib.Tree, device: str, server: str) -> list[Change]:
     if any(element.get("id") == rule for element in section):
         return []
     cib.add(section, "rsc_location", id=rule, rsc=device, node=server, score="-INFINITY")
-    return [Change("fencing", device, f"{device} never runs on {server} itself")]
+    return [Change("fencing", device, f"keep {device} off {server} itself")]
 
 
 def _put_topology(tree: cib.Tree, names: Sequence[str]) -> list[Change]:
@@ -278,11 +280,11 @@ def _put_topology(tree: cib.Tree, names: Sequence[str]) -> list[Change]:
     for level_id, (name, index, device) in wanted.items():
         if level_id not in present:
             cib.add(section, "fencing-level", id=level_id, target=name, index=index, devices=device)
-            changes.append(Change("fencing", name, f"{name} is fenced by {device} at level {index}"))
+            changes.append(Change("fencing", name, f"fence {name} by {device} at level {index}"))
     for level_id, level in present.items():
         if ids.is_a(level_id, Kind.LEVEL) and level_id not in wanted:
             section.remove(level)
-            changes.append(Change("fencing", level_id, f"no fencing level {level_id} any more"))
+            changes.append(Change("fencing", level_id, f"remove the fencing level {level_id}"))
     if len(section) == 0:
         section.getparent().remove(section)
     return changes
@@ -307,4 +309,4 @@ def _put_options(tree: cib.Tree, timing: Timing) -> list[Change]:
     text = ", ".join(
         f"{name}={value}" + (f" (was {before[name]})" if name in before else "") for name, value in changed.items()
     )
-    return [Change("option", "fencing", f"crm_config: {text}")]
+    return [Change("option", "fencing", f"set in crm_config: {text}")]

@@ -24,8 +24,6 @@ _OPTION = f"{ids.OURS}not-protected-"
 # As its state is told.
 NOT_PROTECTED = "not protected"
 
-_WORDS = {"Started": "shall run", "Stopped": "shall not run"}
-
 
 def want(tree: cib.Tree, names: Iterable[str], role: str) -> list[Change]:
     """Have Pacemaker run domains, or not; one that nobody has said anything of runs by default."""
@@ -33,7 +31,7 @@ def want(tree: cib.Tree, names: Iterable[str], role: str) -> list[Change]:
     for name in names:
         if cib.meta(tree, name, "target-role", "Started").capitalize() != role:
             _put(tree, name, "target-role", role)
-            changes.append(Change("role", name, f"{name} {_WORDS[role]}"))
+            changes.append(Change("role", name, f"keep {name} stopped" if role == "Stopped" else f"let {name} run"))
     return changes
 
 
@@ -43,7 +41,7 @@ def hold(tree: cib.Tree, names: Iterable[str]) -> list[Change]:
         _element(tree, name)
         if not is_held(tree, name):
             _put(tree, name, "is-managed", "false")
-            changes.append(Change("hold", name, f"Pacemaker keeps its hands off {name}"))
+            changes.append(Change("hold", name, f"keep Pacemaker's hands off {name}"))
     return changes
 
 
@@ -54,7 +52,7 @@ def release(tree: cib.Tree, names: Iterable[str]) -> list[Change]:
         for pair in pairs:
             pair.getparent().remove(pair)
         if pairs:
-            changes.append(Change("release", name, f"Pacemaker looks after {name} again"))
+            changes.append(Change("release", name, f"have Pacemaker look after {name} again"))
     return changes
 
 
@@ -67,7 +65,7 @@ def pause(tree: cib.Tree, names: Iterable[str]) -> list[Change]:
     for name in names:
         set_id = ids.of(Kind.PAUSE, name)
         if cib.put_pairs(_element(tree, name), "meta_attributes", set_id, {"maintenance": "true"}):
-            changes.append(Change("pause", name, f"Pacemaker does not look at {name}"))
+            changes.append(Change("pause", name, f"keep Pacemaker from looking at {name}"))
     return changes
 
 
@@ -77,7 +75,7 @@ def resume(tree: cib.Tree) -> list[Change]:
     for found in tree.xpath(f"configuration/resources{PAUSES}"):
         name = found.getparent().get("id", "")
         found.getparent().remove(found)
-        changes.append(Change("resume", name, f"Pacemaker looks at {name} again"))
+        changes.append(Change("resume", name, f"have Pacemaker look at {name} again"))
     return changes
 
 
@@ -103,7 +101,7 @@ def take_in(tree: cib.Tree, names: Iterable[str]) -> list[Change]:
             options.remove(found)
             if len(options) == 0:
                 options.getparent().remove(options)
-            changes.append(Change("take-in", name, f"{name} is not left out any more"))
+            changes.append(Change("take-in", name, f"leave {name} out no longer"))
     return changes
 
 

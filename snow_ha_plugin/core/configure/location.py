@@ -63,7 +63,7 @@ def put(tree: cib.Tree, wanted: Iterable[Rule]) -> list[Change]:
         if {name: element.get(name) for name in attributes} != attributes:
             for name, value in attributes.items():
                 element.set(name, value)
-            changes.append(Change("place", found.rsc, f"{found.rsc} belongs on {found.node} (score {found.score})"))
+            changes.append(Change("place", found.rsc, f"prefer {found.node} for {found.rsc} (score {found.score})"))
     return changes
 
 
@@ -86,7 +86,7 @@ def put_apart(tree: cib.Tree, groups: Mapping[str, str]) -> list[Change]:
                 Change(
                     "apart",
                     element.get("rsc"),
-                    f"{element.get('rsc')} and {element.get('with-rsc')} may share a server",
+                    f"let {element.get('rsc')} and {element.get('with-rsc')} share a server",
                 )
             )
     for found, (one, other) in pairs.items():
@@ -98,7 +98,7 @@ def put_apart(tree: cib.Tree, groups: Mapping[str, str]) -> list[Change]:
             score=str(APART),
             **{"with-rsc": other},
         )
-        changes.append(Change("apart", one, f"{one} and {other} belong on different servers"))
+        changes.append(Change("apart", one, f"keep {one} and {other} on different servers"))
     return changes
 
 
@@ -110,7 +110,7 @@ def put_sizes_in_force(tree: cib.Tree, *, vcpus: bool) -> list[Change]:
     changes = []
     if "placement-strategy" not in cib.options(tree):
         cib.put_option(tree, cluster_options.OPTIONS_ID, "placement-strategy", STRATEGY)
-        changes.append(Change("option", "placement-strategy", "no server gets more than fits, also after a failure"))
+        changes.append(Change("option", "placement-strategy", "give no server more than fits, also after a failure"))
     if not cib.goes_by_sizes(tree):
         return changes
     needed = sum(cib.whole(domain.utilization.get("cpu")) or 0 for domain in cib.domains(tree).values())
@@ -121,7 +121,7 @@ def put_sizes_in_force(tree: cib.Tree, *, vcpus: bool) -> list[Change]:
         if cib.put_pairs(element, "utilization", set_id, {"cpu": str(count)}):
             # Pacemaker takes the set of the highest score first.
             element.find(f"utilization[@id='{set_id}']").set("score", "1")
-            changes.append(Change("capacity", node.name, f"{node.name} may hold {count} vcpus"))
+            changes.append(Change("capacity", node.name, f"let {node.name} hold {count} vcpus"))
     return changes
 
 
@@ -135,5 +135,5 @@ def put_meta(tree: cib.Tree, priorities: Mapping[str, int]) -> list[Change]:
         missing = {key: value for key, value in wanted.items() if key not in primitive.meta}
         if missing and cib.put_pairs(cib.resource(tree, name), "meta_attributes", ids.of(Kind.META, name), missing):
             text = ", ".join(f"{key}={value}" for key, value in missing.items())
-            changes.append(Change("option", name, f"{name}: {text}"))
+            changes.append(Change("option", name, f"set {text} for {name}"))
     return changes

@@ -74,7 +74,7 @@ def release(tree: cib.Tree) -> list[Change]:
     changes = []
     for element in tree.xpath("configuration/constraints/rsc_location[starts-with(@id, $prefix)]", prefix=PREFIX):
         element.getparent().remove(element)
-        changes.append(Change("moved", element.get("rsc"), f"no rule holds {element.get('rsc')} any more"))
+        changes.append(Change("moved", element.get("rsc"), f"take out the rule that pulls {element.get('rsc')}"))
     return changes
 
 
@@ -82,7 +82,7 @@ def remove(tree: cib.Tree) -> list[Change]:
     """Take all of it out, also that of a run that was killed."""
     changes = release(tree)
     for domain in sorted(held(tree)):
-        changes.append(Change("moved", domain, f"a failed migration of {domain} is Pacemaker's to recover again"))
+        changes.append(Change("moved", domain, f"leave a failed migration of {domain} to Pacemaker again"))
     for element in tree.xpath("//*[starts-with(@id, $prefix)]", prefix=PREFIX):
         element.getparent().remove(element)
     return changes

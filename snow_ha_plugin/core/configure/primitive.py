@@ -6,7 +6,7 @@ that somebody else wrote counts as registered and stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 
 from snow_ha_plugin.core import cib, timeouts
 from snow_ha_plugin.core.cib import ids
@@ -92,7 +92,7 @@ def register(
     if primitive.agent != "ocf:snow:Xen" or not _is_ours(element):
         return None
     changed = _put_size(element, domain)
-    changed |= _raise_timeouts(element, domain, migration_mib_s)
+    changed |= _raise_timeouts(element, _timeouts(domain, migration_mib_s, cib.migrations_at_once(tree)))
     changed |= cib.put_pairs(
         element, "instance_attributes", ids.of(Kind.PARAMETERS, domain.name), {"xmfile": domain.config_path}
     )
@@ -136,7 +136,8 @@ def _add(tree: cib.Tree, domain: Domain, migration_mib_s: int, stopped: bool) ->
     meta = {"allow-migrate": "true"} | ({"target-role": "Stopped"} if stopped else {})
     cib.put_pairs(primitive, "meta_attributes", ids.of(Kind.META, domain.name), meta)
     operations = cib.add(primitive, "operations")
-    for name, timeout_s in _timeouts(domain, migration_mib_s).items():
+    times = _timeouts(domain, migration_mib_s, cib.migrations_at_once(tree))
+    for name, timeout_s in times.items():
         cib.add_operation(operations, domain.name, name, timeout_s)
     cib.add_operation(operations, domain.name, "monitor", timeouts.MONITOR_S, interval_s=timeouts.MONITOR_INTERVAL_S)
     _put_size(primitive, domain)
@@ -147,10 +148,10 @@ def _put_size(primitive: cib.Tree, domain: Domain) -> bool:
     return cib.put_pairs(primitive, "utilization", ids.of(Kind.SIZE, domain.name), size)
 
 
-def _raise_timeouts(primitive: cib.Tree, domain: Domain, migration_mib_s: int) -> bool:
+def _raise_timeouts(primitive: cib.Tree, times: Mapping[str, int]) -> bool:
     """Give a domain that has grown the time it needs now; a longer time is somebody's choice and stays."""
     changed = False
-    for name, timeout_s in _timeouts(domain, migration_mib_s).items():
+    for name, timeout_s in times.items():
         for operation in primitive.iterfind(f"operations/op[@name='{name}']"):
             present_s = cib.interval_s(operation.get("timeout", "0"))
             if ids.is_ours(operation.get("id", "")) and present_s is not None and present_s < timeout_s:
@@ -159,6 +160,6 @@ def _raise_timeouts(primitive: cib.Tree, domain: Domain, migration_mib_s: int) -
     return changed
 
 
-def _timeouts(domain: Domain, migration_mib_s: int) -> dict[str, int]:
-    times = timeouts.for_memory(domain.memory_mib, migration_mib_s)
+def _timeouts(domain: Domain, migration_mib_s: int, at_once: int) -> dict[str, int]:
+    times = timeouts.for_memory(domain.memory_mib, migration_mib_s, at_once)
     return dict(zip(OPERATIONS, (times.start_s, times.stop_s, times.migrate_s, times.migrate_s), strict=True))

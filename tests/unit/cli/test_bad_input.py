@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from snow_ha_plugin.cli import main
+from snow_ha_plugin.operations import registration
 from tests.unit.cli.conftest import Files
 
 # Whoever asks for these on a real machine must not be root, nor be told of another error first.
@@ -130,6 +131,18 @@ def test_a_primitive_of_that_name_that_runs_no_domain(files: Files, kind: str) -
     files.cib.write_text(files.cib.read_text().replace("</resources>", other))
     before = files.cib.read_bytes()
     assert "of this id that runs no domain" in files.refused(files.add("web02", "web01"), 78, before)
+
+
+def test_what_nobody_has_foreseen_is_one_line_and_a_defect(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*words: object, **more: object) -> None:
+        raise KeyError("nis01\nand more")
+
+    monkeypatch.setattr(registration, "unregister", broken)
+    ended = files.run("remove", "--cib", str(files.cib), "nis01")
+    assert (ended.status, ended.out, ended.err.count("\n")) == (70, "", 1)
+    assert ended.err.startswith("[E] KeyError: ")
+    assert "a defect of snow-ha" in ended.err
+    assert "--debug" in ended.err
 
 
 @pytest.mark.parametrize("name", ["none", "snow-ha-floating-ip", "a;b", "nis01 ", ""])

@@ -66,7 +66,7 @@ def test_what_the_administrator_has_set_stays() -> None:
         "migration-limit": "7", "stop-orphan-resources": "true", "stonith-enabled": "false",
     }  # fmt: skip
     assert [change.message for change in changes] == [
-        "crm_config: stonith-enabled=false",
+        "set in crm_config: stonith-enabled=false",
         "rsc_defaults: priority=1, failure-timeout=600s",
         "op_defaults: timeout=120s",
     ]

@@ -16,9 +16,9 @@ SPEED = st.integers(1, 10_000)
     [
         (0, Timeouts(120, 120, 120)),
         (512, Timeouts(120, 120, 120)),
-        (3000, Timeouts(120, 120, 140)),
-        (4096, Timeouts(150, 150, 170)),
-        (65536, Timeouts(1380, 1380, 1700)),
+        (3000, Timeouts(120, 120, 210)),
+        (4096, Timeouts(150, 150, 270)),
+        (65536, Timeouts(1380, 1380, 3340)),
     ],
 )
 def test_a_larger_domain_gets_more_time(memory_mib: int, expected: Timeouts) -> None:
@@ -45,9 +45,18 @@ def test_more_memory_never_gets_less_time(one: int, other: int, speed: int) -> N
     assert small.migrate_s <= large.migrate_s
 
 
-@given(MEMORY, SPEED)
-def test_a_migration_has_time_to_send_all_memory_twice(memory_mib: int, speed: int) -> None:
-    assert for_memory(memory_mib, speed).migrate_s >= 2 * memory_mib / speed
+@given(MEMORY, SPEED, st.integers(1, 8))
+def test_a_migration_has_time_to_send_all_memory_twice_by_its_share_of_the_link(
+    memory_mib: int, speed: int, at_once: int
+) -> None:
+    assert for_memory(memory_mib, speed, at_once).migrate_s >= 2 * memory_mib / (speed / at_once)
+
+
+@pytest.mark.parametrize(
+    ("times", "at_once", "within"), [([], 2, 0), ([10], 2, 10), ([10, 20, 30], 1, 60), ([10, 40, 20, 30, 5], 2, 65)]
+)
+def test_each_wave_takes_as_long_as_its_longest(times: list[int], at_once: int, within: int) -> None:
+    assert timeouts.in_waves(times, at_once) == within
 
 
 @given(MEMORY, SPEED)

@@ -9,6 +9,8 @@ from snow_ha_plugin.guide import authkey
 from snow_ha_plugin.operations.cluster import Site
 from tests.unit.conftest import NAMES, Machines
 
+MINE, THEIRS = b"m" * 256, b"t" * 128
+
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the key belongs to root")
 
 
@@ -54,24 +56,24 @@ def test_every_site_has_a_key_of_its_own(site: Site, machines: Machines) -> None
 
 
 def test_this_servers_key_wins(site: Site, machines: Machines) -> None:
-    put(machines, "snow01", b"mine")
-    put(machines, "snow02", b"theirs")
+    put(machines, "snow01", MINE)
+    put(machines, "snow02", THEIRS)
     assert ids(site) == ["authkey-differs"]
     authkey.apply(site)
-    assert keys(machines) == {b"mine"}
+    assert keys(machines) == {MINE}
 
 
 def test_a_key_that_only_the_other_server_has_is_kept(site: Site, machines: Machines) -> None:
-    put(machines, "snow02", b"theirs")
+    put(machines, "snow02", THEIRS)
     assert ids(site) == ["authkey-missing"]
     authkey.apply(site)
-    assert keys(machines) == {b"theirs"}
+    assert keys(machines) == {THEIRS}
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o440, 0o644])
 def test_a_key_that_others_can_read_is_closed(site: Site, machines: Machines, mode: int) -> None:
-    put(machines, "snow01", b"key", mode)
-    put(machines, "snow02", b"key")
+    put(machines, "snow01", MINE, mode)
+    put(machines, "snow02", MINE)
     assert ids(site) == ["authkey-mode"]
     authkey.apply(site)
     assert ids(site) == []
@@ -79,14 +81,31 @@ def test_a_key_that_others_can_read_is_closed(site: Site, machines: Machines, mo
 
 def test_a_key_that_is_right_stays(site: Site, machines: Machines) -> None:
     for name in NAMES:
-        put(machines, name, b"key")
+        put(machines, name, MINE)
     assert ids(site) == []
     authkey.apply(site)
-    assert keys(machines) == {b"key"}
+    assert keys(machines) == {MINE}
+
+
+@pytest.mark.parametrize("size", [0, 127, 4097])
+def test_a_file_that_is_no_key_is_told_and_replaced(site: Site, machines: Machines, size: int) -> None:
+    for name in NAMES:
+        put(machines, name, b"x" * size)
+    assert ids(site) == ["authkey-size", "authkey-size"]
+    authkey.apply(site)
+    assert ids(site) == []
+    assert {len(key) for key in keys(machines)} == {256}
+
+
+def test_a_key_of_another_server_comes_before_what_is_none_here(site: Site, machines: Machines) -> None:
+    put(machines, "snow01", b"")
+    put(machines, "snow02", THEIRS)
+    authkey.apply(site)
+    assert keys(machines) == {THEIRS}
 
 
 def test_the_key_is_in_no_argument_and_in_no_finding(site: Site, machines: Machines) -> None:
-    put(machines, "snow01", b"geheim", 0o644)
+    put(machines, "snow01", b"geheim" * 30, 0o644)
     said = str(authkey.check(site))
     authkey.apply(site)
     assert "geheim" not in said + str(machines.calls)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from pytest_mock import MockerFixture
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.guide import domains
+from snow_ha_plugin.guide import CONFIGURATION_STEPS, domains
 from snow_ha_plugin.model import Hypervisor
 from snow_ha_plugin.operations.cluster import Site
-from snow_ha_plugin.system import xen
-from tests.captures import guide_cluster
+from tests.captures import domain, guide_cluster
+from tests.unit.conftest import Machines, MakeSite
 
 
 @pytest.mark.parametrize("strategy", ["default", "balanced"])
-def test_vcpus_do_not_count_by_cpus_from_one_moment_to_the_next(
-    site: Site, mocker: MockerFixture, strategy: str
-) -> None:
-    mocker.patch.object(xen, "look", return_value=Hypervisor(15360, 1, migrates_pv=True))
+def test_vcpus_do_not_count_by_cpus_from_one_moment_to_the_next(site: Site, strategy: str) -> None:
+    site = replace(site, hypervisors=dict.fromkeys(site.servers.names, Hypervisor(15360, 1, migrates_pv=True)))
     tree = guide_cluster()
     cib.put_option(tree, "mine", "placement-strategy", strategy)
     domains.edit(site, tree)
@@ -28,3 +27,11 @@ def test_vcpus_do_not_count_by_cpus_from_one_moment_to_the_next(
     ]
     assert held == (["", ""] if strategy == "default" else [str(needed)] * 2)
     assert domains.edit(site, tree) == []
+
+
+def test_an_edit_asks_no_server(make_site: MakeSite, machines: Machines) -> None:
+    """It is tried again as often as somebody else changes the CIB, and must say the same each time."""
+    site = replace(make_site(domains=(domain("web01"),)), fencing="sbd")
+    for section in CONFIGURATION_STEPS:
+        section.edit(site, guide_cluster())
+    assert machines.calls == []

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -141,6 +143,35 @@ def test_a_reason_is_one_line_of_what_was_said_last() -> None:
     assert shell("printf 'a\\nb\\nc\\n' >&2; echo out; exit 1").reason == "b c"
     assert shell("echo out; exit 1").reason == "out"
     assert shell("exit 3").reason == "exit status 3"
+
+
+CLEANED = ("sh", "-c", 'echo cleaned >"$0"')
+
+
+@pytest.mark.parametrize("is_clean", [True, False])
+def test_what_is_not_clean_is_cleaned_up(tmp_path: Path, is_clean: bool) -> None:
+    with command.cleaning_up([*CLEANED, str(tmp_path / "told")]) as all_is_clean:
+        if is_clean:
+            all_is_clean()
+    assert (tmp_path / "told").exists() is not is_clean
+
+
+def test_a_block_that_fails_is_cleaned_up(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), command.cleaning_up([*CLEANED, str(tmp_path / "told")]):
+        raise ZeroDivisionError
+    assert (tmp_path / "told").exists()
+
+
+def test_who_is_killed_is_cleaned_up_after(tmp_path: Path) -> None:
+    script = (
+        "import os, sys\nfrom snow_ha_plugin.system import command\n"
+        "with command.cleaning_up(sys.argv[1:]):\n    os.kill(os.getpid(), 9)"
+    )
+    argv = [sys.executable, "-c", script, *CLEANED, str(tmp_path / "told")]
+    subprocess.run(argv, cwd=Path(__file__).parents[3], timeout=30)
+    deadline = time.monotonic() + 10
+    while not (tmp_path / "told").exists():
+        assert time.monotonic() < deadline, "nobody has cleaned up"
 
 
 def test_neither_input_nor_output_is_logged(caplog: pytest.LogCaptureFixture) -> None:

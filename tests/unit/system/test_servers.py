@@ -48,6 +48,21 @@ def test_words_arrive_as_they_are_with_and_without_ssh(site: str, request: pytes
     assert result.text.split("\0")[:-1] == ODD
 
 
+def test_a_file_is_on_the_disk_before_it_has_its_name(
+    here: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    for program in ("sync", "mv"):
+        stand_in = tmp_path / "bin" / program
+        stand_in.write_text(f'#!/bin/sh\necho {program} "$@" >>{tmp_path}/log\nexec /usr/bin/{program} "$@"\n')
+        stand_in.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+    path = tmp_path / "file"
+    here.write(here.here, str(path), b"all of it", owner=f"{os.geteuid()}:{os.getegid()}")
+    assert (tmp_path / "log").read_text().splitlines() == [f"sync {path}.snow-ha", f"mv {path}.snow-ha {path}"]
+    assert path.read_bytes() == b"all of it"
+
+
 def test_this_server_is_reached_without_ssh(here: Servers, mocker: MockerFixture) -> None:
     run = mocker.spy(command, "run")
     here.run(here.here, ["true"])

@@ -1,0 +1,62 @@
+"""A dry run of `enable` plans on the cluster that is there, or on none, and never on a lie."""
+
+from __future__ import annotations
+
+from unittest.mock import MagicMock
+
+import pytest
+from pytest_mock import MockerFixture
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.errors import UnavailableError
+from snow_ha_plugin.guide import enable
+from snow_ha_plugin.guide.run import Run
+from snow_ha_plugin.operations.cluster import Site
+from tests.captures import guide_cluster, unconfigured_cluster
+
+
+@pytest.fixture
+def planned(mocker: MockerFixture) -> MagicMock:
+    """What is planned for a CIB: here only which CIB that is."""
+    return mocker.patch.object(enable, "edit", return_value=[])
+
+
+def run(site: Site, mocker: MockerFixture, tree: cib.Tree | Exception, *, dry_run: bool = True) -> Run:
+    mocker.patch.object(type(site.store), "read", side_effect=[tree] * 3)
+    return Run(site, MagicMock(), dry_run=dry_run)
+
+
+def members(planned: MagicMock) -> list[str]:
+    ((_, tree),) = [call.args for call in planned.call_args_list]
+    return [node.name for node in cib.nodes(tree)]
+
+
+def test_it_plans_on_the_cluster_that_runs(site: Site, mocker: MockerFixture, planned: MagicMock) -> None:
+    enable._configure(run(site, mocker, guide_cluster()))
+    assert members(planned) == ["snow01", "snow02"]
+
+
+def test_debians_cluster_of_one_is_none(site: Site, mocker: MockerFixture, planned: MagicMock) -> None:
+    tree = unconfigured_cluster()
+    for node in tree.iter("node"):
+        node.set("uname", "node1")
+    enable._configure(run(site, mocker, tree))
+    assert members(planned) == []
+
+
+def test_without_a_cluster_it_plans_on_nothing(site: Site, mocker: MockerFixture, planned: MagicMock) -> None:
+    enable._configure(run(site, mocker, UnavailableError("Pacemaker does not run on this server")))
+    assert members(planned) == []
+
+
+def test_a_server_that_does_not_answer_is_no_missing_cluster(
+    site: Site, mocker: MockerFixture, planned: MagicMock
+) -> None:
+    planned.side_effect = UnavailableError("snow02 cannot be reached")
+    with pytest.raises(UnavailableError, match="snow02"):
+        enable._configure(run(site, mocker, guide_cluster()))
+
+
+def test_for_real_a_cluster_must_be_there(site: Site, mocker: MockerFixture, planned: MagicMock) -> None:
+    with pytest.raises(UnavailableError):
+        enable._configure(run(site, mocker, UnavailableError("Pacemaker does not run"), dry_run=False))

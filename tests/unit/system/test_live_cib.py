@@ -1,0 +1,131 @@
+"""A commit to a running cluster, with Pacemaker's own cibadmin on a file in the place of the cluster's CIB."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from pytest_mock import MockerFixture
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import primitive
+from snow_ha_plugin.errors import ConfigurationError, NoQuorumError, TryAgainError
+from snow_ha_plugin.system import command, pacemaker
+from snow_ha_plugin.system.command import Result
+from snow_ha_plugin.system.pacemaker import LiveCib
+from tests.captures import capture, domain
+
+
+@pytest.fixture
+def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture) -> Path:
+    """The file that holds the CIB of the `cluster`, as version 0.1.0 has written it."""
+    path = tmp_path / "cib.xml"
+    path.write_bytes(capture("cibadmin-2.1.5-guide-domains.xml"))
+    monkeypatch.setenv("CIB_file", str(path))
+    mocker.patch.object(pacemaker, "HISTORY", tmp_path / "history")
+    return path
+
+
+def history() -> list[Path]:
+    return sorted(pacemaker.HISTORY.glob("*"))
+
+
+def adding(name: str) -> tuple[cib.Tree, cib.Tree]:
+    old = LiveCib().read()
+    new = cib.clone(old)
+    primitive.register(new, domain(name), 80)
+    return old, new
+
+
+def test_a_commit_is_one_change_of_the_configuration(live: Path) -> None:
+    old, new = adding("web01")
+    LiveCib().commit(old, new)
+    now = LiveCib().read()
+    assert "web01" in cib.domains(now)
+    assert cib.epoch(now) == f"{old.get('admin_epoch')}.{int(old.get('epoch')) + 1}"
+
+
+def test_a_commit_brings_former_ids_up_to_date(live: Path) -> None:
+    assert b'"snow-ha-nis01-params"' in live.read_bytes()
+    LiveCib().commit(*adding("web01"))
+    written = live.read_bytes()
+    assert b'"snow-ha-nis01-params"' not in written
+    assert b'"snow-ha--params--nis01"' in written
+
+
+def test_a_configuration_that_somebody_else_has_changed_is_decided_anew(live: Path) -> None:
+    mine, theirs = adding("web01"), adding("web02")
+    LiveCib().commit(*theirs)
+    with pytest.raises(TryAgainError):
+        LiveCib().commit(*mine)
+    assert "web01" not in cib.domains(LiveCib().read())
+
+
+def test_states_that_have_changed_meanwhile_do_not_matter(live: Path) -> None:
+    old, new = adding("web01")
+    text = live.read_text()
+    live.write_text(text.replace(f'num_updates="{old.get("num_updates")}"', 'num_updates="77"'))
+    LiveCib().commit(old, new)
+    assert "web01" in cib.domains(LiveCib().read())
+
+
+def test_the_configuration_of_before_is_kept_for_root_alone(live: Path) -> None:
+    before = cib.parse(live.read_bytes())
+    LiveCib().commit(*adding("web01"))
+    (kept,) = history()
+    assert cib.serialize(cib.parse(kept.read_bytes())) == cib.serialize(before)
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert pacemaker.HISTORY.stat().st_mode & 0o777 == 0o700
+    assert cib.epoch(before) in kept.name
+
+
+def test_the_oldest_of_twenty_goes(live: Path) -> None:
+    pacemaker.HISTORY.mkdir()
+    for number in range(pacemaker.HISTORY_LENGTH):
+        (pacemaker.HISTORY / f"20200101-0000{number:02}-0.{number}.xml").touch()
+    LiveCib().commit(*adding("web01"))
+    names = [path.name for path in history()]
+    assert len(names) == pacemaker.HISTORY_LENGTH
+    assert "20200101-000000-0.0.xml" not in names
+    assert "20200101-000001-0.1.xml" in names
+
+
+@pytest.mark.parametrize("exit_code", [pacemaker.OLD, 78])
+def test_a_commit_that_is_refused_costs_no_history(live: Path, mocker: MockerFixture, exit_code: int) -> None:
+    pacemaker.HISTORY.mkdir()
+    for number in range(pacemaker.HISTORY_LENGTH):
+        (pacemaker.HISTORY / f"20200101-0000{number:02}-0.{number}.xml").touch()
+    before = history()
+    real = command.run
+
+    def refusing(argv: Sequence[str], **options: object) -> Result:
+        if "--patch" in argv:
+            return Result(tuple(argv), exit_code, b"", b"no")
+        return real(argv, **options)  # type: ignore[arg-type]
+
+    change = adding("web01")
+    mocker.patch.object(command, "run", side_effect=refusing)
+    mocker.patch.object(pacemaker, "PATCH_TRIES", 3)
+    with pytest.raises((TryAgainError, ConfigurationError)):
+        LiveCib().commit(*change)
+    assert history() == before
+
+
+def test_nothing_is_changed_without_quorum(live: Path) -> None:
+    old, new = adding("web01")
+    old.set("have-quorum", "0")
+    before = live.read_bytes()
+    with pytest.raises(NoQuorumError):
+        LiveCib().commit(old, new)
+    assert live.read_bytes() == before
+
+
+def test_what_crm_verify_refuses_is_not_committed(live: Path) -> None:
+    old, new = adding("web01")
+    cib.add(cib.section(new, "constraints"), "rsc_location", id="x", rsc="nobody", node="snow01", score="much")
+    before = live.read_bytes()
+    with pytest.raises(ConfigurationError):
+        LiveCib().commit(old, new)
+    assert live.read_bytes() == before
+    assert history() == []
