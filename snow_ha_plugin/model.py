@@ -255,15 +255,6 @@ class DomainRow:
 
 
 @dataclass(frozen=True)
-class Failure:
-    """An operation of a resource that failed, as Pacemaker remembers it; `reason` is what the agent said."""
-
-    server: str
-    operation: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class Handled:
     """How a verb of the host ended for one domain that a plugin has taken care of; a status of 0 is success."""
 

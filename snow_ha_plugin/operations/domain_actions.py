@@ -127,10 +127,8 @@ def _destroy(task: Task) -> dict[str, Handled]:
     change(task.store, lambda tree: intent.want(tree, task.names, "Stopped"), cleaning)
     _on_its_server(task, lambda name, server: xen.destroy(task.servers, server, task.xl_name(name)))
     answers = _wait_until_stopped(task)
-    tree = task.store.read()
-    for name in (name for name, answer in answers.items() if not answer.status and cib.failures(tree, name)):
-        # A monitor may have seen it gone before the stop did.
-        pacemaker.cleanup(name)
+    # A monitor may have seen it gone before the stop did.
+    _forget_failures(pacemaker.state(), [name for name, answer in answers.items() if not answer.status])
     return answers
 
 
@@ -146,7 +144,7 @@ def _wait_until_stopped(task: Task) -> dict[str, Handled]:
                 words = {"destroy": "is destroyed"}.get(task.action, "is shut down")
                 answers[name] = Handled(0, f"{name} {words} (on {place})" if place else f"{name} did not run")
             elif resource.blocked or time.monotonic() > deadline:
-                why = _why(task.store.read(), name, "stop") or "it still runs, past its time for that"
+                why = _why(state, name, "stop") or "it still runs, past its time for that"
                 remedy = (
                     f"at once: snow destroy {name}" if task.action != "destroy" else "see crm_mon and xl list there"
                 )
@@ -159,9 +157,7 @@ def _wait_until_stopped(task: Task) -> dict[str, Handled]:
 
 def _boot(task: Task) -> dict[str, Handled]:
     task.refuse_held()
-    for name in task.names:
-        if cib.failures(task.tree, name):
-            pacemaker.cleanup(name)
+    _forget_failures(task.began, task.names)
     change(task.store, lambda tree: intent.want(tree, task.names, "Started"), cleaning)
     answers: dict[str, Handled] = {}
     deadline = task.deadline("start")
@@ -190,7 +186,7 @@ def _not_started(task: Task, names: Sequence[str]) -> dict[str, Handled]:
         if resource and resource.servers and resource.role == "Started" and not resource.failed:
             answers[name] = Handled(0, f"{name} runs on {resource.servers[0]}")
             continue
-        why = _why(tree, name, "start")
+        why = _why(state, name, "start")
         if not why and not [node for node in state.nodes if node.serves]:
             why = "no server takes domains"
         rules = [rule.id for rule in cib.constraints(tree) if name in rule.resources and "-INFINITY" in rule.text]
@@ -201,10 +197,16 @@ def _not_started(task: Task, names: Sequence[str]) -> dict[str, Handled]:
     return answers
 
 
-def _why(tree: cib.Tree, name: str, operation: str) -> str:
+def _why(state: ClusterState, name: str, task: str) -> str:
     """What the agent said when it failed, for each server."""
-    said = {found.server: found.reason for found in cib.failures(tree, name) if found.operation == operation}
-    return "; ".join(f"on {server}: {reason or f'the {operation} failed'}" for server, reason in sorted(said.items()))
+    said = {found.server: found.reason for found in state.failures if (found.resource, found.task) == (name, task)}
+    return "; ".join(f"on {server}: {reason}" for server, reason in sorted(said.items()))
+
+
+def _forget_failures(state: ClusterState, names: Sequence[str]) -> None:
+    failed = {found.resource for found in state.failures}
+    for name in (name for name in names if name in failed):
+        pacemaker.cleanup(name)
 
 
 def _restart(task: Task) -> dict[str, Handled]:

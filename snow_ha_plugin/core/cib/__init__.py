@@ -46,7 +46,6 @@ from snow_ha_plugin.core.cib.resources import (
 from snow_ha_plugin.core.cib.status import (
     fail_counts,
     failed_migrations,
-    failures,
     is_online,
     since,
     transient_standby,
@@ -56,10 +55,10 @@ from snow_ha_plugin.core.cib.values import INFINITY, boolean, interval_s, is_sto
 
 __all__ = [
     "ADMIN_OPTIONS", "INFINITY", "Tree", "add", "add_operation", "boolean", "clone", "constraints", "domain",
-    "domains", "empty", "epoch", "fail_counts", "failed_migrations", "failures", "goes_by_sizes",
-    "has_quorum", "ids", "interval_s", "is_online", "is_stopped", "meta", "migrations_at_once", "nodes",
-    "operation_timeout_s", "option_is_on", "options", "overcommits", "pairs", "parent", "parse",
-    "primitives", "put_option", "put_pairs", "put_standby", "raise_epoch", "raise_num_updates",
-    "reconfigured", "remove_ours", "remove_resource", "resource", "score", "section", "serialize", "since",
-    "stale_nodes", "template_operation", "transient_standby", "was_started", "whole",
+    "domains", "empty", "epoch", "fail_counts", "failed_migrations", "goes_by_sizes", "has_quorum", "ids",
+    "interval_s", "is_online", "is_stopped", "meta", "migrations_at_once", "nodes", "operation_timeout_s",
+    "option_is_on", "options", "overcommit_id", "overcommits", "pairs", "parent", "parse", "primitives",
+    "put_option", "put_pairs", "put_standby", "raise_epoch", "raise_num_updates", "reconfigured", "remove_ours",
+    "remove_resource", "resource", "score", "section", "serialize", "since", "stale_nodes",
+    "template_operation", "transient_standby", "was_started", "whole",
 ]  # fmt: skip

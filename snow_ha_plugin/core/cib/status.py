@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from snow_ha_plugin.core.cib.document import Tree
 from snow_ha_plugin.core.cib.values import boolean
-from snow_ha_plugin.model import Failure
 
 
 def is_online(tree: Tree, node: str) -> bool:
@@ -53,16 +52,6 @@ def failed_migrations(tree: Tree, resource_id: str) -> frozenset[tuple[str, str]
         for operation in tree.xpath(path, id=resource_id)
         # Of one that is under way there is no result yet.
         if operation.get("op-status") != "-1"
-    )
-
-
-def failures(tree: Tree, resource_id: str) -> tuple[Failure, ...]:
-    """The operations of a resource that have failed, also those that ended in time; a probe's answer is no failure."""
-    path = "status/node_state//lrm_resource[@id=$id]/lrm_rsc_op[@rc-code!='0' and @op-status!='-1']"
-    return tuple(
-        Failure(operation.get("on_node", ""), operation.get("operation", ""), operation.get("exit-reason", ""))
-        for operation in tree.xpath(path, id=resource_id)
-        if (operation.get("operation"), operation.get("interval"), operation.get("rc-code")) != ("monitor", "0", "7")
     )
 
 

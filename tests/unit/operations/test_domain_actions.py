@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from xml.etree import ElementTree
 
 import pytest
 from pytest_mock import MockerFixture
@@ -11,7 +10,7 @@ from pytest_mock import MockerFixture
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import intent
 from snow_ha_plugin.errors import ConfigurationError, NoQuorumError, UnavailableError
-from snow_ha_plugin.model import ClusterState, Handled, NodeState, ResourceState
+from snow_ha_plugin.model import ClusterState, FailedAction, Handled, NodeState, ResourceState
 from snow_ha_plugin.operations import domain_actions
 from snow_ha_plugin.system import command, pacemaker
 from snow_ha_plugin.system.command import Result
@@ -19,10 +18,6 @@ from tests.captures import guide_cluster
 from tests.unit.operations.test_transaction import Memory
 
 FILE = "/sNow/snow-tools/etc/domains/{}.cfg"
-FAILED = (
-    '<lrm_rsc_op id="{0}_last_failure_0" operation="{1}" on_node="{2}" rc-code="1" op-status="4" interval="0"'
-    ' exit-reason="{3}" call-id="77"/>'
-)
 
 
 class Cluster:
@@ -37,6 +32,7 @@ class Cluster:
         self.said: list[str] = []
         self.paused_while: list[bool] = []
         self.exit_codes: dict[str, int] = {}
+        self.failures: list[FailedAction] = []
         mocker.patch.object(domain_actions, "LiveCib", return_value=self.store)
         mocker.patch.object(domain_actions, "POLL_S", 0)
         mocker.patch.object(domain_actions, "MARGIN_S", -119)
@@ -52,8 +48,7 @@ class Cluster:
         return cib.meta(self.store.tree, name, "target-role", "Started")
 
     def fail(self, name: str, operation: str, server: str, reason: str) -> None:
-        history = self.store.tree.find(f"status/node_state[@uname='{server}']//lrm_resource[@id='{name}']")
-        cib.add(history, "lrm_rsc_op", **ElementTree.fromstring(FAILED.format(name, operation, server, reason)).attrib)
+        self.failures.append(FailedAction(name, server, operation, reason, 0))
 
     def _state(self, tree: cib.Tree | None = None) -> ClusterState:
         if tree is None:
@@ -61,7 +56,8 @@ class Cluster:
                 wanted = self.role(name) != "Stopped"
                 self.places[name] = (self.places[name] or "snow01") if wanted else None
         node = NodeState("snow01", online=True, standby=False, maintenance=False, unclean=False)
-        return ClusterState(True, False, (node,), tuple(self._resource(name) for name in self.places))
+        resources = tuple(self._resource(name) for name in self.places)
+        return ClusterState(True, False, (node,), resources, tuple(self.failures))
 
     def _resource(self, name: str) -> ResourceState:
         place = self.places[name]
