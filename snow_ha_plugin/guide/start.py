@@ -8,6 +8,7 @@ from snow_ha_plugin.errors import TimedOutError, UnavailableError
 from snow_ha_plugin.guide import qdevice
 from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import Finding, Severity
+from snow_ha_plugin.operations import joining
 from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.system import pacemaker
 
@@ -16,8 +17,6 @@ ONLINE_WITHIN_S = 120
 POLL_S = 0.5
 # Longer than any stonith-timeout that follows from a watchdog of a minute.
 FENCED_WITHIN_S = 240
-
-_START = "systemctl --quiet is-active pacemaker || systemctl start corosync pacemaker"
 
 
 def check(site: Site) -> list[Finding]:
@@ -36,7 +35,7 @@ def apply(site: Site) -> None:
     deadline = time.monotonic() + ONLINE_WITHIN_S
     while time.monotonic() < deadline:
         # Pacemaker ends, for good, on a server that hears of its own fencing just after it came back.
-        site.servers.each(lambda name: site.servers.must(name, ["sh", "-c", _START], timeout_s=ONLINE_WITHIN_S))
+        site.servers.each(lambda name: site.servers.must(name, ["sh", "-c", joining.START], timeout_s=ONLINE_WITHIN_S))
         try:
             offline = _offline(site)
         except UnavailableError:
@@ -55,7 +54,7 @@ def _wait_until_fenced(site: Site) -> None:
     """A server that the others are about to fence is not started: it would only be fenced again."""
     deadline = time.monotonic() + FENCED_WITHIN_S
     while unclean := {
-        name for names in site.servers.each(lambda name: _unclean(site, name)).values() for name in names
+        name for names in site.servers.each(lambda name: joining.unclean(site.servers, name)).values() for name in names
     }:
         if time.monotonic() > deadline:
             raise TimedOutError(
@@ -64,18 +63,6 @@ def _wait_until_fenced(site: Site) -> None:
                 "see crm_mon and stonith_admin --history '*' on the other servers",
             )
         time.sleep(POLL_S)
-
-
-def _unclean(site: Site, server: str) -> set[str]:
-    """The servers that wait to be fenced by the cluster that this one is in; none where it cannot fence."""
-    result = site.servers.run(server, ["crm_mon", "--one-shot", "--output-as=xml"])
-    if not result.ok:
-        return set()
-    try:
-        state = pacemaker.parse_state(result.stdout)
-    except UnavailableError:
-        return set()
-    return {node.name for node in state.nodes if node.unclean} if state.quorum else set()
 
 
 def _offline(site: Site) -> list[str]:

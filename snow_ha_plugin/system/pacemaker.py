@@ -394,6 +394,21 @@ def fence(node: str, timeout_s: int) -> None:
         )
 
 
+def confirm_off(node: str) -> None:
+    """Have the cluster take a node's fencing for done, on somebody's word."""
+    result = command.run(["stonith_admin", "--confirm", node])
+    if not result.ok:
+        raise UnavailableError(f"Pacemaker does not take {node} for off", result.reason, "see crm_mon")
+
+
+def end_waiting_for_all() -> None:
+    """Let corosync of a server that has just started have quorum without having seen all others (votequorum(5))."""
+    argv = ["corosync-cmapctl", "-s", "quorum.cancel_wait_for_all", "u8", "1"]
+    result = command.run(argv)
+    if not result.ok:
+        raise UnavailableError("corosync goes on waiting for the other servers", result.reason, " ".join(argv))
+
+
 def is_idle() -> bool:
     """Whether Pacemaker has nothing to do, or cannot tell."""
     return command.run(["crm_resource", "--wait", "--timeout=1s"]).exit_code != TIMED_OUT

@@ -1,0 +1,190 @@
+"""Servers that come into the cluster: after a power loss or a fencing, or one alone, where the others are dead.
+
+Times are seconds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from snow_ha_plugin.core.reports.text import in_words
+from snow_ha_plugin.errors import (
+    ConfigurationError,
+    NoQuorumError,
+    NoSuchObjectError,
+    SnowHaError,
+    TimedOutError,
+    UnavailableError,
+    UnsafeError,
+)
+from snow_ha_plugin.model import ClusterState
+from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.system import bmc, pacemaker
+from snow_ha_plugin.system.servers import Servers
+
+# Corosync forms a ring in seconds; Pacemaker waits 20 s (dc-deadtime) for older members before it elects a DC.
+ONLINE_WITHIN_S = 120
+# Longer than any stonith-timeout that follows from a watchdog of a minute.
+FENCED_WITHIN_S = 240
+# For the votes of servers that were just started.
+QUORUM_WITHIN_S = 30
+REACHED_WITHIN_S = 10
+POLL_S = 0.5
+
+START = "systemctl --quiet is-active pacemaker || systemctl start corosync pacemaker"
+_IS_ACTIVE = ["systemctl", "--quiet", "is-active", "pacemaker"]
+
+
+def unclean(servers: Servers, server: str) -> set[str]:
+    """The servers that wait to be fenced by the cluster that this one is in; none where it cannot fence."""
+    state = seen_by(servers, server)
+    return {node.name for node in state.nodes if node.unclean} if state and state.quorum else set()
+
+
+def seen_by(servers: Servers, server: str) -> ClusterState | None:
+    """The cluster as a server sees it; None where it is in none."""
+    result = servers.run(server, ["crm_mon", "--one-shot", "--inactive", "--output-as=xml"])
+    try:
+        return pacemaker.parse_state(result.stdout) if result.ok else None
+    except UnavailableError:
+        return None
+
+
+def to_start(site: Site, name: str | None) -> tuple[list[str], list[str]]:
+    """Of one server or of all: those on which Pacemaker does not run, and those that do not answer."""
+    require(site, name)
+    looks = site.servers.outcomes(
+        lambda server: site.servers.run(server, _IS_ACTIVE, timeout_s=REACHED_WITHIN_S).ok,
+        (name,) if name else site.servers.names,
+    )
+    silent = [server for server, found in looks.items() if isinstance(found, SnowHaError)]
+    if name and silent:
+        raise UnavailableError(
+            f"{name} does not answer",
+            "nothing was done",
+            f"power it on; is it off for good: snow ha confirm-off {name}",
+        )
+    return [server for server, found in looks.items() if found is False], silent
+
+
+def require(site: Site, name: str | None) -> None:
+    if name and name not in site.servers.names:
+        raise NoSuchObjectError(f"there is no server {name}", remedy="one of " + ", ".join(site.servers.names))
+
+
+def start(site: Site, names: Sequence[str], silent: Sequence[str]) -> None:
+    """Start the cluster on these, and wait until they are in it and it has quorum."""
+    _wait_until_fenced(site, names)
+    site.servers.each(lambda name: _start(site, name), names)
+    began = time.monotonic()
+    while True:
+        state = seen_by(site.servers, names[0])
+        online = {node.name for node in state.nodes if node.online} if state else set()
+        if state and state.quorum and online.issuperset(names):
+            return
+        waited_s = time.monotonic() - began
+        if state and not state.quorum and silent and waited_s > QUORUM_WITHIN_S:
+            raise NoQuorumError(
+                f"{in_words(names)} run Pacemaker, without a quorum, and start no domain",
+                f"{in_words(silent)} may run them",
+                f"power on {in_words(silent)}; or, once that is certainly off: snow ha start --alone",
+            )
+        if waited_s > ONLINE_WITHIN_S:
+            raise TimedOutError(
+                f"{in_words(set(names) - online) or 'a quorum'} did not come within {ONLINE_WITHIN_S} s",
+                remedy="see journalctl -u pacemaker -u corosync there",
+            )
+        time.sleep(POLL_S)
+
+
+def _start(site: Site, name: str) -> None:
+    if site.servers.read(name, "/etc/corosync/corosync.conf") is None:
+        raise ConfigurationError(f"{name} was never in the cluster", remedy="snow ha enable")
+    # Pacemaker ends, for good, on a server that hears of its own fencing just after it came back.
+    site.servers.must(name, ["sh", "-c", START], timeout_s=ONLINE_WITHIN_S)
+
+
+def _wait_until_fenced(site: Site, names: Sequence[str]) -> None:
+    """A server that the others are about to fence is not started: it would only be fenced again."""
+    deadline = time.monotonic() + FENCED_WITHIN_S
+    while True:
+        looks = site.servers.outcomes(lambda name: unclean(site.servers, name))
+        waiting = {name for found in looks.values() if not isinstance(found, SnowHaError) for name in found}
+        if not waiting.intersection(names):
+            return
+        if time.monotonic() > deadline:
+            raise TimedOutError(
+                f"{in_words(waiting)} waits to be fenced", f"for more than {FENCED_WITHIN_S} s",
+                f"see snow ha fencing status; if it is certainly off: snow ha confirm-off {min(waiting)}",
+            )  # fmt: skip
+        time.sleep(POLL_S)
+
+
+def is_off(site: Site, server: str) -> bool:
+    """Whether a server is off, as far as a machine can tell: False is for a person to say.
+
+    UnsafeError where it answers, or its BMC says that it has power.
+    """
+    require(site, server)
+    if server == site.servers.here:
+        raise UnsafeError(f"{server} is this server", "it is not off")
+    try:
+        site.servers.run(server, ["true"], timeout_s=REACHED_WITHIN_S)
+    except SnowHaError:
+        power = bmc.power(server + site.conf.bmc_suffix) if site.conf.bmc_suffix else ""
+    else:
+        raise UnsafeError(f"{server} answers: it is not off", "nothing was done", f"snow ha start {server}")
+    if power == "on":
+        raise UnsafeError(
+            f"{server} has power, says its BMC", "what it runs would run twice", "switch it off, then try again"
+        )
+    return power == "off"
+
+
+def start_alone(site: Site, dead: Sequence[str]) -> None:
+    """Start the cluster on this server without the others, which are known to be off."""
+    here = site.servers.here
+    _start(site, here)
+    began = time.monotonic()
+    while True:
+        state = seen_by(site.servers, here)
+        waited_s = time.monotonic() - began
+        if state and state.quorum:
+            break
+        if state:
+            # A cluster of two that starts waits until it has seen both; who is dead will not be seen.
+            pacemaker.end_waiting_for_all()
+        if waited_s > ONLINE_WITHIN_S:
+            raise NoQuorumError(
+                f"{here} has no quorum by itself", f"of {len(site.servers.names)} servers more are needed",
+                "start another server",
+            )  # fmt: skip
+        time.sleep(POLL_S)
+    for server in dead:
+        confirm_off(site, server)
+
+
+def confirm_off(site: Site, server: str) -> bool:
+    """Tell Pacemaker that a server which it could not fence is off; whether it was waiting for that."""
+    here = site.servers.here
+    state = seen_by(site.servers, here)
+    if state is None:
+        raise UnavailableError("Pacemaker does not run on this server", remedy="snow ha start --alone")
+    if not state.quorum:
+        raise NoQuorumError("the cluster has no quorum, and starts nothing anyway", remedy="snow ha start --alone")
+    if any(node.name == server and node.online for node in state.nodes):
+        raise UnsafeError(f"{server} is in the cluster: it is not off", "nothing was done")
+    if server not in unclean(site.servers, here):
+        return False
+    pacemaker.confirm_off(server)
+    _wait(lambda: server not in unclean(site.servers, here), f"Pacemaker still takes {server} for unclean")
+    return True
+
+
+def _wait(condition: Callable[[], bool], otherwise: str) -> None:
+    deadline = time.monotonic() + ONLINE_WITHIN_S
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimedOutError(otherwise, f"after {ONLINE_WITHIN_S} s", "see crm_mon")
+        time.sleep(POLL_S)

@@ -1,0 +1,180 @@
+"""Servers that come into the cluster, and what must be certain before one counts as off."""
+
+from __future__ import annotations
+
+import pytest
+from pytest_mock import MockerFixture
+
+from snow_ha_plugin.errors import (
+    ConfigurationError,
+    NoQuorumError,
+    NoSuchObjectError,
+    TimedOutError,
+    UnavailableError,
+    UnsafeError,
+)
+from snow_ha_plugin.operations import joining
+from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.system import bmc, command
+from snow_ha_plugin.system.command import Result
+from tests.unit.conftest import Machines
+
+CRM_MON = """<pacemaker-result><summary><current_dc with_quorum="{quorum}"/></summary><nodes>
+<node name="snow01" online="true" unclean="false"/><node name="snow02" online="{online}" unclean="{unclean}"/>
+</nodes><resources/></pacemaker-result>"""
+
+
+@pytest.fixture(autouse=True)
+def impatient(mocker: MockerFixture) -> None:
+    for name in ("ONLINE_WITHIN_S", "FENCED_WITHIN_S", "QUORUM_WITHIN_S"):
+        mocker.patch.object(joining, name, 0.1)
+    mocker.patch.object(joining, "POLL_S", 0)
+
+
+def seen(
+    machines: Machines, *, quorum: str = "true", online: str = "true", unclean: str = "false", running: str = ""
+) -> None:
+    """What crm_mon says on each server, and where Pacemaker runs."""
+    said = CRM_MON.format(quorum=quorum, online=online, unclean=unclean)
+    machines.stand_in("crm_mon", f"cat <<'END'\n{said}\nEND")
+    machines.stand_in("systemctl", f'[ "$2" != is-active ] || case " {running} " in *" $SERVER "*) ;; *) exit 3;; esac')
+    for server in machines.names:
+        machines.file(server, "/etc/corosync/corosync.conf").write_text("nodelist {}\n")
+
+
+def started(machines: Machines) -> list[str]:
+    return sorted(line.split()[0] for line in machines.log() if "systemctl start" in line)
+
+
+def silent(machines: Machines, mocker: MockerFixture, *names: str) -> None:
+    reach = machines._reach
+
+    def answer(server: str, *words: object, **more: object) -> Result:
+        if server in names:
+            raise UnavailableError(f"{server} cannot be reached")
+        return reach(server, *words, **more)  # type: ignore[arg-type]
+
+    mocker.patch.object(machines, "_reach", side_effect=answer)
+
+
+def test_servers_without_pacemaker_are_found_and_started(site: Site, machines: Machines) -> None:
+    seen(machines, running="snow01")
+    assert joining.to_start(site, None) == (["snow02"], [])
+    assert joining.to_start(site, "snow01") == ([], [])
+    joining.start(site, ["snow02"], [])
+    assert started(machines) == ["snow02"]
+
+
+def test_a_silent_server_is_left_out_unless_it_was_asked_for(
+    site: Site, machines: Machines, mocker: MockerFixture
+) -> None:
+    seen(machines)
+    silent(machines, mocker, "snow02")
+    assert joining.to_start(site, None) == (["snow01"], ["snow02"])
+    with pytest.raises(UnavailableError, match="snow02 does not answer"):
+        joining.to_start(site, "snow02")
+    with pytest.raises(NoSuchObjectError, match="no server snow03; one of snow01, snow02"):
+        joining.to_start(site, "snow03")
+
+
+def test_a_server_that_waits_to_be_fenced_is_not_started(site: Site, machines: Machines) -> None:
+    seen(machines, unclean="true", online="false")
+    with pytest.raises(TimedOutError, match="snow ha confirm-off snow02"):
+        joining.start(site, ["snow02"], [])
+    assert started(machines) == []
+
+
+def test_a_server_that_never_was_a_member_is_not_started(site: Site, machines: Machines) -> None:
+    seen(machines)
+    machines.file("snow02", "/etc/corosync/corosync.conf").unlink()
+    with pytest.raises(ConfigurationError, match="snow02 was never in the cluster"):
+        joining.start(site, ["snow02"], [])
+
+
+def test_without_quorum_the_way_on_is_told(site: Site, machines: Machines, mocker: MockerFixture) -> None:
+    seen(machines, quorum="false", online="false")
+    silent(machines, mocker, "snow02")
+    with pytest.raises(NoQuorumError, match="power on snow02; or, once"):
+        joining.start(site, ["snow01"], ["snow02"])
+
+
+def test_a_server_that_answers_is_not_off(site: Site, machines: Machines) -> None:
+    with pytest.raises(UnsafeError, match="snow02 answers: it is not off"):
+        joining.is_off(site, "snow02")
+    with pytest.raises(UnsafeError, match="snow01 is this server"):
+        joining.is_off(site, "snow01")
+
+
+@pytest.mark.parametrize(("power", "off"), [("off", True), ("", False)])
+def test_only_a_bmc_can_tell_that_a_silent_server_is_off(
+    site: Site, machines: Machines, mocker: MockerFixture, power: str, off: bool
+) -> None:
+    silent(machines, mocker, "snow02")
+    asked = mocker.patch.object(bmc, "power", return_value=power)
+    assert joining.is_off(site, "snow02") is False
+    object.__setattr__(site.conf, "bmc_suffix", "-mgmt")
+    assert joining.is_off(site, "snow02") is off
+    asked.assert_called_once_with("snow02-mgmt")
+
+
+def test_a_server_with_power_is_not_off(site: Site, machines: Machines, mocker: MockerFixture) -> None:
+    silent(machines, mocker, "snow02")
+    object.__setattr__(site.conf, "bmc_suffix", "-mgmt")
+    mocker.patch.object(bmc, "power", return_value="on")
+    with pytest.raises(UnsafeError, match="snow02 has power, says its BMC"):
+        joining.is_off(site, "snow02")
+
+
+@pytest.mark.parametrize(("code", "power"), [(0, "on"), (2, "off"), (1, "")])
+def test_the_power_that_a_bmc_tells_of(mocker: MockerFixture, code: int, power: str) -> None:
+    mocker.patch.object(command, "run", return_value=Result((), code, b"", b""))
+    assert bmc.power("snow02-mgmt") == power
+
+
+def recorded(mocker: MockerFixture) -> list[str]:
+    """The commands of the adapters that run here, and no others."""
+    ran: list[str] = []
+    run = command.run
+
+    def record(argv: list[str], **more: object) -> Result:
+        if argv[0] not in ("stonith_admin", "corosync-cmapctl"):
+            return run(argv, **more)  # type: ignore[arg-type]
+        ran.append(" ".join(argv))
+        return Result(tuple(argv), 0, b"", b"")
+
+    mocker.patch.object(command, "run", side_effect=record)
+    return ran
+
+
+def test_a_server_alone_stops_waiting_for_the_others_and_needs_quorum(
+    site: Site, machines: Machines, mocker: MockerFixture
+) -> None:
+    seen(machines, quorum="false", online="false")
+    ran = recorded(mocker)
+    with pytest.raises(NoQuorumError, match="snow01 has no quorum by itself"):
+        joining.start_alone(site, ["snow02"])
+    assert started(machines) == ["snow01"]
+    assert set(ran) == {"corosync-cmapctl -s quorum.cancel_wait_for_all u8 1"}
+
+
+def test_what_nothing_waits_for_needs_no_confirmation(site: Site, machines: Machines, mocker: MockerFixture) -> None:
+    seen(machines, online="false")
+    ran = recorded(mocker)
+    assert joining.confirm_off(site, "snow02") is False
+    assert ran == []
+
+
+def test_a_lost_server_counts_as_off_once_confirmed(site: Site, machines: Machines, mocker: MockerFixture) -> None:
+    seen(machines, online="false", unclean="true")
+    ran = recorded(mocker)
+    with pytest.raises(TimedOutError, match="still takes snow02 for unclean"):
+        joining.confirm_off(site, "snow02")
+    assert ran == ["stonith_admin --confirm snow02"]
+
+
+def test_a_member_is_never_confirmed_to_be_off(site: Site, machines: Machines, mocker: MockerFixture) -> None:
+    seen(machines)
+    ran = recorded(mocker)
+    with pytest.raises(UnsafeError, match="snow02 is in the cluster"):
+        joining.confirm_off(site, "snow02")
+    assert ran == []
