@@ -57,6 +57,10 @@ def act(domains: Sequence[str], action: str, tell: Tell) -> dict[str, Handled]:
         )
     refused = {}
     for name in [name for name in ours if not cib.domain(tree, name)]:
+        if len(domains) > 1 and name in intent.left_out(tree):
+            ours.remove(name)
+            refused[name] = Handled(0, f"{name} is not protected, and is not started")
+            continue
         try:
             host_events.booting(name)
         except SnowHaError as error:

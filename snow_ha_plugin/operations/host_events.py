@@ -48,6 +48,8 @@ def ending(name: str) -> None:
         tree = LiveCib().read()
         if cib.domain(tree, name) and not cib.has_quorum(tree):
             raise NoQuorumError("the cluster has no quorum", "the other servers may run it", "start them")
+        if cib.domain(tree, name) and intent.is_held(tree, name):
+            raise ConfigurationError("it is held", "Pacemaker would not stop it", f"snow ha release {name}")
     except SnowHaError as error:
         raise _kept(name, error) from error
 

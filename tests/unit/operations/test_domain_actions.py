@@ -11,7 +11,7 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import intent
 from snow_ha_plugin.errors import ConfigurationError, NoQuorumError, UnavailableError
 from snow_ha_plugin.model import ClusterState, FailedAction, Handled, NodeState, ResourceState
-from snow_ha_plugin.operations import domain_actions
+from snow_ha_plugin.operations import domain_actions, host_events
 from snow_ha_plugin.system import command, pacemaker
 from snow_ha_plugin.system.command import Result
 from tests.captures import guide_cluster
@@ -211,3 +211,12 @@ def test_what_pacemaker_has_its_hands_off_is_refused(cluster: Cluster, action: s
     with pytest.raises(ConfigurationError, match="snow ha release nis01"):
         cluster.act(action, "nis01")
     assert (cluster.ran, cluster.store.commits) == ([], 0)
+
+
+def test_a_domain_that_was_taken_out_is_booted_by_nobody(cluster: Cluster, mocker: MockerFixture) -> None:
+    mocker.patch.object(host_events, "LiveCib", return_value=cluster.store)
+    intent.leave_out(cluster.store.tree, ["web01"])
+    answer = cluster.act("boot", "web01")["web01"]
+    assert (answer.status, answer.message.split("; ")[-1]) == (78, "snow ha add web01")
+    assert cluster.act("boot", "web01", "nis01")["web01"] == Handled(0, "web01 is not protected, and is not started")
+    assert cluster.store.commits == 0

@@ -8,6 +8,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import intent
 from snow_ha_plugin.errors import (
     ConfigurationError,
     NoQuorumError,
@@ -108,6 +109,12 @@ def test_the_host_hears_before_it_asks_that_a_domain_could_not_be_taken_out(clus
         host_events.ending("nis01")
     cluster.run.assert_not_called()
     assert cluster.store.commits == 0
+
+
+def test_a_held_domain_is_refused_before_the_host_asks(cluster: Cluster) -> None:
+    intent.hold(cluster.store.tree, ["nis01"])
+    with pytest.raises(UnsafeError, match="snow ha release nis01"):
+        host_events.ending("nis01")
 
 
 def test_a_domain_that_does_not_stop_stays_registered(cluster: Cluster, mocker: MockerFixture) -> None:
