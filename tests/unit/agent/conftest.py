@@ -28,6 +28,9 @@ class Servers:
         # What happens, once, when the time has come: (seconds from the start, what).
         self.events: list[tuple[float, Callable[[], None]]] = []
         self.programs: dict[str, Result] = {}
+        # What the target answers before a migration, and what it was asked.
+        self.facts, self.missing = "free_memory : 4096\nxen_commandline : dom0_mem=1024M\n", ""
+        self.scripts: list[str] = []
 
     def place(self, server: str, *said: str) -> None:
         self.on[server] = instances(*said)
@@ -61,6 +64,9 @@ class Servers:
             return self.programs[command[0]]
         if server in self.silent:
             return Result(words, 255, "", "no route to host")
+        if command[0].startswith("xl list && "):
+            self.scripts.append(command[0])
+            return Result(words, 0, "\n".join((self._xl(server, "list", []), self.facts, self.missing)), "")
         if " " in command[0]:
             return Result(words, self._finish(server), "", "")
         if command[1] in self.failing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from snow_ha_plugin.agent import domain_file, lifecycle
+from snow_ha_plugin.agent.domains import Instance
 from snow_ha_plugin.agent.host import ABSENCE_S, Host
 from snow_ha_plugin.agent.lifecycle import start, stop
 from snow_ha_plugin.agent.monitor import monitor
@@ -19,7 +20,7 @@ from snow_ha_plugin.agent.operation import (
     UnknownError,
 )
 from snow_ha_plugin.agent.process import Result
-from tests.unit.agent.conftest import HERE, Servers
+from tests.unit.agent.conftest import HERE, THERE, Servers
 
 TIMEOUT_S = 30.0
 
@@ -35,11 +36,12 @@ def recurring(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def domain(monkeypatch: pytest.MonkeyPatch) -> None:
+def domain(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its file names nothing that a server must have, and there is no other server and no migration."""
+    servers.programs["crm_node"] = Result(["crm_node"], 0, "snow01\n", "")
+    monkeypatch.setenv("OCF_RESKEY_CRM_meta_on_node", "snow01")
     monkeypatch.setenv("OCF_RESKEY_xmfile", "/web01.cfg")
     monkeypatch.setattr(domain_file, "read_if_host_has_all", lambda: {"name": "web01"})
-    monkeypatch.setattr(lifecycle, "_look_at_other_servers", lambda name, deadline: None)
     monkeypatch.setattr(lifecycle, "end_lost_senders", lambda name: None)
 
 
@@ -121,7 +123,7 @@ def test_an_old_answer_counts_only_for_a_while(servers: Servers) -> None:
     """A list that has not been seen again by the deadline is not what is there now."""
     servers.place(HERE, "own rebooting")
     servers.events.append((servers.now + 1, lambda: servers.silent.add(HERE)))
-    seen = []
+    seen: list[list[Instance]] = []
     with pytest.raises(UnknownError):
         seen.extend(Host("web01").looks(servers.now + TIMEOUT_S))
     servers.silent.clear()
@@ -143,7 +145,7 @@ def test_start_creates_the_domain_where_it_is_not(
 ) -> None:
     servers.place(HERE, *found)
     assert start(operation) == SUCCESS
-    assert [call for call in servers.calls if call != "xl list"] == calls
+    assert [call for call in servers.calls if call not in ("xl list", "crm_node --partition")] == calls
 
 
 @pytest.mark.parametrize("found", ["own crashed", "away suspended", "incoming running", "own dying"])
@@ -154,8 +156,65 @@ def test_start_refuses_beside_what_it_does_not_understand(servers: Servers, oper
     assert set(servers.calls) == {"xl list"}
 
 
+@pytest.mark.parametrize("found", ["own running", "own paused", "incoming running", "away running"])
+def test_start_refuses_what_runs_on_another_member(
+    servers: Servers, operation: Operation, monkeypatch: pytest.MonkeyPatch, found: str
+) -> None:
+    started: list[list[str]] = []
+
+    class Asked:
+        def __init__(self, words: list[str]) -> None:
+            started.append(words)
+            self.words = words
+
+        def result(self, deadline: float) -> Result:
+            assert deadline <= servers.now + 5
+            return servers.run(self.words, deadline)
+
+    monkeypatch.setattr(lifecycle, "Program", Asked)
+    servers.programs["crm_node"] = Result(["crm_node"], 0, "snow01 snow02 -x\n", "")
+    servers.place(THERE, found, "away suspended")
+    status, text = failure(start, operation)
+    assert (status, text.startswith("web01 runs on snow02 already: ")) == (GENERIC, True)
+    assert "suspended" not in text
+    assert [words[-3:] for words in started] == [[THERE, "xl", "list"]]
+    servers.silent.add(THERE)
+    assert start(operation) == SUCCESS, "what does not answer is Pacemaker's to decide on"
+
+
+def test_a_guest_must_answer_a_deep_monitor(
+    servers: Servers, operation: Operation, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OCF_CHECK_LEVEL", "10")
+    monkeypatch.setattr(domain_file, "read_given", lambda: {"vif": ["ip=10.9.0.7"]})
+    servers.place(HERE, "own running")
+    servers.programs["ping"] = Result(["ping"], 0, "", "")
+    assert monitor(operation) == SUCCESS
+    servers.programs["ping"] = Result(["ping"], 2, "", "no route")
+    assert monitor(operation) == SUCCESS
+    assert "cannot be asked at 10.9.0.7" in capfd.readouterr().err
+    servers.programs["ping"] = Result(["ping"], 1, "", "silence")
+    status, text = failure(monitor, operation)
+    assert (status, "its guest does not answer" in text) == (GENERIC, True)
+    assert servers.seconds > TIMEOUT_S - 1
+    servers.place(HERE, "own paused")
+    operation.deadline = servers.now + TIMEOUT_S
+    assert monitor(operation) == SUCCESS, "a paused guest answers nobody"
+
+
+def test_a_silent_guest_is_asked_again(servers: Servers, operation: Operation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCF_CHECK_LEVEL", "10")
+    monkeypatch.setattr(domain_file, "read_given", lambda: {"vif": ["ip=10.9.0.7"]})
+    servers.place(HERE, "own running")
+    servers.programs["ping"] = Result(["ping"], 1, "", "silence")
+    good = Result(["ping"], 0, "", "")
+    servers.events.append((servers.now + 5, lambda: servers.programs.update(ping=good)))
+    assert monitor(operation) == SUCCESS
+    assert 5 < servers.seconds < 6
+
+
 def test_a_domain_that_was_created_must_run(servers: Servers, operation: Operation) -> None:
-    servers.events.append((servers.now + 0.3, lambda: servers.place(HERE, "own crashed")))
+    servers.events.append((servers.now + 0.35, lambda: servers.place(HERE, "own crashed")))
     status, text = failure(start, operation)
     assert (status, "was created, but does not run" in text) == (GENERIC, True)
     servers.place(HERE)

@@ -13,7 +13,7 @@ import pytest
 
 import snow_ha_plugin
 from snow_ha_plugin.agent import main
-from snow_ha_plugin.agent.operation import ARGS, GENERIC, SUCCESS, UNIMPLEMENTED
+from snow_ha_plugin.agent.operation import ARGS, GENERIC, PERM, SUCCESS, UNIMPLEMENTED
 
 PACKAGE = Path(snow_ha_plugin.__file__).parent
 FILES = sorted((PACKAGE / "agent").glob("*.py"))
@@ -110,6 +110,18 @@ def test_a_defect_is_an_error_with_a_reason(monkeypatch: pytest.MonkeyPatch, cap
     monkeypatch.setattr(main, "_on_domain", lambda action: lambda began, deadline: [][0])
     assert main.load("monitor")(0.0, 1.0) == GENERIC
     assert capfd.readouterr().err.startswith("ocf-exit-reason:a defect of the agent in monitor: IndexError")
+
+
+@pytest.mark.usefixtures("at_rest")
+def test_only_root_is_let_in_but_to_look_at_parameters(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(main, "_implementation", lambda action: lambda operation: 42)
+    monkeypatch.setenv("OCF_RESKEY_name", "web01")
+    for action in main.ACTIONS:
+        assert main.load(action)(0.0, 1.0) == (42 if action == "validate-all" else PERM)
+    assert "only root" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("action", main.ACTIONS)
