@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -13,9 +13,10 @@ from snow_ha_plugin.cli import options, output
 from snow_ha_plugin.core.images import kinds
 from snow_ha_plugin.core.images.kinds import Image
 from snow_ha_plugin.errors import SnowHaError
-from snow_ha_plugin.model import Domain, Severity
+from snow_ha_plugin.model import Change, Domain, Severity
 from snow_ha_plugin.operations import cluster, image_migration
 from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.image_migration import Outcome
 from snow_ha_plugin.system import imagefiles, snowtools
 from snow_ha_plugin.system.imagefiles import Meter
 
@@ -106,17 +107,40 @@ def migrate(
     here = cluster.load()
     chosen = _chosen(here, domains)
     target = (directory or _directory(here)).absolute()
-    with imagefiles.alone():
-        found = image_migration.plans(here.servers, chosen, str(target), restart=restart)
-        if dry_run:
+    outcomes: dict[str, Outcome] | None = None
+    try:
+        with imagefiles.alone():
+            found = image_migration.plans(here.servers, chosen, str(target), restart=restart)
             outcomes = image_migration.outcomes(found)
-        else:
-            meter = Meter()
-            with output.moving("Copying images", quiet=as_json or not found) as show:
-                outcomes = image_migration.migrate_all(
-                    here.servers, found, parallel, meter, partial(_show, meter, show)
-                )
-    done = [change for outcome in outcomes.values() if not isinstance(outcome, SnowHaError) for change in outcome]
+            if not dry_run and _changes(outcomes):
+                meter = Meter()
+                with output.moving("Copying images", quiet=as_json) as show:
+                    outcomes = image_migration.migrate_all(
+                        here.servers, found, parallel, meter, partial(_show, meter, show)
+                    )
+                    _raise_first(outcomes)
+        _raise_first(outcomes)
+    finally:
+        if outcomes is not None:
+            _tell(here, outcomes, dry_run=dry_run, as_json=as_json)
+
+
+def _changes(outcomes: Mapping[str, Outcome]) -> list[Change]:
+    return [change for outcome in outcomes.values() if not isinstance(outcome, SnowHaError) for change in outcome]
+
+
+def _failures(outcomes: Mapping[str, Outcome]) -> list[SnowHaError]:
+    return [outcome for outcome in outcomes.values() if isinstance(outcome, SnowHaError)]
+
+
+def _raise_first(outcomes: Mapping[str, Outcome]) -> None:
+    for error in _failures(outcomes):
+        raise error
+
+
+def _tell(here: Site, outcomes: Mapping[str, Outcome], *, dry_run: bool, as_json: bool) -> None:
+    """What was done, and all failures but the first, which is what the verb ends with."""
+    done = _changes(outcomes)
     if as_json:
         output.as_json({"dry_run": dry_run, "changes": output.changes_json(done)})
     else:
@@ -125,11 +149,8 @@ def migrate(
             _tell_destination(here)
         elif not outcomes:
             output.info("nothing to do: all servers share the images that they could")
-    failed = [outcome for outcome in outcomes.values() if isinstance(outcome, SnowHaError)]
-    for error in failed[1:]:
+    for error in _failures(outcomes)[1:]:
         output.error(str(error))
-    if failed:
-        raise failed[0]
 
 
 def _chosen(here: Site, names: tuple[str, ...]) -> list[Domain]:

@@ -94,33 +94,27 @@ def changes_json(done: Iterable[Change]) -> list[dict[str, str]]:
 
 
 @contextmanager
-def moving(text: str, *, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """As `progress`, and what it gives tells how far it is."""
-    if quiet or not sys.stderr.isatty():
-        with progress(text, quiet=quiet):
-            yield lambda told: None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status(text) as line:
-        yield lambda told: line.update(f"{text}: {told}")
+def progress(text: str, *, quiet: bool = False) -> Iterator[None]:
+    """`[*] text ... OK` with the seconds, as the host's spinner does it; on a terminal the line moves meanwhile."""
+    with moving(text, quiet=quiet):
+        yield
 
 
 @contextmanager
-def progress(text: str, *, quiet: bool = False) -> Iterator[None]:
-    """`[*] text ... OK` with the seconds, as the host's spinner does it; on a terminal the line moves meanwhile."""
+def moving(text: str, *, quiet: bool = False) -> Iterator[Callable[[str], None]]:
+    """As `progress`; what it gives is to be told how far it is, and shows that on a terminal."""
     if quiet:
-        yield
+        yield lambda told: None
         return
     start = time.monotonic()
     try:
         if sys.stderr.isatty():
             from rich.console import Console
 
-            with Console(stderr=True).status(text):
-                yield
+            with Console(stderr=True).status(text) as line:
+                yield lambda told: line.update(f"{text}: {told}")
         else:
-            yield
+            yield lambda told: None
     except BaseException:
         click.echo(f"{style('[!]', fg='red')} {text} ... FAIL")
         raise

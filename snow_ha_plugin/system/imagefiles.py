@@ -127,19 +127,18 @@ def idle() -> Iterator[None]:
 def claimed(path: str) -> Iterator[None]:
     """A device that nothing has mounted, and that nobody can mount meanwhile; of a file that is not known."""
     is_device = Path(path).is_block_device()
-    try:
-        descriptor = os.open(path, os.O_RDONLY | (os.O_EXCL if is_device else 0))
-        if is_device:
-            # A domain writes to it past this server's memory, in which may be what was there before.
-            fcntl.ioctl(descriptor, BLKFLSBUF)
-    except OSError as error:
-        if error.errno == errno.EBUSY:
-            raise UnsafeError(f"{path} is in use on this server", "mounted, perhaps", f"see lsblk {path}") from None
-        raise _failed(path, "cannot be opened", error) from None
-    try:
+    with contextlib.ExitStack() as stack:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | (os.O_EXCL if is_device else 0))
+            stack.callback(os.close, descriptor)
+            if is_device:
+                # A domain writes to it past this server's memory, in which may be what was there before.
+                fcntl.ioctl(descriptor, BLKFLSBUF)
+        except OSError as error:
+            if error.errno == errno.EBUSY:
+                raise UnsafeError(f"{path} is in use on this server", "mounted, perhaps", f"see lsblk {path}") from None
+            raise _failed(path, "cannot be opened", error) from None
         yield
-    finally:
-        os.close(descriptor)
 
 
 def last_written(path: str) -> str:
