@@ -1,0 +1,141 @@
+"""`images ...` on a site of two servers: this machine, and one that ssh, a stand-in, only pretends to reach."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from snow_ha_plugin.system import imagefiles
+from tests.unit.cli.conftest import Ended, Files
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the verbs need root")
+
+HERE = socket.gethostname().split(".")[0]
+DATA = b"x" * 100_000 + bytes(900_000)
+
+SSH = """#!/bin/sh
+# The other server sees no volumes.
+while [ "$1" != -- ]; do shift; done
+shift
+SERVER=snow02 exec sh -c "$(printf %s "$*" | sed 's,@/volumes,/not/here,g')"
+"""
+XL = """#!/bin/sh
+echo 'Name ID Mem VCPUs State Time(s)'
+echo 'Domain-0 0 2048 2 r----- 1.0'
+[ "$SERVER" = snow02 ] || cat '@/guests'
+"""
+
+
+@dataclass(frozen=True)
+class Images:
+    files: Files
+    root: Path
+
+    def run(self, *words: str) -> Ended:
+        return self.files.run("images", *words)
+
+    @property
+    def file(self) -> Path:
+        return self.root / "snow-tools/etc/domains/web01.cfg"
+
+
+@pytest.fixture
+def images(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Images:
+    root = tmp_path / "sNow"
+    etc, volumes = root / "snow-tools/etc", root / "volumes"
+    for directory in (etc / "domains", volumes, root / "bin", root / "boot"):
+        directory.mkdir(parents=True)
+    (volumes / "web01-disk").write_bytes(DATA)
+    for name, text in (("ssh", SSH), ("xl", XL)):
+        (root / "bin" / name).write_text(text.replace("@", str(root)))
+        (root / "bin" / name).chmod(0o755)
+    (root / "guests").write_text("")
+    (etc / "snow.conf").write_text(f"SNOW_NODES=( {HERE} snow02 )\nIMG_DST='lvm=snow_vg'\n")
+    (etc / "snow.conf").chmod(0o600)
+    rows = [f"{name} snow eth0 10.1.0.{n} xsnow0" for n, name in enumerate((HERE, "snow02"), start=1)]
+    (etc / "domains.conf").write_text("\n".join([*rows, "web01 web eth0 10.1.0.9 xsnow0", ""]))
+    (etc / "domains/web01.cfg").write_text(f"name = 'web01'\ndisk = [ 'phy:{volumes}/web01-disk,xvda,w' ]\n")
+    monkeypatch.setenv("SNOW_ROOT", str(root))
+    monkeypatch.setenv("PATH", f"{root}/bin:{os.environ['PATH']}")
+    monkeypatch.setattr(imagefiles, "LOCK", tmp_path / "run/images.lock")
+    return Images(Files(tmp_path, capsys, monkeypatch), root)
+
+
+def test_status_is_a_table_and_what_is_wrong(images: Images) -> None:
+    ended = images.run("status")
+    head, row, finding, destination = ended.out.splitlines()
+    assert head.split() == ["Domain", "Disk", "What", "Size", "Used", "Shared", "Fit", "Image"]
+    assert row.split() == [
+        "web01", "xvda", "file", "1.0", "MiB", "1.0", "MiB", "no", "no", f"{images.root}/volumes/web01-disk",
+    ]  # fmt: skip
+    assert finding.startswith("[E] the image of web01, ")
+    assert f"is a file of {HERE} only; copy it to where all have it: snow-ha images migrate web01" in finding
+    assert destination.endswith(f"snow.conf: IMG_DST='dir={images.root}'")
+    assert ended.status == 78
+    (found,) = images.run("status", "--json").json["images"]
+    assert (found["servers"], found["size_bytes"], found["fit"]) == ([HERE], len(DATA), False)
+
+
+def test_migrating_shows_what_it_would_do_and_does_it(images: Images) -> None:
+    before = images.file.read_text()
+    source, target = f"{images.root}/volumes/web01-disk", f"{images.root}/domains/web01/web01-disk"
+    told = f"copy {source} to {target}, and have web01 use that\n"
+    dry = images.run("migrate", "--dry-run")
+    assert (dry.status, dry.out.splitlines(keepends=True)[0]) == (0, f"[I] would {told}")
+    assert not Path(target).exists()
+    ended = images.run("migrate")
+    assert ended.status == 0
+    assert "[*] Copying images ... OK" in ended.out
+    assert f"[*] {told}" in ended.out
+    assert Path(target).read_bytes() == DATA
+    assert images.run("status").status == 0
+    assert images.run("migrate").out == "[I] nothing to do: all servers share the images that they could\n"
+    assert images.run("clean").out == "[I] nothing to do: no copy of a volume of this server is in use\n"
+    assert images.run("rollback", "web01").status == 0
+    assert images.file.read_text() == before
+
+
+def test_another_place_can_be_chosen(images: Images) -> None:
+    ended = images.run("migrate", "web01", "--to", str(images.root / "elsewhere"), "--json")
+    assert ended.json["changes"][0]["target"] == f"{images.root}/volumes/web01-disk"
+    assert (images.root / "elsewhere/web01/web01-disk").read_bytes() == DATA
+
+
+@pytest.mark.parametrize("place", ["a b", "it's", 'say "so"', "back\\slash", "com,ma"])
+def test_a_place_that_xl_could_misread_is_refused(images: Images, place: str) -> None:
+    before = images.file.read_text()
+    ended = images.run("migrate", "--to", str(images.root / place))
+    assert (ended.status, ended.out) == (64, "")
+    assert ended.err.count("\n") == 1
+    assert images.file.read_text() == before
+    assert not (images.root / place).exists()
+
+
+def test_a_domain_that_runs_is_refused_and_the_others_are_migrated(images: Images) -> None:
+    (images.root / "guests").write_text("web01 1 512 1 -b---- 1.0\n")
+    text = images.file.read_text()
+    images.file.with_name("web02.cfg").write_text(text.replace("'web01'", "'web02'"))
+    with (images.root / "snow-tools/etc/domains.conf").open("a") as table:
+        table.write("web02 web eth0 10.1.0.10 xsnow0\n")
+    ended = images.run("migrate")
+    assert ended.status == 107
+    assert ended.err.startswith(
+        f"[E] web01 runs on {HERE}; its image changes meanwhile; shut it down (snow shutdown web01)"
+    )
+    assert "have web02 use that" in ended.out
+    assert "Copying images ... FAIL" in ended.out
+    assert images.file.read_text() == text
+
+
+def test_rollback_of_what_was_not_migrated_is_one_line(images: Images) -> None:
+    ended = images.run("rollback", "web01")
+    assert (ended.status, ended.out) == (66, "")
+    assert ended.err.startswith("[E] the images of web01 were not migrated; there is no ")
+
+
+def test_a_domain_that_is_not_there_is_one_line(images: Images) -> None:
+    assert images.run("migrate", "web99").status == 105
