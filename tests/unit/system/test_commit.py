@@ -11,7 +11,12 @@ from pytest_mock import MockerFixture
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import primitive
 from snow_ha_plugin.errors import (
-    ConfigurationError, NoQuorumError, SnowHaError, TimedOutError, TryAgainError, UnavailableError,
+    ConfigurationError,
+    NoQuorumError,
+    SnowHaError,
+    TimedOutError,
+    TryAgainError,
+    UnavailableError,
 )  # fmt: skip
 from snow_ha_plugin.system import command, pacemaker
 from snow_ha_plugin.system.command import Result
