@@ -91,6 +91,7 @@ test-xen-smoke: dependencies  ## the least of it
 # Small: only to see that the benchmarks work.
 bench: dependencies  ## that the benchmarks work, as root
 	tests/bench/registration --domains 4
+	tests/bench/list-domains --servers 2 --domains 4 --rounds 1
 	tests/bench/agent --rounds 10
 	tests/bench/balance --small --without-optimum
 	tests/bench/verbs --rounds 1 2x8

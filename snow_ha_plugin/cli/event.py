@@ -13,6 +13,7 @@ import click
 
 from snow_ha_plugin import plugins
 from snow_ha_plugin.cli import output
+from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import SnowHaError, UnsafeError
 from snow_ha_plugin.model import Handled
 from snow_ha_plugin.operations import domain_table
@@ -21,6 +22,9 @@ from snow_ha_plugin.operations import domain_table
 REFUSABLE = ("ending", "replacing", "removing")
 
 ACTIONS = ("boot", "shutdown", "destroy", "poweroff", "reset", "reboot", "console")
+
+# What Pacemaker carries out whether or not somebody waits for it.
+ENDURING = ("boot", "shutdown", "destroy", "poweroff")
 
 # The first line for the hook: without it, snow-ha did not get as far as asking anybody.
 BEGAN = "."
@@ -65,7 +69,13 @@ def act(context: click.Context, left: int, action: str, domains: tuple[str, ...]
             for name, error in plugins.fire(manager, "snow_domain_booting", domain=domain):
                 _line()
                 _warn(name, error)
-    answers = _ask(manager, domains, action)
+    try:
+        answers = _ask(manager, domains, action)
+    except KeyboardInterrupt:
+        if action in ENDURING:
+            _line()
+            output.warning(f"what was begun goes on by itself: {action} of {in_words(domains)}; see snow ha status")
+        raise
     for answer in answers.values():
         if answer.message:
             _line()

@@ -25,10 +25,10 @@ def pair() -> Iterator[Pair]:
         yield up
 
 
-def snow(pair: Pair, *words: str, typed: str = "", server: str = "") -> Outcome:
+def snow(pair: Pair, *words: str, typed: str = "", after: str = "[y/N]", server: str = "") -> Outcome:
     """Run `snow` as somebody at a terminal of that server does."""
     argv = pair.lab.command(server or pair.here, ["/sNow/snow-tools/sbin/snow", *words], {"TERM": "dumb"})
-    return terminal.run(argv, typed=typed, timeout_s=120)
+    return terminal.run(argv, typed=typed, after=after, timeout_s=120)
 
 
 def run_on(pair: Pair, name: str, server: str) -> int:

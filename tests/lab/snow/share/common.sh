@@ -208,6 +208,7 @@ avail_domains() {
         for server in "${SNOW_NODES[@]}"; do
             if ssh -n -o ConnectTimeout=5 "$server" /usr/sbin/xl list -l "$domain" | grep -q '"domid"'; then
                 power=on host=$server
+                ssh -n -o ConnectTimeout=5 "$domain" uptime -p
             fi
         done
         printf '%-20s  %-10s  %-20s\n' "$domain" "$power" "$host" >&3
