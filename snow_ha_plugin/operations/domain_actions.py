@@ -77,7 +77,7 @@ def _refuse_known(domains: Sequence[str], action: str, down: UnavailableError) -
         raise UnavailableError(
             f"Pacemaker does not answer on this server, so nothing is done to {in_words(known)}",
             "it may run anywhere" if len(known) == 1 else "they may run anywhere",
-            "start Pacemaker, or give the command on another server; see snow ha status",
+            "snow ha start, or give the command on another server",
         ) from down
 
 

@@ -30,7 +30,7 @@ def refuse(site: Site, server: str) -> None:
     if server == site.servers.here:
         raise UnsafeError(f"{server} would reset itself", "another server does it", "run it on another server")
     if not cib.is_online(tree, server):
-        raise UnavailableError(f"{server} is not in the cluster", remedy="snow ha enable")
+        raise UnavailableError(f"{server} is not in the cluster", remedy=f"snow ha start {server}")
     if fencing.way(tree) == fencing.NONE:
         raise UnsafeError("there is no fencing to test", remedy="snow ha enable")
     outlook = simulation.Outlook(tree)
@@ -56,7 +56,7 @@ def reset(site: Site, server: str) -> float:
             raise TimedOutError(
                 f"{server} was reset, and is not back after {BACK_WITHIN_S} s",
                 "it stays in standby",
-                f"start it, then: snow ha enable; snow ha undrain {server}",
+                f"power it on, then: snow ha start {server}; snow ha undrain {server}",
             )
         time.sleep(POLL_S)
     return took

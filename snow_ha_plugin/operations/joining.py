@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from snow_ha_plugin.core import corosync
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import (
     ConfigurationError,
@@ -31,6 +32,8 @@ FENCED_WITHIN_S = 240
 QUORUM_WITHIN_S = 30
 REACHED_WITHIN_S = 10
 POLL_S = 0.5
+
+CONF = "/etc/corosync/corosync.conf"
 
 START = "systemctl --quiet is-active pacemaker || systemctl start corosync pacemaker"
 _IS_ACTIVE = ["systemctl", "--quiet", "is-active", "pacemaker"]
@@ -99,8 +102,9 @@ def start(site: Site, names: Sequence[str], silent: Sequence[str]) -> None:
 
 
 def _start(site: Site, name: str) -> None:
-    if site.servers.read(name, "/etc/corosync/corosync.conf") is None:
-        raise ConfigurationError(f"{name} was never in the cluster", remedy="snow ha enable")
+    conf = (site.servers.read(name, CONF) or b"").decode(errors="replace")
+    if name not in {node.get("name") for node in corosync.members(conf)}:
+        raise ConfigurationError(f"{name} was never in the cluster", f"its {CONF} has no such node", "snow-ha enable")
     # Pacemaker ends, for good, on a server that hears of its own fencing just after it came back.
     site.servers.must(name, ["sh", "-c", START], timeout_s=ONLINE_WITHIN_S)
 

@@ -75,7 +75,7 @@ class LiveCib:
     def _query(self) -> cib.Tree:
         result = command.run(["cibadmin", "--query"])
         if result.exit_code == NOT_CONNECTED:
-            raise UnavailableError("Pacemaker does not run on this server", remedy="start it: snow ha enable")
+            raise UnavailableError("Pacemaker does not run on this server", remedy="start it: snow ha start")
         if not result.ok:
             raise UnavailableError("the CIB cannot be read", result.reason, "see crm_mon on this server")
         return cib.parse(result.stdout, "what cibadmin --query gives")
@@ -254,7 +254,7 @@ def state(tree: cib.Tree | None = None) -> ClusterState:
         with scratch(tree) as (path,):
             result = command.run(argv, env={"CIB_file": str(path)})
     if not result.ok:
-        raise UnavailableError("Pacemaker does not run on this server", result.reason, "start it: snow ha enable")
+        raise UnavailableError("Pacemaker does not run on this server", result.reason, "start it: snow ha start")
     try:
         return parse_state(result.stdout)
     except UnavailableError as error:

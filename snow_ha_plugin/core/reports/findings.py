@@ -43,7 +43,9 @@ def of_state(state: ClusterState) -> list[Finding]:
             )
         elif not node.online:
             findings.append(
-                Finding(Severity.ERROR, "server-offline", f"{node.name} is not in the cluster", "on it: snow ha enable")
+                Finding(
+                    Severity.ERROR, "server-offline", f"{node.name} is not in the cluster", f"snow ha start {node.name}"
+                )
             )
         elif node.standby or node.maintenance:
             how, remedy = (

@@ -39,7 +39,8 @@ def seen(
     machines.stand_in("crm_mon", f"cat <<'END'\n{said}\nEND")
     machines.stand_in("systemctl", f'[ "$2" != is-active ] || case " {running} " in *" $SERVER "*) ;; *) exit 3;; esac')
     for server in machines.names:
-        machines.file(server, "/etc/corosync/corosync.conf").write_text("nodelist {}\n")
+        nodes = "".join(f"    node {{\n        name: {name}\n    }}\n" for name in machines.names)
+        machines.file(server, joining.CONF).write_text(f"nodelist {{\n{nodes}}}\n")
 
 
 def started(machines: Machines) -> list[str]:
@@ -84,9 +85,13 @@ def test_a_server_that_waits_to_be_fenced_is_not_started(site: Site, machines: M
     assert started(machines) == []
 
 
-def test_a_server_that_never_was_a_member_is_not_started(site: Site, machines: Machines) -> None:
+@pytest.mark.parametrize("conf", [None, "nodelist {\n    node {\n        name: node1\n    }\n}\n"])
+def test_a_server_that_never_was_a_member_is_not_started(site: Site, machines: Machines, conf: str | None) -> None:
+    """Debian's package brings a configuration, of one node."""
     seen(machines)
-    machines.file("snow02", "/etc/corosync/corosync.conf").unlink()
+    machines.file("snow02", joining.CONF).unlink()
+    if conf:
+        machines.file("snow02", joining.CONF).write_text(conf)
     with pytest.raises(ConfigurationError, match="snow02 was never in the cluster"):
         joining.start(site, ["snow02"], [])
 
