@@ -93,6 +93,14 @@ snow_ha_all() {
     ((status == 0)) || snow_ha_end $status
 }
 
+# snow_ha_table list FUNCTION: the table of the host's FUNCTION from snow-ha, or from the host where that fails.
+snow_ha_table() {
+    if ((${#SNOW_NODES[@]} > 1)); then
+        snow-ha list-domains </dev/null >&3 2>&3 && return
+    fi
+    "snow_ha_host_$2" "${@:3}"
+}
+
 # What the host calls in its own process ends here, with its line in the record; behind a spinner the status is enough.
 snow_ha_end() {
     [[ $BASHPID == "$$" ]] || return "$1"
@@ -159,12 +167,9 @@ case $opt1 in
         snow_ha_wrap all boot boot_domains
         ;;
     list)
-        snow_ha_set_aside avail_domains && avail_domains() {
-            if ((${#SNOW_NODES[@]} > 1)); then
-                snow-ha list-domains </dev/null >&3 2>&3 && return
-            fi
-            snow_ha_host_avail_domains "$@"
-        }
+        # By its names in sNow! 1.1.16 and 2.0.
+        snow_ha_wrap table list avail_domains
+        snow_ha_wrap table list list_domains
         ;;
 esac
 

@@ -507,6 +507,14 @@ def test_layout_2_0_is_understood(tmp_path: Path) -> None:
     )
     assert (tmp_path / "log/snow.log").read_text() == "host deploys nis01\n"
     assert run_bash(script, str(HOOK), str(tmp_path), "ha status", path=path) == "status\n"
+    script = """
+        SNOW_ROOT=$2 SNOW_SRV=$2/srv SNOW_NODES=(snow01 snow02) opt1=list opt2=domains
+        list_domains() { echo "host lists"; }
+        source "$1" list domains
+        exec 3>&1
+        list_domains
+    """
+    assert run_bash(script, str(HOOK), str(tmp_path), path=path) == "list-domains\n"
     assert (tmp_path / "log/snow_actions.log").read_text().endswith("ha status\n")
 
 
