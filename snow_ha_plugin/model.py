@@ -45,13 +45,14 @@ class Disk:
     """A disk of a domain. `path` is the file or device that a server must have for it, absolute.
 
     `path` is empty where there is none: `drbd` then names the resource, or `target` is for a script, for QEMU or for
-    another domain to understand.
+    another domain to understand. `is_direct`: QEMU may write past the page cache.
     """
 
     vdev: str
     target: str
     path: str
     drbd: str = ""
+    is_direct: bool = False
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,8 @@ def disks(settings: xlcfg.Settings, path: str) -> list[xlcfg.Disk]:
 
 def _disk(found: xlcfg.Disk) -> Disk:
     is_drbd = found.script.rpartition("/")[2] == "block-drbd"
-    return Disk(found.vdev, found.target, found.path, found.target if is_drbd else "")
+    drbd = found.target if is_drbd else ""
+    return Disk(found.vdev, found.target, found.path, drbd, "direct-io-safe" in found.others)
 
 
 def _boot(settings: xlcfg.Settings) -> tuple[str, ...]:

@@ -15,12 +15,13 @@ def check(site: Site) -> list[Finding]:
     if shared.check(site):
         return list(site.broken)
     looks = images.look_everywhere(site.servers, site.domains)
-    found = list(site.broken)
+    found, seen = list(site.broken), []
     for domain in site.domains:
-        for image in kinds.images_of(domain, looks):
-            found += kinds.findings(image)
+        images_of = kinds.images_of(domain, looks)
+        seen += images_of
+        found += [finding for image in images_of for finding in kinds.findings(image)]
         found += kinds.boot_findings(domain, looks)
-    return found
+    return found + kinds.buffered(seen)
 
 
 STEP = Step("images", "Domain files and images", check)

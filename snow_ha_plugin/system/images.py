@@ -90,5 +90,6 @@ def parse(line: str) -> Look:
         readable, folder, file_system, fs_id, rest = words
         inode, size, blocks = rest.split()
         place = fs_id if file_system in _OWN else ""
-        return Look(Kind.FILE, int(size), int(blocks) * 512, readable == "yes", f"{folder} {inode}", place)
+        return Look(Kind.FILE, int(size), int(blocks) * 512, readable == "yes", f"{folder} {inode}", place,
+                    is_nfs=file_system == "nfs")  # fmt: skip
     return Look(Kind.NOTHING)

@@ -6,7 +6,7 @@ Shared is what is seen to be shared, not what is called so: two servers may each
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -37,7 +37,8 @@ class Look:
     """What one server sees. The same image has the same `identity` everywhere, which is empty where nothing tells.
 
     `place` is the file system, of a file that is on one of this server's own. `migrates`: whether a DRBD resource may
-    be primary on two servers at a time, which a live migration needs.
+    be primary on two servers at a time, which a live migration needs. `is_nfs`: servers do not know of each other's
+    page caches.
     """
 
     kind: Kind
@@ -47,6 +48,7 @@ class Look:
     identity: str = ""
     place: str = ""
     migrates: bool = True
+    is_nfs: bool = False
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,24 @@ def findings(image: Image, silent: tuple[str, ...] = ()) -> list[Finding]:
             _warning("drbd-one-primary", message, "allow-two-primaries yes; in its net section (drbd.conf(5))")
         )
     return found
+
+
+def buffered(images: Iterable[Image]) -> list[Finding]:
+    """Of domains whose images may be behind what they have written when they migrate.
+
+    QEMU lets the source's page cache have it where it may not write directly, and ends there only after the domain has
+    gone on on the target, which reads what the file server has.
+    """
+    late = [
+        image for image in images
+        if image.kind == Kind.FILE and not image.disk.is_direct and any(look.is_nfs for look in image.looks.values())
+    ]  # fmt: skip
+    if not late:
+        return []
+    names = in_words(list(dict.fromkeys(image.domain for image in late)), 8)
+    message = f"a live migration can damage the images of {names}: on NFS, and their disk lines lack direct-io-safe"
+    remedy = "add `direct-io-safe,` before all else in those lines (xl-disk-configuration(5)), and restart the domains"
+    return [_warning("image-buffered", message, remedy)]
 
 
 def _not_shared(image: Image, who: str) -> Finding:

@@ -40,7 +40,8 @@ def disk_line(disk: xlcfg.Disk, image: str) -> str:
     """The line of a disk with another image, a raw file.
 
     QEMU writes to it past the page cache of the server: what a guest was told is written is there for the server that
-    it migrates to, also on NFS.
+    it migrates to, also on NFS. The bug that direct-io-safe speaks of is one of pages that are the guest's own: QEMU
+    copies what it writes, since 4.0 (xen_block_copy_request in its hw/block/dataplane/xen-block.c).
     """
     if not _PLAIN.match(image):
         raise UsageError(

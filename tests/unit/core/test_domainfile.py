@@ -124,6 +124,12 @@ def test_a_drbd_resource_is_one_by_its_script(line: str) -> None:
     assert disk.drbd == "a"
 
 
+def test_a_disk_that_qemu_may_write_directly_is_one_whose_line_says_so() -> None:
+    lines = "'direct-io-safe,file:/a.img,xvda,w', 'file:/b.img,xvdb,w'"
+    disks = domainfile.domain_from(f"name = 'a'\ndisk = [ {lines} ]", "a", "a.cfg").disks
+    assert [(disk.path, disk.is_direct) for disk in disks] == [("/a.img", True), ("/b.img", False)]
+
+
 def test_an_empty_drive_is_no_image() -> None:
     assert domainfile.domain_from("name = 'a'\ndisk = [ ',empty,hdc:cdrom,r' ]", "a", "a.cfg").disks == ()
 

@@ -119,6 +119,15 @@ def test_a_kernel_must_be_readable_on_every_server() -> None:
     assert kinds.boot_findings(boots, looks) == []
 
 
+def test_files_on_nfs_that_qemu_buffers_are_told_of_at_once() -> None:
+    on_nfs, elsewhere = replace(FILE, is_nfs=True), FILE
+    direct = replace(domain("web03"), disks=(Disk("xvda", "/a", "/a", is_direct=True),))
+    late = [seen(elsewhere, on_nfs, of=replace(with_disk("/a"), name=name)) for name in ("web01", "web01", "web02")]
+    (found,) = kinds.buffered([*late, seen(on_nfs, on_nfs, of=direct)])
+    assert (found.id, "the images of web01 and web02: on NFS" in found.message) == ("image-buffered", True)
+    assert kinds.buffered([seen(elsewhere, elsewhere), seen(VOLUME, VOLUME)]) == []
+
+
 def lsblk(*chain: dict[str, str | None]) -> str:
     """What `lsblk --json --inverse` says of a device that is on one that is on one."""
     device: dict[str, object] = {}

@@ -100,7 +100,8 @@ def test_a_volumes_line_is_read_whole() -> None:
 
 @pytest.mark.parametrize(("file_system", "place"), [("ext2/ext3", "f1"), ("nfs", ""), ("fuseblk", "")])
 def test_only_a_file_of_a_servers_own_file_system_has_a_place(file_system: str, place: str) -> None:
-    assert images.parse(f"file yes 7 {file_system} f1 9 4096 2").place == place
+    found = images.parse(f"file yes 7 {file_system} f1 9 4096 2")
+    assert (found.place, found.is_nfs) == (place, file_system == "nfs")
 
 
 def test_the_script_is_one_that_sh_reads(tmp_path: Path, machines: Machines) -> None:
