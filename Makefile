@@ -15,11 +15,11 @@ PACKAGES = $(BUILD_PACKAGES) \
 	python3-pytest-xdist python3-venv \
 	ganeti-htools gawk libxml2-utils openssh-client resource-agents shellcheck
 XEN_PACKAGES = cpio e2fsprogs qemu-system-x86
-# What the labs and the proofs are made of, which no package needs.
-OF_LABS = tests/chaos tests/model
+# What the labs, the proofs and the mutants are made of, which no package needs.
+OF_LABS = tests/chaos tests/model tests/mutants
 UNIT = tests/unit tests/packaging tests/scenarios
 
-.PHONY: help demo test unit unit-newest lint contract random-clusters lab-tests chaos test-xen test-xen-smoke bench deb apt-repo dependencies venv
+.PHONY: help demo test unit unit-newest mutants lint contract random-clusters lab-tests chaos test-xen test-xen-smoke bench deb apt-repo dependencies venv
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +44,13 @@ unit: dependencies unit-newest  ## the unit tests, with Debian's libraries and w
 unit-newest: PACKAGES = $(UNIT_PACKAGES)
 unit-newest: dependencies venv  ## the unit tests with PyPI's newest libraries, and the labs' own tests
 	$(VENV)/bin/python -m pytest -q $(filter-out tests/scenarios,$(UNIT)) $(OF_LABS)
+
+# How many of them, by which seed, of which files (all that decide and do): make mutants N=30 FILES=snow_ha_plugin/core/corosync.py
+N = 60
+FILES =
+mutants: PACKAGES = $(UNIT_PACKAGES)
+mutants: dependencies  ## whether the unit tests see small changes of the code: N=60 SEED=1 FILES=...; N=--all: hours
+	$(PYTHON) -m tests.mutants --seed $(SEED) $(if $(filter --all,$(N)),--all,-n $(N)) $(FILES)
 
 lint: PACKAGES = python3-venv shellcheck
 lint: dependencies venv  ## ruff, mypy and shellcheck

@@ -1,0 +1,299 @@
+"""Live migrations on a store whose Pacemaker is the real scheduler: what it decides has happened with each commit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from pytest_mock import MockerFixture
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.cib import probes
+from snow_ha_plugin.core.configure import migration
+from snow_ha_plugin.errors import (
+    NoSuchObjectError, SnowHaError, TimedOutError, TryAgainError, UnavailableError, UnsafeError,
+)  # fmt: skip
+from snow_ha_plugin.model import Move
+from snow_ha_plugin.operations import moves, standby
+from snow_ha_plugin.operations.simulation import Outlook, drained
+from snow_ha_plugin.system import command, pacemaker
+from snow_ha_plugin.system.command import Result
+from tests.captures import guide_cluster
+from tests.unit.core.test_cib import with_parts
+from tests.unit.operations.test_transaction import Memory
+
+
+class Cluster(Memory):
+    """Migrations of the domains in `failing` fail: these stay where they are."""
+
+    def __init__(self, tree: cib.Tree, mocker: MockerFixture) -> None:
+        super().__init__(tree)
+        self.failing: set[str] = set()
+        self.idle = False
+        self.asked: list[tuple[str, ...]] = []
+        self.held_at_most: frozenset[str] = frozenset()
+        self.real = command.run
+        mocker.patch.object(command, "run", side_effect=self.run)
+
+    def commit(self, old: cib.Tree, new: cib.Tree) -> None:
+        super().commit(old, new)
+        self.held_at_most |= migration.held(new)
+        if not self.idle:
+            self.tree = self.carried_out()
+        if self.failing:
+            # A failure ends the transition; the next one does what was left.
+            self.tree = self.carried_out()
+
+    def carried_out(self) -> cib.Tree:
+        places = Outlook(self.tree).places
+        fails = [f"--op-fail={name}_migrate_to_0@{places[name]}=1" for name in self.failing]
+        with pacemaker.scratch(self.tree) as (path,):
+            output = path.with_name("output.xml")
+            argv = ["crm_simulate", "--xml-file", str(path), "--simulate", f"--save-output={output}", *fails]
+            assert self.real(argv).ok
+            tree = cib.parse(output.read_bytes())
+        for operation in tree.iter("lrm_rsc_op"):
+            # Pacemaker writes it, and crm_simulate does not.
+            operation.set("on_node", next(operation.iterancestors("node_state")).get("uname"))
+        return tree
+
+    def run(self, argv: Sequence[str], **options: Any) -> Result:
+        if not argv[0].startswith(("crm_resource", "crm_attribute")):
+            return self.real(argv, **options)
+        self.asked.append(tuple(argv[1:]))
+        if "--refresh" in argv:
+            self.look_anew(argv[argv.index("--resource") + 1], argv[argv.index("--node") + 1])
+        return Result((), 0, b"", b"")
+
+    def look_anew(self, name: str, server: str) -> None:
+        """As the probe that follows: the domain is on the server that it was on."""
+        where = Outlook(guide_cluster()).places[name]
+        history = f"status/node_state[@uname='{server}']//lrm_resource[@id='{name}']"
+        for found in self.tree.xpath(history):
+            found.getparent().remove(found)
+        probes.assume(self.tree, {name: where if where == server else None})
+
+    @property
+    def left(self) -> list[str]:
+        return [element.get("id") for element in self.tree.xpath("//*[starts-with(@id, $p)]", p=migration.PREFIX)]
+
+    def place(self, name: str) -> str | None:
+        return Outlook(self.tree).places[name]
+
+
+@pytest.fixture
+def cluster(mocker: MockerFixture) -> Cluster:
+    mocker.patch.object(moves, "POLL_S", 0)
+    mocker.patch.object(moves, "SEEN_WITHIN_S", 0)
+    return Cluster(guide_cluster(), mocker)
+
+
+def other(server: str | None) -> str:
+    return "snow02" if server == "snow01" else "snow01"
+
+
+def move_of(cluster: Cluster, name: str) -> Move:
+    source = cluster.place(name)
+    assert source
+    return Move(name, source, other(source), 512)
+
+
+def test_a_domain_arrives_and_nothing_of_its_move_is_left(cluster: Cluster) -> None:
+    move = move_of(cluster, "nis01")
+    before = Outlook(cluster.tree).places
+    seen: list[tuple[str, str]] = []
+    moves.carry_out(cluster, [[move]], on_progress=lambda move, state: seen.append((move.domain, state)))
+    assert Outlook(cluster.tree).places == before | {"nis01": move.target}
+    assert seen == [("nis01", "migrating"), ("nis01", "done")]
+    assert cluster.left == []
+    assert cluster.held_at_most == {"nis01"}
+
+
+def test_batches_go_one_after_the_other(cluster: Cluster) -> None:
+    first, second = move_of(cluster, "nis01"), move_of(cluster, "syslog01")
+    seen: list[tuple[str, str]] = []
+    moves.carry_out(cluster, [[first], [second]], on_progress=lambda move, state: seen.append((move.domain, state)))
+    assert seen == [("nis01", "migrating"), ("nis01", "done"), ("syslog01", "migrating"), ("syslog01", "done")]
+    assert (cluster.place("nis01"), cluster.place("syslog01")) == (first.target, second.target)
+
+
+def test_what_a_killed_run_has_left_is_taken_out_first(cluster: Cluster) -> None:
+    stale = move_of(cluster, "maui01")
+    migration.put(cluster.tree, [stale])
+    moves.carry_out(cluster, [[move_of(cluster, "nis01")]])
+    assert cluster.left == []
+    assert cluster.place("maui01") == stale.source
+
+
+def test_a_migration_that_fails_leaves_the_domain_where_it_was_and_ends_the_run(cluster: Cluster) -> None:
+    move, later = move_of(cluster, "nis01"), move_of(cluster, "syslog01")
+    cluster.failing = {"nis01"}
+    seen: list[str] = []
+    with pytest.raises(UnavailableError, match="nis01 could not be migrated to .*it runs on where it was"):
+        moves.carry_out(cluster, [[move], [later]], on_progress=lambda move, state: seen.append(state))
+    assert seen == ["migrating", "failed"]
+    assert (cluster.place("nis01"), cluster.place("syslog01")) == (move.source, later.source)
+    assert cluster.left == []
+    # At the source last: see _look_anew.
+    anew = [argv[-1] for argv in cluster.asked if "--refresh" in argv]
+    assert anew == [move.target, move.source]
+
+
+def test_a_domain_that_never_arrives_is_given_up_and_not_pulled_any_more(
+    cluster: Cluster, mocker: MockerFixture
+) -> None:
+    mocker.patch.object(moves, "MARGIN_S", -100000)
+    cluster.idle = True
+    with pytest.raises(TimedOutError, match="nis01 did not arrive in time"):
+        moves.carry_out(cluster, [[move_of(cluster, "nis01")]])
+    assert cluster.left == []
+
+
+def test_both_halves_of_a_migration_have_their_time() -> None:
+    tree = guide_cluster()
+    move = Move("nis01", "snow01", "snow02", 512)
+    given = [cib.operation_timeout_s(tree, "nis01", name, 0) for name in ("migrate_to", "migrate_from")]
+    assert moves._timeout_s(tree, move) == sum(given) > max(given) > 0
+
+
+def test_a_domain_that_is_elsewhere_by_now_is_not_moved(cluster: Cluster) -> None:
+    move = move_of(cluster, "nis01")
+    turned = Move("nis01", move.target, move.source, 512)
+    with pytest.raises(TryAgainError, match=f"nis01 is on {move.source}, not on {move.target}"):
+        moves.carry_out(cluster, [[turned]])
+    assert cluster.held_at_most == frozenset()
+
+
+TOGETHER = '<rsc_colocation id="x" rsc="{2}" with-rsc="nis01" score="INFINITY"/>'
+HOME = '<rsc_location id="x" rsc="nis01" node="{0}" score="5000"/>'
+BAN = '<rsc_location id="x" rsc="nis01" node="{0}" score="-INFINITY"/>'
+
+
+@pytest.mark.parametrize(
+    ("constraint", "why"),
+    [
+        (TOGETHER, "Pacemaker would do more than migrate: migrate {partner}"),
+        (HOME, "Pacemaker would bring back nis01 to {source}"),
+        (BAN.replace("{0}", "{1}"), "Pacemaker would not migrate nis01 to {target}"),
+    ],
+    ids=["together", "home", "banned"],
+)
+def test_a_move_that_would_end_otherwise_is_refused_before_anything_is_changed(
+    cluster: Cluster, constraint: str, why: str
+) -> None:
+    move = move_of(cluster, "nis01")
+    places = Outlook(cluster.tree).places
+    partner = next(name for name in places if name != "nis01" and places[name] == move.source)
+    cluster.tree = with_parts(constraints=constraint.format(move.source, move.target, partner))
+    commits = cluster.commits
+    with pytest.raises(UnsafeError, match=why.format(source=move.source, target=move.target, partner=partner)):
+        moves.carry_out(cluster, [[move]])
+    assert cluster.commits == commits
+    with pytest.raises(UnsafeError):
+        moves.plan_one(cluster.tree, "nis01", move.target)
+    with pytest.raises(UnsafeError):
+        moves.plan_one(cluster.tree, "nis01", None)
+
+
+# --- what is planned
+
+
+def test_where_to_is_asked_or_the_server_with_the_most_free_memory() -> None:
+    tree = guide_cluster()
+    source = Outlook(tree).places["nis01"]
+    assert source
+    expected = Move("nis01", source, other(source), 512)
+    assert moves.plan_one(tree, "nis01", None) == expected
+    assert moves.plan_one(tree, "nis01", other(source)) == expected
+    assert moves.plan_one(tree, "nis01", source) is None
+
+
+@pytest.mark.parametrize(
+    ("domain", "server", "error"),
+    [("nobody", None, NoSuchObjectError), ("nis01", "snow09", NoSuchObjectError)],
+)
+def test_what_is_not_there_is_told(domain: str, server: str | None, error: type[SnowHaError]) -> None:
+    with pytest.raises(error, match=server or domain):
+        moves.plan_one(guide_cluster(), domain, server)
+
+
+def test_a_domain_that_does_not_run_cannot_migrate() -> None:
+    tree = guide_cluster()
+    for found in tree.xpath("status//lrm_resource[@id='nis01']"):
+        found.getparent().remove(found)
+    with pytest.raises(UnavailableError, match="nis01 does not run"):
+        moves.plan_one(tree, "nis01", None)
+
+
+def test_without_another_server_there_is_nowhere_to_go() -> None:
+    tree = guide_cluster()
+    source = Outlook(tree).places["nis01"]
+    cib.put_standby(tree, other(source), on=True)
+    with pytest.raises(UnavailableError, match="no other server online"):
+        moves.plan_one(tree, "nis01", None)
+
+
+def test_the_roomiest_server_comes_first() -> None:
+    outlook = Outlook(guide_cluster())
+    free = dict(outlook.sizes.room)
+    for name, server in outlook.places.items():
+        free[server or ""] -= outlook.sizes.needs[name]
+    assert len(set(free.values())) == 2
+    assert moves._roomiest_first(outlook, other_than="") == sorted(free, key=lambda name: -free[name])
+
+
+# --- a server emptied
+
+
+def test_a_server_is_emptied_and_nothing_is_held_afterwards(cluster: Cluster) -> None:
+    there = [name for name, place in Outlook(cluster.tree).places.items() if place == "snow01"]
+    expected = drained(cluster.tree, "snow01", {})[0].after
+    changes = standby.empty(cluster, "snow01", there, expected)
+    assert [(change.action, change.target) for change in changes] == [("standby", "snow01")]
+    assert set(Outlook(cluster.tree).places.values()) == {"snow02"}
+    assert cluster.held_at_most == set(there)
+    assert cluster.left == []
+    assert standby.put(cluster, "snow01", on=True) == []
+
+
+def test_a_server_of_which_one_domain_cannot_go_is_given_back(cluster: Cluster) -> None:
+    before = Outlook(cluster.tree).places
+    stuck, *_ = there = [name for name, place in before.items() if place == "snow01"]
+    cluster.failing = {stuck}
+    with pytest.raises(UnavailableError, match=f"{stuck} could not be migrated from snow01.*takes domains again"):
+        standby.empty(cluster, "snow01", there)
+    assert cluster.place(stuck) == "snow01"
+    assert cluster.left == []
+    assert not [node for node in Outlook(cluster.tree).now.state.nodes if node.standby]
+
+
+def test_a_server_that_does_not_get_empty_is_told(cluster: Cluster, mocker: MockerFixture) -> None:
+    mocker.patch.object(standby, "EMPTY_WITHIN_S", 0)
+    cluster.idle = True
+    with pytest.raises(TimedOutError, match="snow01 is not empty yet"):
+        standby.empty(cluster, "snow01", ["nis01"])
+    assert cluster.left == []
+
+
+def test_where_domains_would_go_elsewhere_than_was_told_nothing_is_changed(cluster: Cluster) -> None:
+    expected = drained(cluster.tree, "snow02", {})[0].after
+    with pytest.raises(TryAgainError, match="nothing was changed"):
+        standby.put(cluster, "snow01", on=True, expected=expected)
+    assert cluster.commits == 0
+
+
+def test_a_dry_run_changes_nothing_and_tells(cluster: Cluster) -> None:
+    assert len(standby.put(cluster, "snow01", on=True, dry_run=True)) == 1
+    assert cluster.commits == 0
+    with pytest.raises(NoSuchObjectError, match="snow09"):
+        standby.put(cluster, "snow09", on=True, dry_run=True)
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_standby_until_the_reboot_ends_too(cluster: Cluster, dry_run: bool) -> None:
+    state = cluster.tree.find("status/node_state[@uname='snow01']")
+    cib.put_pairs(cib.add(state, "transient_attributes", id="1"), "instance_attributes", "t", {"standby": "on"})
+    (change,) = standby.put(cluster, "snow01", on=False, dry_run=dry_run)
+    assert (change.action, change.target) == ("standby", "snow01")
+    assert bool(cluster.asked) is not dry_run
