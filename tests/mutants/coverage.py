@@ -18,7 +18,7 @@ class Coverage:
         self.root = root
 
     def tests(self, module: str) -> list[str]:
-        """Its own file, those that import it, those that import what imports it, and those that run the whole program."""
+        """Its own file, those that import it, those that import what does, and those that run the whole program."""
         inner = Path(module).relative_to(PACKAGE)
         own = str(Path("tests/unit") / inner.parent / f"test_{inner.stem}.py")
         users = {user for user, used in self._modules.items() if module in used}

@@ -12,7 +12,12 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import probes
 from snow_ha_plugin.core.configure import migration
 from snow_ha_plugin.errors import (
-    NoSuchObjectError, SnowHaError, TimedOutError, TryAgainError, UnavailableError, UnsafeError,
+    NoSuchObjectError,
+    SnowHaError,
+    TimedOutError,
+    TryAgainError,
+    UnavailableError,
+    UnsafeError,
 )  # fmt: skip
 from snow_ha_plugin.model import Move
 from snow_ha_plugin.operations import moves, standby
@@ -130,7 +135,7 @@ def test_a_migration_that_fails_leaves_the_domain_where_it_was_and_ends_the_run(
     move, later = move_of(cluster, "nis01"), move_of(cluster, "syslog01")
     cluster.failing = {"nis01"}
     seen: list[str] = []
-    with pytest.raises(UnavailableError, match="nis01 could not be migrated to .*it runs on where it was"):
+    with pytest.raises(UnavailableError, match=r"nis01 could not be migrated to [^;]*; it runs on where it was"):
         moves.carry_out(cluster, [[move], [later]], on_progress=lambda move, state: seen.append(state))
     assert seen == ["migrating", "failed"]
     assert (cluster.place("nis01"), cluster.place("syslog01")) == (move.source, later.source)
@@ -148,13 +153,6 @@ def test_a_domain_that_never_arrives_is_given_up_and_not_pulled_any_more(
     with pytest.raises(TimedOutError, match="nis01 did not arrive in time"):
         moves.carry_out(cluster, [[move_of(cluster, "nis01")]])
     assert cluster.left == []
-
-
-def test_both_halves_of_a_migration_have_their_time() -> None:
-    tree = guide_cluster()
-    move = Move("nis01", "snow01", "snow02", 512)
-    given = [cib.operation_timeout_s(tree, "nis01", name, 0) for name in ("migrate_to", "migrate_from")]
-    assert moves._timeout_s(tree, move) == sum(given) > max(given) > 0
 
 
 def test_a_domain_that_is_elsewhere_by_now_is_not_moved(cluster: Cluster) -> None:
@@ -261,7 +259,7 @@ def test_a_server_of_which_one_domain_cannot_go_is_given_back(cluster: Cluster) 
     before = Outlook(cluster.tree).places
     stuck, *_ = there = [name for name, place in before.items() if place == "snow01"]
     cluster.failing = {stuck}
-    with pytest.raises(UnavailableError, match=f"{stuck} could not be migrated from snow01.*takes domains again"):
+    with pytest.raises(UnavailableError, match=rf"{stuck} could not be migrated from snow01.*takes domains again"):
         standby.empty(cluster, "snow01", there)
     assert cluster.place(stuck) == "snow01"
     assert cluster.left == []
