@@ -21,6 +21,9 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
 @pytest.fixture
 def spare_name() -> Iterator[str]:
     """A name for a lab that a test makes itself; what is left of the lab at the end is removed."""
-    name = f"spare-{os.getpid()}"
+    name, before = f"spare-{os.getpid()}", len(cluster.failures)
     yield name
-    cluster.down(name)
+    if len(cluster.failures) > before:
+        cluster.down_unless_kept(name)
+    else:
+        cluster.down(name)

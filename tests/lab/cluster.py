@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import subprocess
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -33,6 +34,9 @@ COMPLETE = "lab.json"
 Site = Callable[[Path, dict[str, str]], object]
 
 log = logging.getLogger(__name__)
+
+# The tests that have failed in this process; tests/conftest.py adds to it.
+failures: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class Lab(Hardware):
         self.equipment = equipment
         self.shared = directory / "shared"
         self.world_dir = directory / "world"
+        self._failures_before = len(failures)
 
     @classmethod
     def up(
@@ -131,8 +136,11 @@ class Lab(Hardware):
     def __enter__(self) -> "Lab":
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self.down()
+    def __exit__(self, kind: object, *rest: object) -> None:
+        if kind is not None or len(failures) > self._failures_before:
+            down_unless_kept(self.name)
+        else:
+            self.down()
 
     def down(self) -> None:
         """Remove the lab with everything in it."""
@@ -183,6 +191,17 @@ def down(name: str) -> bool:
     with _locked(STATE / name):
         _remove(name)
     return True
+
+
+def down_unless_kept(name: str) -> None:
+    """Remove the lab of a test that has failed; with SNOW_HA_KEEP_LAB it stays, and who runs the tests is told how to
+    get in."""
+    if not os.environ.get("SNOW_HA_KEEP_LAB") or not (STATE / name).exists():
+        down(name)
+        return
+    logs = f"{STATE / name}/*/boot.log, chassis.log and root/var/log/journal (journalctl -D)"
+    inside = f"tests/lab/lab run --name {name} snow01 bash"
+    warnings.warn(f"kept: {inside}; logs: {logs}; tests/lab/lab down --name {name}", stacklevel=2)
 
 
 def _remove(name: str) -> None:

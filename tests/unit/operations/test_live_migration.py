@@ -268,6 +268,7 @@ def test_a_server_of_which_one_domain_cannot_go_is_given_back(cluster: Cluster) 
 
 def test_a_server_that_does_not_get_empty_is_told(cluster: Cluster, mocker: MockerFixture) -> None:
     mocker.patch.object(standby, "EMPTY_WITHIN_S", 0)
+    mocker.patch.object(moves, "arrived_within_s", return_value=0)
     cluster.idle = True
     with pytest.raises(TimedOutError, match="snow01 is not empty yet"):
         standby.empty(cluster, "snow01", ["nis01"])
