@@ -18,7 +18,9 @@ def capture(name: str) -> bytes:
 
 def guide_cluster() -> cib.Tree:
     """Two servers after `enable`: the guide's eight domains and the floating IP, all running."""
-    return cib.ids.renew(cib.parse(capture("cibadmin-2.1.5-guide-domains.xml")))
+    tree = cib.parse(capture("cibadmin-2.1.5-guide-domains.xml"))
+    cib.ids.renew(tree)
+    return tree
 
 
 def unconfigured_cluster() -> cib.Tree:

@@ -42,7 +42,7 @@ def _enable(site: Site, screen: Screen, *, replace_agents: bool, dry_run: bool) 
     for section in SERVER_STEPS:
         run.mend(section)
     run.try_fencing()
-    changes = _configure(run)
+    changes = _configure(run) + _renew_ids(run)
     if not dry_run:
         changes += _try_again(run)
     changes += _go_by_sizes(run, changes)
@@ -77,6 +77,16 @@ def _configure(run: Run) -> list[Change]:
     if unfinished and not run.dry_run:
         with run.screen.progress("Pacemaker takes over the domains"):
             pacemaker.wait_idle(SETTLED_WITHIN_S)
+        run.screen.changes(changes)
+    return changes
+
+
+def _renew_ids(run: Run) -> list[Change]:
+    """What a former version has written, now that all servers have this one (guide.packages)."""
+    if not _is_there(run.site) or not run.site.store.renew_ids(dry_run=run.dry_run):
+        return []
+    changes = [Change("ids", "configuration", "bring the ids of what is ours up to this version")]
+    if not run.dry_run:
         run.screen.changes(changes)
     return changes
 

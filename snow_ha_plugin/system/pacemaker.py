@@ -70,7 +70,7 @@ class LiveCib:
     live = True
 
     def read(self) -> cib.Tree:
-        return cib.ids.renew(self._query())
+        return _renewed(self._query())
 
     def _query(self) -> cib.Tree:
         result = command.run(["cibadmin", "--query"])
@@ -94,11 +94,32 @@ class LiveCib:
             now = self._query()
             if cib.epoch(now) != cib.epoch(old):
                 break
-            with kept(now) as keep:
-                if self._patch(now, cib.reconfigured(now, new)):
-                    keep()
-                    return
+            target = cib.reconfigured(now, new)
+            if cib.ids.renew(cib.clone(now)):
+                # Other servers may still have the version that wrote it.
+                cib.ids.age(target)
+            if self._put(now, target):
+                return
         raise TryAgainError("somebody else has changed the configuration", remedy="run the command again")
+
+    def renew_ids(self, *, dry_run: bool = False) -> bool:
+        """Give what a former version has written its ids of today; whether there was any. For when all servers have
+        this version."""
+        for _ in range(PATCH_TRIES):
+            now = self._query()
+            new = cib.clone(now)
+            if not cib.ids.renew(new):
+                return False
+            if dry_run or self._put(now, new):
+                return True
+        raise TryAgainError("somebody else has changed the configuration", remedy="run the command again")
+
+    def _put(self, old: cib.Tree, new: cib.Tree) -> bool:
+        with kept(old) as keep:
+            done = self._patch(old, new)
+            if done:
+                keep()
+        return done
 
     def _patch(self, old: cib.Tree, new: cib.Tree) -> bool:
         """Commit the difference; False if the CIB is not `old` any more."""
@@ -113,6 +134,12 @@ class LiveCib:
         return result.ok
 
 
+def _renewed(tree: cib.Tree) -> cib.Tree:
+    """What is ours is known by its ids of today alone, whichever version has written it."""
+    cib.ids.renew(tree)
+    return tree
+
+
 # Where a Pacemaker that does not run has left it.
 STORED_CIB = Path("/var/lib/pacemaker/cib/cib.xml")
 
@@ -120,7 +147,7 @@ STORED_CIB = Path("/var/lib/pacemaker/cib/cib.xml")
 def stored_cib() -> cib.Tree | None:
     """The configuration that this server's Pacemaker last had; None where it has never had one."""
     try:
-        return cib.ids.renew(cib.parse(STORED_CIB.read_bytes(), str(STORED_CIB)))
+        return _renewed(cib.parse(STORED_CIB.read_bytes(), str(STORED_CIB)))
     except FileNotFoundError:
         return None
 
@@ -135,7 +162,7 @@ class CibFile:
 
     def read(self) -> cib.Tree:
         try:
-            return cib.ids.renew(cib.parse(self.path.read_bytes(), str(self.path)))
+            return _renewed(cib.parse(self.path.read_bytes(), str(self.path)))
         except FileNotFoundError:
             raise NoInputError(f"there is no file {self.path}", remedy="make one: cibadmin --query >FILE") from None
         except OSError as error:

@@ -101,6 +101,7 @@ def test_two_versions_work_together_and_enable_wants_one(story: Story) -> None:
 
 def test_after_the_last_server_all_is_well(story: Story) -> None:
     apt(story.lab, "snow02", "upgrade")
+    assert "up to this version" in state.enable(story.lab)
     assert "nothing to do" in state.enable(story.lab)
     looked = state.attempt(story.lab, ["snow-ha", "check", "--json"], server="snow02")
     assert {finding["id"] for finding in json.loads(looked.stdout)["findings"]} <= {"no-fencing"}

@@ -10,6 +10,7 @@ is called otherwise is another one, and no domain may be called so.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 
 from snow_ha_plugin.core.cib.document import Tree
@@ -96,43 +97,67 @@ _FORMER: dict[str, tuple[tuple[str, Kind, str], ...]] = {
 }  # fmt: skip
 
 
-def renew(tree: Tree) -> Tree:
-    """Give what has an id of a former version its id of today, in place, and all that refers to it; the tree itself.
+def renew(tree: Tree) -> bool:
+    """Give what has an id of a former version its id of today, in place, and all that refers to it; whether any had.
 
     Pacemaker does nothing about it: none of these ids is a resource's.
     """
-    configuration = tree.find("configuration")
     path = ".//*[starts-with(@id, $ours) and not(starts-with(@id, $today))]"
-    outdated = configuration.xpath(path, ours=OURS, today=_ROOT + _SEPARATOR)
-    taken = set(configuration.xpath(".//@id")) if outdated else set()
+    return _rename(tree, tree.find("configuration").xpath(path, ours=OURS, today=_ROOT + _SEPARATOR), _today)
+
+
+def age(tree: Tree) -> bool:
+    """The way back of `renew`: while servers still have a former version, it must find what is its own, too."""
+    return _rename(
+        tree, tree.find("configuration").xpath(".//*[starts-with(@id, $it)]", it=_ROOT + _SEPARATOR), _former
+    )
+
+
+def _rename(tree: Tree, elements: list[Tree], translate: Callable[[Tree], str]) -> bool:
+    """An id that is taken already stays the only one of its kind."""
+    configuration = tree.find("configuration")
+    taken = set(configuration.xpath(".//@id")) if elements else set()
     renamed: dict[str, str] = {}
-    former_of: dict[str, str] = {}
-    for element in outdated:
-        before = element.get("id")
-        today = _of_pair(element, former_of) if element.tag == "nvpair" else _of_element(element)
-        if today and today not in taken:
-            element.set("id", today)
-            taken.add(today)
-            renamed[before], former_of[today] = today, before
+    before_of: dict[str, str] = {}
+    for element in elements:
+        before = element.get("id", "")
+        if element.tag == "nvpair":
+            set_id, name = element.getparent().get("id", ""), element.get("name", "")
+            after = pair(set_id, name) if before == pair(before_of.get(set_id, ""), name) else ""
+        else:
+            after = translate(element)
+        if after and after not in taken:
+            element.set("id", after)
+            taken.add(after)
+            renamed[before], before_of[after] = after, before
     for reference in configuration.xpath(".//*[@id-ref or @reference or self::obj_ref]") if renamed else ():
         for key in ("id-ref", "reference", "id"):
             if reference.get(key) in renamed:
                 reference.set(key, renamed[reference.get(key)])
-    return tree
+    return bool(renamed)
 
 
-def _of_pair(element: Tree, former_of: dict[str, str]) -> str:
-    set_id, name = element.getparent().get("id", ""), element.get("name", "")
-    return pair(set_id, name) if element.get("id") == f"{former_of.get(set_id)}-{name}" else ""
-
-
-def _of_element(element: Tree) -> str:
+def _today(element: Tree) -> str:
     owner, names = _owner(element)
     for form, kind, part in _FORMER.get(element.tag, ()):
-        # What belongs to a primitive of ours began as that does.
-        if ("{}" in form) == bool(names) and element.get("id") == OURS + form.format(*names).replace(OURS, ""):
+        if ("{}" in form) == bool(names) and element.get("id") == _filled(form, names):
             return of(Kind.CAPACITY if owner == "node" and kind == Kind.SIZE else kind, *names, part=part)
     return ""
+
+
+def _former(element: Tree) -> str:
+    """What is there only as long as a migration, or what no former version has, keeps its id of today."""
+    owner, names = _owner(element)
+    for form, kind, part in _FORMER.get(element.tag, ()):
+        here = Kind.CAPACITY if owner == "node" and kind == Kind.SIZE else kind
+        if kind != Kind.MOVE and ("{}" in form) == bool(names) and element.get("id") == of(here, *names, part=part):
+            return _filled(form, names)
+    return ""
+
+
+def _filled(form: str, names: tuple[str, ...]) -> str:
+    """What belongs to a primitive of ours began as that does."""
+    return OURS + form.format(*names).replace(OURS, "")
 
 
 def _owner(element: Tree) -> tuple[str, tuple[str, ...]]:

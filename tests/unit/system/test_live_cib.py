@@ -46,12 +46,30 @@ def test_a_commit_is_one_change_of_the_configuration(live: Path) -> None:
     assert cib.epoch(now) == f"{old.get('admin_epoch')}.{int(old.get('epoch')) + 1}"
 
 
-def test_a_commit_brings_former_ids_up_to_date(live: Path) -> None:
-    assert b'"snow-ha-nis01-params"' in live.read_bytes()
+def outdated(live: Path) -> list[str]:
+    tree = cib.parse(live.read_bytes()).find("configuration")
+    return tree.xpath(".//@id[starts-with(., 'snow-ha-') and not(starts-with(., 'snow-ha--')) and not(../@class)]")
+
+
+def test_while_a_server_may_have_a_former_version_a_commit_writes_as_that_one_does(live: Path) -> None:
+    before = outdated(live)
+    assert "snow-ha-nis01-params" in before
     LiveCib().commit(*adding("web01"))
-    written = live.read_bytes()
-    assert b'"snow-ha-nis01-params"' not in written
-    assert b'"snow-ha--params--nis01"' in written
+    assert set(before) < set(outdated(live))
+    assert "snow-ha-web01-params-xmfile" in outdated(live)
+    assert b'"snow-ha--' not in live.read_bytes()
+
+
+def test_former_ids_are_renewed_when_it_is_asked_for_and_from_then_on_written_so(live: Path) -> None:
+    assert LiveCib().renew_ids(dry_run=True)
+    assert outdated(live)
+    assert LiveCib().renew_ids()
+    assert outdated(live) == []
+    assert not LiveCib().renew_ids()
+    assert len(history()) == 1
+    LiveCib().commit(*adding("web01"))
+    assert outdated(live) == []
+    assert b'"snow-ha--params--web01"' in live.read_bytes()
 
 
 def test_a_configuration_that_somebody_else_has_changed_is_decided_anew(live: Path) -> None:
