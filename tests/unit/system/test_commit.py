@@ -128,17 +128,6 @@ def test_what_pacemaker_refuses_is_told(cluster: Cluster, mocker: MockerFixture)
         LiveCib().commit(old, with_web01(old))
 
 
-def test_the_last_configurations_are_kept(cluster: Cluster) -> None:
-    cluster.history.mkdir()
-    for number in range(pacemaker.HISTORY_LENGTH):
-        (cluster.history / f"20200101-0000{number:02}-0.{number}.xml").write_text("old")
-    pacemaker.keep(guide_cluster())
-    names = sorted(path.name for path in cluster.history.iterdir())
-    assert len(names) == pacemaker.HISTORY_LENGTH
-    assert names[0].startswith("20200101-000001")
-    assert cib.domains(cib.parse((cluster.history / names[-1]).read_bytes()))
-
-
 @pytest.mark.parametrize(
     ("status", "why"),
     [(pacemaker.NOT_CONNECTED, "Pacemaker does not run on this server; start it"), (1, "cannot be read; no reply")],
