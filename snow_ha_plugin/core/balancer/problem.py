@@ -120,15 +120,17 @@ def _deviation(values: Sequence[float]) -> float:
 def lower_bound(problem: Problem) -> float:
     """No placement has a lower imbalance: what all domains take of all servers, and the largest domain's best place.
 
-    A domain that cannot move adds to its own place.
+    A domain that cannot move adds to its own place. Where no place takes any, there is nothing to compare with.
     """
     takers = [number for number, place in enumerate(problem.places) if place.takes]
+    if not takers:
+        return 0.0
     index, capacity = (1, [place.vcpus or 1 for place in problem.places]) if problem.by == By.VCPUS else (
         0, [place.memory_mib or 1 for place in problem.places],
     )  # fmt: skip
     sizes = [(tenant.vcpus if index else tenant.memory_mib) for tenant in problem.tenants]
     inside = [number for number, tenant in enumerate(problem.tenants) if tenant.free or tenant.home in takers]
-    bound = sum(sizes[number] for number in inside) / (sum(capacity[place] for place in takers) or 1)
+    bound = sum(sizes[number] for number in inside) / sum(capacity[place] for place in takers)
     fixed = dict.fromkeys(takers, 0)
     for number in inside:
         tenant = problem.tenants[number]

@@ -34,7 +34,7 @@ class NPlus1:
         """None where it cannot be told."""
         if self.stranded:
             return False
-        return None if self.unsized or self.unasked else True
+        return None if self.unsized or self.unasked or not self.serving else True
 
     @property
     def stranded(self) -> dict[str, tuple[str, ...]]:
@@ -51,6 +51,8 @@ class NPlus1:
                 yield _lost(server, failure, alone=set(self.serving) <= {server})
             if failure.squeezed:
                 yield _squeezed(server, failure.squeezed, by_sizes=self.by_sizes)
+        if self.holds is None and not self.serving:
+            yield Finding(Severity.WARNING, "n+1-unknown", "no server is in service", "see snow ha status")
         if self.holds is None and self.unsized:
             message = f"whether a server may fail is unknown: so is the memory of {in_words(self.unsized, MOST_NAMES)}"
             yield Finding(Severity.WARNING, "n+1-unknown", message, "run snow ha sync, and snow ha enable")

@@ -46,6 +46,21 @@ def plan(path: Path, *options: str) -> Any:
     return json.loads(run(path, "--dry-run", "--json", *options).stdout)
 
 
+@pytest.mark.parametrize(
+    ("state", "n_plus_1", "told"),
+    [("standby", None, "n+1-unknown"), ("offline", None, "n+1-unknown"), ("maintenance", False, "no-n+1")],
+)
+def test_without_a_server_that_takes_any_nothing_is_claimed(
+    tmp_path: Path, state: str, n_plus_1: bool | None, told: str
+) -> None:
+    path = tmp_path / "cib.xml"
+    text = f"server a 8192 4 {state}\nserver b 8192 4 {state}\ndomain c 1024 1 on a\ndomain d 1024 1 on b\n"
+    path.write_bytes(cib.serialize(cluster.read(text).tree))
+    found = plan(path)
+    assert (found["moves"], found["n_plus_1"], found["lower_bound"]) == ([], n_plus_1, 0)
+    assert told in {finding["id"] for finding in found["violations"]}
+
+
 def scores(path: Path) -> dict[str, int]:
     rules = cib.parse(path.read_bytes()).iterfind("configuration/constraints/rsc_location")
     return {rule.get("rsc"): int(rule.get("score")) for rule in rules}

@@ -191,7 +191,7 @@ def test_a_move_that_was_asked_for_is_no_disturbance() -> None:
     assert store.commits == 1
 
 
-@pytest.mark.parametrize("value", [None, "true"])
+@pytest.mark.parametrize("value", [None, "true", "Yes", "1", "maybe"])
 def test_a_domain_is_not_let_go_where_that_would_stop_it(value: str | None) -> None:
     tree = guide_cluster()
     (option,) = tree.xpath("//nvpair[@name='stop-orphan-resources']")
@@ -204,6 +204,13 @@ def test_a_domain_is_not_let_go_where_that_would_stop_it(value: str | None) -> N
         let_go(store, lambda tree: [primitive.unregister(tree, "nis01")], cleaning)
     assert store.commits == 0
     assert len(let_go(store, adding("web01"), cleaning)) == 1
+
+
+@pytest.mark.parametrize("value", ["no", "Off", "0", "FALSE"])
+def test_no_is_no_in_whatever_words(value: str) -> None:
+    tree = guide_cluster()
+    tree.xpath("//nvpair[@name='stop-orphan-resources']")[0].set("value", value)
+    assert let_go(Memory(tree), lambda tree: [primitive.unregister(tree, "nis01")], cleaning)
 
 
 def test_a_domain_is_let_go_where_it_runs_on() -> None:
