@@ -10,6 +10,7 @@ import click
 
 from snow_ha_plugin import __version__, plugin, plugins
 from snow_ha_plugin.cli import options, output
+from snow_ha_plugin.cli.verbs import Verbs
 from snow_ha_plugin.errors import SnowHaError, UsageError
 
 INTERRUPTED = 130
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 # Without a verb click 8.1 shows the help, and 8.2 calls it an error of many lines.
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
 @click.version_option(__version__, prog_name="snow-ha", message="%(prog)s %(version)s")
 @click.option("--debug", is_flag=True, help="Show every command that is run.")
 @options.cib_file

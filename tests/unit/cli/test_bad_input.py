@@ -159,7 +159,7 @@ def test_removing_what_is_not_registered(files: Files, name: str) -> None:
         ("add",),
         ("remove",),
         ("add", "--frobnicate", "web01"),
-        ("status", "extra"),
+        ("status", "two", "names"),
         ("status", "--jsn"),
         ("--cib",),
         ("enable", "--floating-ip", "10.0.0.300/24", "--without-fencing"),
@@ -191,7 +191,7 @@ def test_without_a_verb_the_help_is_shown(files: Files) -> None:
 
 
 def test_the_hooks_own_verb_is_not_for_people(files: Files) -> None:
-    assert "event" not in files.run("--help").out.split("Commands:")[1].split()
+    assert "event" not in files.run("--help").out.split("Look:")[1].split()
 
 
 def test_an_interrupted_verb_says_how_to_go_on(files: Files) -> None:

@@ -109,3 +109,18 @@ def test_debug_shows_the_commands_on_stderr_only(files: Files) -> None:
     assert ended.stdout == "[*] register web01 (512 MiB, 2 vcpu)\n"
     assert "[D] run: crm_verify" in ended.stderr
     assert shutil.which("crm_verify", path="/usr/sbin")
+
+
+def test_help_has_each_verb_once_in_its_group() -> None:
+    shown = snow_ha("--help").stdout
+    titles = [line for line in shown.splitlines() if line.endswith(":")]
+    assert titles == ["Options:", "Look:", "Change:", "Set up:"]
+    rows = [line.split()[0] for line in shown.partition("Look:")[2].splitlines() if line.startswith("  ")]
+    assert len(rows) == len(set(rows))
+    assert {"status", "balance", "enable", "images"} <= set(rows)
+
+
+def test_a_mistyped_verb_is_told_the_nearest() -> None:
+    ended = snow_ha("statsu")
+    assert ended.returncode == 64
+    assert ended.stderr == "[E] there is no verb 'statsu'; did you mean status; see snow-ha --help\n"
