@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -15,9 +16,10 @@ from snow_ha_plugin.core.reports import findings
 from snow_ha_plugin.guide import corosync, qdevice, start
 from snow_ha_plugin.guide import fencing as protection
 from snow_ha_plugin.guide.run import Run, errors
+from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations import cluster, fencing_test
 from snow_ha_plugin.operations.transaction import change, undisturbed, whereabouts
-from snow_ha_plugin.system import sbd
+from snow_ha_plugin.system import lock, sbd
 
 
 @click.group("fencing")
@@ -37,6 +39,13 @@ def set_up(way: str | None, dry_run: bool, as_json: bool) -> None:
     options.require_root()
     here = protection.decide(cluster.load(fencing=way or ""))
     run = Run(here, output.Screen(quiet=as_json), dry_run=dry_run)
+    with nullcontext() if dry_run else lock.held(here.servers, "fencing set-up"):
+        changes = _set_up(run)
+    enable.tell(run, changes, as_json=as_json)
+
+
+def _set_up(run: Run) -> list[Change]:
+    here = run.site
     run.refuse_blocked((qdevice.HOST, protection.WAY))
     run.screen.info(f"fencing: {here.fencing}; {here.why}")
     # The times of a third vote follow from the watchdog's too.
@@ -45,8 +54,7 @@ def set_up(way: str | None, dry_run: bool, as_json: bool) -> None:
         run.mend(section)
     run.try_fencing()
     judge = undisturbed(locate=whereabouts(here.servers), tell=output.warning)
-    changes = change(here.store, partial(protection.edit_after_restart, here), judge, dry_run=dry_run)
-    enable.tell(run, changes, as_json=as_json)
+    return change(here.store, partial(protection.edit_after_restart, here), judge, dry_run=run.dry_run)
 
 
 @group.command("status")

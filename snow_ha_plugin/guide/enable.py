@@ -83,7 +83,7 @@ def _configure(run: Run) -> list[Change]:
 
 def _renew_ids(run: Run) -> list[Change]:
     """What a former version has written, now that all servers have this one (guide.packages)."""
-    if not _is_there(run.site) or not run.site.store.renew_ids(dry_run=run.dry_run):
+    if (run.dry_run and not _is_there(run.site)) or not run.site.store.renew_ids(dry_run=run.dry_run):
         return []
     changes = [Change("ids", "configuration", "bring the ids of what is ours up to this version")]
     if not run.dry_run:

@@ -94,11 +94,7 @@ class LiveCib:
             now = self._query()
             if cib.epoch(now) != cib.epoch(old):
                 break
-            target = cib.reconfigured(now, new)
-            if cib.ids.renew(cib.clone(now)):
-                # Other servers may still have the version that wrote it.
-                cib.ids.age(target)
-            if self._put(now, target):
+            if self._put(now, _as_written(cib.reconfigured(now, new), now)):
                 return
         raise TryAgainError("somebody else has changed the configuration", remedy="run the command again")
 
@@ -140,6 +136,14 @@ def _renewed(tree: cib.Tree) -> cib.Tree:
     return tree
 
 
+def _as_written(new: cib.Tree, now: cib.Tree) -> cib.Tree:
+    """What is to be committed, with ids of a former version where that has written what is there: other servers may
+    still have it."""
+    if cib.ids.renew(cib.clone(now)):
+        cib.ids.age(new)
+    return new
+
+
 # Where a Pacemaker that does not run has left it.
 STORED_CIB = Path("/var/lib/pacemaker/cib/cib.xml")
 
@@ -161,8 +165,11 @@ class CibFile:
         self.path = path
 
     def read(self) -> cib.Tree:
+        return _renewed(self._parse())
+
+    def _parse(self) -> cib.Tree:
         try:
-            return _renewed(cib.parse(self.path.read_bytes(), str(self.path)))
+            return cib.parse(self.path.read_bytes(), str(self.path))
         except FileNotFoundError:
             raise NoInputError(f"there is no file {self.path}", remedy="make one: cibadmin --query >FILE") from None
         except OSError as error:
@@ -175,9 +182,11 @@ class CibFile:
         cib.raise_epoch(new)
         try:
             with self._locked():
-                if cib.serialize(self.read()) != cib.serialize(old):
+                now = self._parse()
+                written = cib.serialize(_as_written(new, now))
+                if cib.serialize(_renewed(now)) != cib.serialize(old):
                     raise TryAgainError(f"somebody else has changed {self.path}", remedy="run the command again")
-                self._replace(cib.serialize(new))
+                self._replace(written)
         except OSError as error:
             raise PermissionDeniedError(
                 f"{self.path} cannot be written", str(error.strerror), "see its directory"

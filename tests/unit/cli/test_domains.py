@@ -73,7 +73,7 @@ def test_the_speed_of_migrations_comes_from_snow_conf(files: Files) -> None:
     conf.chmod(0o600)
     assert files.add("--snow-conf", str(conf), "web01").status == 0
     operation = cib.resource(tree(files), "web01").find("operations/op[@name='migrate_to']")
-    assert operation.get("timeout") == "200s"
+    assert operation.get("timeout") == "330s"
 
 
 def test_an_image_on_a_volume_is_told_of_when_planning(files: Files) -> None:
