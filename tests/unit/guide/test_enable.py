@@ -60,3 +60,14 @@ def test_a_server_that_does_not_answer_is_no_missing_cluster(
 def test_for_real_a_cluster_must_be_there(site: Site, mocker: MockerFixture, planned: MagicMock) -> None:
     with pytest.raises(UnavailableError):
         enable._configure(run(site, mocker, UnavailableError("Pacemaker does not run"), dry_run=False))
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_ids_of_a_former_version_are_renewed_and_told(
+    site: Site, mocker: MockerFixture, planned: MagicMock, *, dry_run: bool
+) -> None:
+    renewed = mocker.patch.object(type(site.store), "renew_ids", side_effect=[True, False])
+    run_through = run(site, mocker, guide_cluster(), dry_run=dry_run)
+    assert [change.action for change in enable._renew_ids(run_through)] == ["ids"]
+    assert enable._renew_ids(run(site, mocker, guide_cluster(), dry_run=dry_run)) == []
+    assert {call.kwargs["dry_run"] for call in renewed.call_args_list} == {dry_run}
