@@ -81,7 +81,7 @@ def test_a_domain_becomes_what_pacemaker_needs_to_keep_it_running() -> None:
     assert found.utilization == {"hv_memory": "4096", "cpu": "2"}
     assert found.meta == {"allow-migrate": "true"}
     assert timeouts(tree) == {
-        "start": "150s", "stop": "150s", "migrate_to": "170s", "migrate_from": "170s", "monitor": "60s",
+        "start": "150s", "stop": "150s", "migrate_to": "270s", "migrate_from": "270s", "monitor": "60s",
     }  # fmt: skip
 
 
@@ -127,7 +127,7 @@ def test_a_domain_that_grew_gets_its_size_and_more_time() -> None:
     assert change is not None
     assert change.action == "update"
     assert cib.domains(tree)["web01"].utilization == {"hv_memory": "65536", "cpu": "4"}
-    assert timeouts(tree)["migrate_to"] == "1700s"
+    assert timeouts(tree)["migrate_to"] == "3340s"
     assert timeouts(tree)["monitor"] == "60s"
 
 
@@ -136,7 +136,7 @@ def test_a_domain_that_shrank_keeps_the_time_it_has() -> None:
     primitive.register(tree, domain(memory_mib=65536), SPEED)
     assert primitive.register(tree, domain(), SPEED) is not None
     assert cib.domains(tree)["web01"].utilization["hv_memory"] == "512"
-    assert timeouts(tree)["migrate_to"] == "1700s"
+    assert timeouts(tree)["migrate_to"] == "3340s"
 
 
 @pytest.mark.parametrize("timeout", ["7200s", "2h", "PT1H", "7200"])
