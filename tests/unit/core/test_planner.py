@@ -15,13 +15,23 @@ from snow_ha_plugin.core.balancer.problem import OVERCOMMIT, By, Place, Problem,
 
 @st.composite
 def problems(draw: st.DrawFn, *, rules: bool = True) -> Problem:
-    """Clusters of up to five servers where each domain fits on its home."""
+    """Clusters of up to five servers where each domain fits on its home.
+
+    Some are tight: full but for a tenth. With `rules` some servers take nothing, and a domain may run nowhere or be
+    barred from others.
+    """
+    tight = draw(st.booleans())
     places = [
-        Place(f"snow{number:02}", draw(st.integers(8, 32)) * 1024, draw(st.integers(2, 16)))
+        Place(
+            f"snow{number:02}",
+            draw(st.integers(8, 32)) * 1024,
+            draw(st.integers(2, 16)),
+            takes=not rules or draw(st.integers(0, 4)) > 0,
+        )
         for number in range(draw(st.integers(1, 5)))
     ]
     memory, vcpus = [place.memory_mib for place in places], [place.vcpus * OVERCOMMIT for place in places]
-    tenants = []
+    tenants: list[Tenant] = []
     for number in range(draw(st.integers(0, 14))):
         size, count = draw(st.integers(0, 48)) * 128, draw(st.integers(0, 4))
         home = draw(st.integers(0, len(places) - 1))
@@ -36,7 +46,33 @@ def problems(draw: st.DrawFn, *, rules: bool = True) -> Problem:
         if rules and draw(st.integers(0, 4)) == 0:
             tenant = replace(tenant, group=draw(st.sampled_from(["proxy", "nis"])))
         tenants.append(tenant)
+    if tight:
+        places = [
+            replace(
+                place,
+                memory_mib=place.memory_mib - memory[number] * draw(st.integers(90, 100)) // 100,
+                vcpus=max(1, place.vcpus - vcpus[number] // OVERCOMMIT),
+            )
+            if any(tenant.home == number and tenant.memory_mib for tenant in tenants)
+            else place
+            for number, place in enumerate(places)
+        ]
+    if rules:
+        tenants = draw(st.sampled_from([tenants, with_one_barred(tenants), with_one_stopped(tenants)]))
     return Problem(tuple(places), tuple(tenants), draw(st.sampled_from(list(By))))
+
+
+def with_one_barred(tenants: list[Tenant]) -> list[Tenant]:
+    """The first, from whichever do not share its place yet."""
+    others = [number for number, tenant in enumerate(tenants) if tenants and tenant.home != tenants[0].home]
+    return [
+        replace(tenant, barred=frozenset(others if number == 0 else [0] if number in others else []))
+        for number, tenant in enumerate(tenants)
+    ]
+
+
+def with_one_stopped(tenants: list[Tenant]) -> list[Tenant]:
+    return [replace(tenants[0], home=None, allowed=None, free=True, group=""), *tenants[1:]] if tenants else []
 
 
 def limits() -> st.SearchStrategy[Limits]:
@@ -89,6 +125,7 @@ def test_no_prefix_of_any_batch_overfills_a_server(problem: Problem, given_limit
         for step in batch:
             tenant, place = problem.tenants[step.tenant], problem.places[step.target]
             assert at[step.tenant] == step.source
+            assert place.takes
             memory[step.target] += tenant.memory_mib
             vcpus[step.target] += tenant.vcpus
             assert memory[step.target] <= place.memory_mib
@@ -97,7 +134,9 @@ def test_no_prefix_of_any_batch_overfills_a_server(problem: Problem, given_limit
             memory[step.source] -= problem.tenants[step.tenant].memory_mib
             vcpus[step.source] -= problem.tenants[step.tenant].vcpus
             at[step.tenant] = step.target
-    assert tuple(at) == found.at
+    # What does not run yet is placed without a migration.
+    placed = [now if home is not None else then for home, now, then in zip(problem.homes, at, found.at, strict=True)]
+    assert tuple(placed) == found.at
 
 
 @settings(deadline=None, max_examples=60)
@@ -114,6 +153,7 @@ def test_rules_are_kept_and_replicas_never_come_together(problem: Problem, given
     for tenant, place in zip(problem.tenants, found.at, strict=True):
         assert tenant.free or place == tenant.home
         assert tenant.allowed is None or place in tenant.allowed
+        assert all(place is None or found.at[other] != place for other in tenant.barred)
     assert shared(problem, found.at) <= shared(problem, problem.homes)
 
 
