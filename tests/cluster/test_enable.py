@@ -183,7 +183,7 @@ class TestServers:
 class TestStatus:
     def test_has_the_documented_shape(self, enabled: Enabled) -> None:
         shown = state.status(enabled.lab, server="snow02")
-        assert set(shown) == {"servers", "domains", "floating_ips", "fencing", "findings", "balance"}
+        assert set(shown) == {"servers", "domains", "floating_ips", "fencing", "findings", "balance", "verdict"}
         assert [server["name"] for server in shown["servers"]] == enabled.lab.names
         for server in shown["servers"]:
             assert {key: server[key] for key in ("online", "standby")} == {"online": True, "standby": False}

@@ -13,7 +13,7 @@ INNER = {"dependencies", "venv"}
 
 def test_make_alone_lists_every_target() -> None:
     shown = subprocess.run(
-        ["make", "--silent"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        ["make", "--silent", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     ).stdout
     (phony,) = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
     assert {line.split()[0] for line in shown.splitlines()} == set(phony.split()) - INNER

@@ -20,7 +20,8 @@ TIMES = [
     "120", "0", "120s", "120 s", " 120s ", "2min", "2m", "2minutes", "2h", "2hr", "2H", "7200000ms", "7200000 msec",
     "1.5s", "10S", "3Min", "1h30m", "1000000s",
 ]  # fmt: skip
-NO_TIMES = ["-5s", "+5s", "abc", "5x", "5d", "s", "P", "PT", "p1h"]
+# And "+5s", which Pacemaker 3.0 reads and 2.1 does not.
+NO_TIMES = ["-5s", "abc", "5x", "5d", "s", "P", "PT", "p1h"]
 BOOLEANS = ["true", "yes", "on", "1", "y", "TRUE", "Yes", "false", "no", "off", "0", "n", "t", "2", "maybe", "f"]
 SCORES = [
     "0", "100", "-100", "+100", "INFINITY", "-INFINITY", "+INFINITY", "1000001", "-1000001", "5x", "1.5", " 5", "abc",

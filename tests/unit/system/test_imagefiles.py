@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import threading
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -90,9 +92,19 @@ def test_a_source_that_cannot_be_read_is_told_with_the_place(tmp_path: Path) -> 
         imagefiles.content(str(tmp_path), Meter())
 
 
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """No file of more than a MiB can be written, as on a file system that knows none."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.usefixtures("small_files")
 def test_what_the_file_system_has_no_file_for_is_refused_before_the_copy(source: str, target: str) -> None:
-    with pytest.raises(UnavailableError, match="cannot have 1152921504606846976 bytes; File too large"):
-        imagefiles.copy(source, target, Content(2**60, 0, ""), Meter())
+    with pytest.raises(UnavailableError, match="cannot have 2097152 bytes; File too large"):
+        imagefiles.copy(source, target, Content(2**21, 0, ""), Meter())
     assert not Path(target + PART).exists()
 
 
