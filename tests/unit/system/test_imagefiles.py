@@ -94,17 +94,17 @@ def test_a_source_that_cannot_be_read_is_told_with_the_place(tmp_path: Path) -> 
 
 @pytest.fixture
 def small_files() -> Iterator[None]:
-    """No file of more than a MiB can be written, as on a file system that knows none."""
+    """No file of more than a GiB can be written, as on a file system that knows none."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**30, limits[1]))
     yield
     resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 @pytest.mark.usefixtures("small_files")
 def test_what_the_file_system_has_no_file_for_is_refused_before_the_copy(source: str, target: str) -> None:
-    with pytest.raises(UnavailableError, match="cannot have 2097152 bytes; File too large"):
-        imagefiles.copy(source, target, Content(2**21, 0, ""), Meter())
+    with pytest.raises(UnavailableError, match="cannot have 2147483648 bytes; File too large"):
+        imagefiles.copy(source, target, Content(2**31, 0, ""), Meter())
     assert not Path(target + PART).exists()
 
 
