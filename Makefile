@@ -28,7 +28,7 @@ demo: dependencies  ## the main job on two servers in containers, as root: enabl
 	tests/lab/demo
 
 # The package's build runs the unit tests with Debian 12's libraries, beside those with PyPI's newest.
-test: lint  ## everything but real Xen, as root: lint, package, unit, contract and lab tests, benchmarks
+test: dependencies lint  ## everything but real Xen, as root: lint, package, unit, contract and lab tests, benchmarks
 	$(MAKE) --jobs=2 --output-sync=target deb unit-newest
 	$(MAKE) contract
 	$(MAKE) random-clusters
