@@ -21,7 +21,7 @@ from snow_ha_plugin.core.reports.health import Standing
 from snow_ha_plugin.core.reports.overview import Overview, migrating, overview
 from snow_ha_plugin.core.reports.verdict import Verdict, Word
 from snow_ha_plugin.errors import SnowHaError, UnavailableError, UsageError
-from snow_ha_plugin.model import Domain, Finding, Severity
+from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.operations.agreement import survey
 from snow_ha_plugin.operations.simulation import Outlook
 from snow_ha_plugin.system import migrations, pacemaker, qdevice, snowtools
@@ -60,8 +60,8 @@ def status(
         _watch(store, domains_dir)
         return
     try:
-        tree = store.read()
-        view = _look(store, tree, domains_dir)
+        outlook = _outlook(store, domains_dir)
+        view = _look(store, outlook)
     except UnavailableError as error:
         if as_json:
             raise
@@ -75,7 +75,7 @@ def status(
         output.as_json(_json(view, told))
         return
     if name:
-        _describe(tree, view, name)
+        _describe(outlook, view, name)
     elif check:
         click.echo(status_view.check_line(told, view))
     elif trouble and told.word == Word.HEALTHY:
@@ -103,21 +103,27 @@ def _watch(store: Store, domains_dir: Path | None) -> None:
 
 def _drawn(store: Store, domains_dir: Path | None) -> Iterator[str]:
     try:
-        view = _look(store, store.read(), domains_dir)
+        view = _look(store, _outlook(store, domains_dir))
     except SnowHaError as error:
         yield status_view.head(Verdict(Word.CANNOT_TELL, str(error)))
         return
     yield from status_view.lines(view, verdict.of(view), _columns(), time.time())
 
 
-def _look(store: Store, tree: cib.Tree, domains_dir: Path | None) -> Overview:
+def _outlook(store: Store, domains_dir: Path | None) -> Outlook:
+    """The cluster as the scheduler is asked about it, once for the verdict and for what is told of one domain."""
+    tree = store.read()
     directory = domains_dir or snowtools.layout().domains_dir
     sizes = [name for name, primitive in cib.domains(tree).items() if "hv_memory" not in primitive.utilization]
     read, _ = snowtools.read_domains(directory, sizes)
-    files = {domain.name: domain for domain in read}
+    return Outlook(tree, {domain.name: domain for domain in read})
+
+
+def _look(store: Store, outlook: Outlook) -> Overview:
+    tree, files = outlook.tree, outlook.files
     with ThreadPoolExecutor(1) as meanwhile:
         seen = meanwhile.submit(pacemaker.state, None if store.live else tree)
-        stands, odd = _standing(tree, files)
+        stands, odd = _standing(outlook)
     state = seen.result()
     # A CIB in a file has no servers that could be asked.
     sources = migrating(state) if store.live else {}
@@ -130,9 +136,8 @@ def _look(store: Store, tree: cib.Tree, domains_dir: Path | None) -> Overview:
     return view
 
 
-def _standing(tree: cib.Tree, files: dict[str, Domain]) -> tuple[Standing | None, tuple[Finding, ...]]:
+def _standing(outlook: Outlook) -> tuple[Standing | None, tuple[Finding, ...]]:
     """How the cluster stands; of one that the scheduler or the balancer does not take only why."""
-    outlook = Outlook(tree, files)
     try:
         return health.of(survey(outlook, {}, Wishes()), outlook.n_plus_1), ()
     except SnowHaError as error:
@@ -141,9 +146,9 @@ def _standing(tree: cib.Tree, files: dict[str, Domain]) -> tuple[Standing | None
         return None, (Finding(Severity.WARNING, "balance-unknown", message, error.remedy),)
 
 
-def _describe(tree: cib.Tree, view: Overview, name: str) -> None:
+def _describe(outlook: Outlook, view: Overview, name: str) -> None:
     """One domain or server; NoSuchObjectError for what is neither."""
-    for line in status_object.described(tree, view, Outlook(tree).now.scores, name, _columns(), time.time()):
+    for line in status_object.described(outlook.tree, view, outlook.now.scores, name, _columns(), time.time()):
         click.echo(line)
 
 
