@@ -8,7 +8,6 @@ if TYPE_CHECKING:
 
 # The forms of a domain: what stands behind its name in the list.
 OWN, INCOMING, MIGRATED_AWAY, NAMELESS = "", "--incoming", "--migratedaway", None
-FORMS = (OWN, INCOMING, MIGRATED_AWAY, NAMELESS)
 STATES = ("running", "paused", "never scheduled", "suspended", "rebooting", "off", "crashed", "dying")
 
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:+-")

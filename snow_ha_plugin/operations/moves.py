@@ -1,7 +1,7 @@
 """Live migrations: asked of Pacemaker, waited for, and nothing of them left in the CIB, whatever happens meanwhile.
 
 Moves come in batches: what is in one goes at the same time, and the next begins when all of it has arrived. A domain
-whose migration fails is not restarted where it runs on (see moverules).
+whose migration fails is not restarted where it runs on (see core.configure.migration).
 """
 
 from __future__ import annotations

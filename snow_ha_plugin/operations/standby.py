@@ -31,7 +31,7 @@ def put(
     held: Iterable[str] = (),
     expected: Where | None = None,
 ) -> list[Change]:
-    """`held`: domains that a failed migration shall block (see moverules).
+    """`held`: domains that a failed migration shall block (see core.configure.migration).
 
     TryAgainError where Pacemaker would not bring the domains to where they are `expected`.
     """
