@@ -10,13 +10,8 @@ from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.operations import joining
 from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.joining import FENCED_WITHIN_S, ONLINE_WITHIN_S, POLL_S
 from snow_ha_plugin.system import pacemaker
-
-# Corosync forms a ring in seconds; Pacemaker waits 20 s (dc-deadtime) for older members before it elects a DC.
-ONLINE_WITHIN_S = 120
-POLL_S = 0.5
-# Longer than any stonith-timeout that follows from a watchdog of a minute.
-FENCED_WITHIN_S = 240
 
 
 def check(site: Site) -> list[Finding]:
