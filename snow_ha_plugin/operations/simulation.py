@@ -138,6 +138,8 @@ class Outlook:
     def _outcome(self, answer: Answer, gone: Sequence[str]) -> Outcome:
         serving = tuple(node.name for node in answer.state.nodes if node.serves and node.name not in gone)
         before, after = (self._of_domains(found) for found in (self.now.before, answer.after))
+        # Who may not fence, without quorum, takes what a lost server ran for running.
+        after = {name: tuple(server for server in servers if server not in gone) for name, servers in after.items()}
         return Outcome(before, after, serving, self._has_quorum(gone))
 
     def _loss(self, servers: Sequence[str]) -> scheduler.Edit:
@@ -152,7 +154,8 @@ class Outlook:
 
     def _has_quorum(self, gone: Sequence[str]) -> bool:
         """votequorum(5): more than half, or with two_node one of two."""
-        left, members = sum(cib.is_online(self.tree, name) for name in self.members if name not in gone), self.members
+        online = {node.name for node in self.now.state.nodes if node.online}
+        left, members = sum(name in online for name in self.members if name not in gone), self.members
         return left * 2 > len(members) or (len(members) == 2 and left == 1)
 
 
