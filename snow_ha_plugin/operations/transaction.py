@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import probes
 from snow_ha_plugin.core.reports import losses
+from snow_ha_plugin.core.reports.events import Event, Kind
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import ConfigurationError, NoQuorumError, SnowHaError, TryAgainError, UnsafeError
 from snow_ha_plugin.model import Action, Change, Move
 from snow_ha_plugin.operations.simulation import Outlook
-from snow_ha_plugin.system import xen
+from snow_ha_plugin.system import record, xen
 from snow_ha_plugin.system.pacemaker import Store
 from snow_ha_plugin.system.servers import Servers
 
@@ -24,6 +25,9 @@ Tell = Callable[[str], None]
 
 # Others commit too: another administrator's snow-ha, and Pacemaker itself with each operation that ends.
 COMMIT_WITHIN_S = 60
+
+# What `move` takes out again of what it has put in.
+PASSING = ("moved",)
 
 
 def change(store: Store, edit: Edit, judge: Judge, *, dry_run: bool = False) -> list[Change]:
@@ -51,12 +55,27 @@ def change(store: Store, edit: Edit, judge: Judge, *, dry_run: bool = False) -> 
         # apply
         try:
             store.commit(old, new)
-            return changes
         except TryAgainError:
             if time.monotonic() > deadline:
                 raise
             # Two that retry in step would meet again.
             time.sleep(random.uniform(0, 0.2))
+            continue
+        if store.live:
+            _record(changes, cib.epoch(old))
+        return changes
+
+
+def _record(changes: Iterable[Change], version: str) -> None:
+    """Who has changed what; that a verb takes out what it has put in goes without saying."""
+    at, by, here = time.time(), record.by(), record.here()
+    record.append(
+        *(
+            Event(at, Kind.CHANGE, change.target, here, change.message, by, version=version)
+            for change in changes
+            if change.action not in PASSING
+        )
+    )
 
 
 def undisturbed(*, locate: Locate | None = None, moves: Iterable[Move] = (), tell: Tell | None = None) -> Judge:

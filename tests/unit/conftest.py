@@ -9,7 +9,7 @@ import pytest
 
 from snow_ha_plugin.model import Domain, Network, Server, SnowConf
 from snow_ha_plugin.operations.cluster import Site
-from snow_ha_plugin.system import command
+from snow_ha_plugin.system import command, record
 from snow_ha_plugin.system.command import Result
 from snow_ha_plugin.system.servers import Servers
 from snow_ha_plugin.system.snowtools import Layout
@@ -88,3 +88,12 @@ def make_site(machines: Machines) -> MakeSite:
 @pytest.fixture
 def site(make_site: MakeSite) -> Site:
     return make_site()
+
+
+@pytest.fixture(autouse=True)
+def shared_record(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What happens is recorded in a directory of the test's own."""
+    root = tmp_path_factory.mktemp("record")
+    monkeypatch.setattr(record, "LOCAL", root / "local" / "history")
+    monkeypatch.setattr(record, "shared", lambda: root / "history")
+    return root / "history"

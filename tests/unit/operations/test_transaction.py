@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 from pytest_mock import MockerFixture
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import migration, primitive
+from snow_ha_plugin.core.reports.events import Kind
 from snow_ha_plugin.errors import (
     ConfigurationError,
     NoQuorumError,
@@ -19,7 +22,8 @@ from snow_ha_plugin.errors import (
 from snow_ha_plugin.model import Change, Guest, Move
 from snow_ha_plugin.operations import transaction as steps_change
 from snow_ha_plugin.operations.transaction import change, cleaning, let_go, undisturbed, whereabouts
-from snow_ha_plugin.system import xen
+from snow_ha_plugin.system import record, xen
+from snow_ha_plugin.system.pacemaker import CibFile
 from tests.captures import domain, guide_cluster
 from tests.unit.conftest import Machines
 from tests.unit.core.test_cib import canonical, with_parts
@@ -271,3 +275,35 @@ def test_where_there_is_nothing_to_look_for_nobody_is_asked(mocker: MockerFixtur
     look = mocker.patch.object(xen, "guests")
     assert whereabouts(machines)(guide_cluster(), set()) == {}
     look.assert_not_called()
+
+
+# --- what is recorded of it
+
+
+def test_a_change_is_recorded_with_who_made_it_and_the_version_of_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["snow-ha", "add", "web01", "web02"])
+    monkeypatch.setenv("SUDO_USER", "ada")
+    store = Memory(guide_cluster())
+    version = cib.epoch(store.tree)
+    change(store, adding("web01", "web02"), cleaning)
+    found = record.read().events
+    assert [(event.kind, event.subject, event.text) for event in found] == [
+        (Kind.CHANGE, "web01", "register web01 (512 MiB, 1 vcpu)"),
+        (Kind.CHANGE, "web02", "register web02 (512 MiB, 1 vcpu)"),
+    ]
+    assert {(event.by, event.version) for event in found} == {("ada: snow-ha add web01 web02", version)}
+
+
+def test_what_is_not_committed_to_a_cluster_is_not_recorded(tmp_path: Path) -> None:
+    change(Memory(guide_cluster()), adding("web01"), cleaning, dry_run=True)
+    path = tmp_path / "cib.xml"
+    path.write_bytes(cib.serialize(guide_cluster()))
+    change(CibFile(path), adding("web01"), cleaning)
+    assert record.read().events == ()
+
+
+def test_that_a_move_takes_its_rule_out_again_is_not_recorded() -> None:
+    store = Memory(guide_cluster())
+    change(store, lambda tree: migration.put(tree, [Move("nis01", "snow01", "snow02", 512)]), cleaning)
+    change(store, migration.release, cleaning)
+    assert [event.text for event in record.read().events] == ["migrate nis01 from snow01 to snow02"]

@@ -1,0 +1,172 @@
+"""The record of what happened, the same on all servers: a directory on the file system that they share.
+
+Each server appends to its own file there, NAME.jsonl: appends of several servers to one file are not kept apart by
+NFS. Both root and Pacemaker's alert agents, which run as hacluster, append; a file is hacluster's, its directory is
+root's. Whoever appends waits for the shared file system for WITHIN_S and never fails: what cannot be written there
+waits in LOCAL, and goes there with the next event.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import pwd
+import shlex
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from snow_ha_plugin.core.reports import events
+from snow_ha_plugin.core.reports.events import Event
+from snow_ha_plugin.errors import TimedOutError, UnavailableError
+from snow_ha_plugin.system import snowtools
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+LOCAL = Path("/var/lib/snow-ha/history")
+OWNER = "hacluster"
+
+# NFS hangs for as long as its server is away; no verb may.
+WITHIN_S = 2.0
+
+# Of a server's own file, and of the one before it: some thousand events each.
+MOST_BYTES = 512 * 1024
+
+_waiting: list[threading.Thread] = []
+
+
+@dataclass(frozen=True)
+class Record:
+    """`unknown` lines could not be read. Where the shared file system did not answer, `missing` says so, and only what
+    waits on this server is here."""
+
+    events: tuple[Event, ...]
+    unknown: int = 0
+    missing: str = ""
+
+
+def append(*happened: Event) -> None:
+    """Record what happened on this server."""
+    data = "".join(event.line for event in happened).encode()
+    if not data:
+        return
+    try:
+        within(lambda: _to_shared(data))
+    except (OSError, TimedOutError, UnavailableError) as error:
+        log.debug("recorded on this server alone: %s", error)
+        with suppress(OSError):
+            _write(_own(LOCAL), data)
+
+
+def read(since: float = 0) -> Record:
+    """What happened on all servers since then, by time."""
+    missing = ""
+    try:
+        lines = within(lambda: _lines(shared()))
+    except (OSError, TimedOutError, UnavailableError) as error:
+        lines, missing = [], str(error)
+    with suppress(OSError):
+        lines += _lines(LOCAL)
+    found, unknown = events.parse(lines)
+    return Record(events.in_order(event for event in found if event.at >= since), unknown, missing)
+
+
+def by() -> str:
+    """Who is at work, with which command."""
+    user = os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
+    return f"{user}: {shlex.join(['snow-ha', *sys.argv[1:]])}"
+
+
+def here() -> str:
+    return socket.gethostname().split(".")[0]
+
+
+def shared() -> Path:
+    """The directory on the shared file system; UnavailableError where that is not mounted. Only for `within`."""
+    root = snowtools.layout().root
+    if not root.is_mount():
+        raise UnavailableError(f"{root} is not mounted")
+    return root / "snow-ha" / "history"
+
+
+def made(directory: Path) -> Path:
+    """The directory, where only root sees what there is, and hacluster may open what it knows the name of."""
+    for each in (directory.parent, directory):
+        each.mkdir(mode=0o711, exist_ok=True)
+        if each.stat().st_mode & 0o777 == 0o700:
+            each.chmod(0o711)
+    return directory
+
+
+def within(work: Callable[[], T]) -> T:
+    """What `work` gives with the shared file system, or TimedOutError: then it may still be at work.
+
+    As long as one hangs, the next does not wait at all.
+    """
+    ended: list[T | Exception] = []
+
+    def attempt() -> None:
+        try:
+            ended.append(work())
+        except Exception as error:
+            ended.append(error)
+
+    _waiting[:] = [thread for thread in _waiting if thread.is_alive()]
+    if not _waiting:
+        thread = threading.Thread(target=attempt, daemon=True)
+        thread.start()
+        thread.join(WITHIN_S)
+        if thread.is_alive():
+            _waiting.append(thread)
+    if not ended:
+        raise TimedOutError("the shared file system does not answer")
+    if isinstance(ended[0], Exception):
+        raise ended[0]
+    return ended[0]
+
+
+def _to_shared(data: bytes) -> None:
+    local = _own(LOCAL)
+    with local.open("rb+") as waiting:
+        # Root and hacluster append on this server; its own file system keeps them apart.
+        fcntl.flock(waiting, fcntl.LOCK_EX)
+        late = waiting.read()
+        _write(_own(shared()), late + data)
+        # Who did not wait for us any longer has added to it.
+        if os.fstat(waiting.fileno()).st_size == len(late):
+            waiting.truncate(0)
+
+
+def _own(directory: Path) -> Path:
+    """This server's file in a directory; root makes it for hacluster."""
+    path = made(directory) / f"{here()}.jsonl"
+    for each in (path, path.with_suffix(".1.jsonl")):
+        if not each.exists():
+            os.close(os.open(each, os.O_WRONLY | os.O_CREAT, 0o600))
+            with suppress(KeyError, PermissionError):
+                owner = pwd.getpwnam(OWNER)
+                os.chown(each, owner.pw_uid, owner.pw_gid)
+    return path
+
+
+def _write(path: Path, data: bytes) -> None:
+    if path.stat().st_size > MOST_BYTES:
+        # In place: hacluster can neither make nor rename a file there.
+        path.with_suffix(".1.jsonl").write_bytes(path.read_bytes())
+        os.truncate(path, 0)
+    with path.open("ab") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _lines(directory: Path) -> list[str]:
+    texts = [path.read_text("utf-8", "replace") for path in sorted(directory.glob("*.jsonl"))]
+    return [line for text in texts for line in text.split("\n")]

@@ -1,0 +1,138 @@
+"""The record on a directory in the place of the shared file system."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from snow_ha_plugin.core.reports.events import Event, Kind
+from snow_ha_plugin.errors import UnavailableError
+from snow_ha_plugin.system import record
+
+SHARED = record.shared
+A, B, C = (Event(at, Kind.STOP, f"web{at}") for at in (1, 2, 3))
+
+
+def modes(*paths: Path) -> list[int]:
+    return [path.stat().st_mode & 0o777 for path in paths]
+
+
+def test_what_each_server_has_recorded_is_read_on_all_by_time(
+    shared_record: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record.append(B)
+    monkeypatch.setattr(record, "here", lambda: "snow02")
+    record.append(A, C)
+    assert record.read() == record.Record((A, B, C))
+    assert record.read(since=2).events == (B, C)
+    assert (shared_record / "snow02.jsonl").read_text() == A.line + C.line
+
+
+def test_nobody_but_root_and_pacemakers_own_user_sees_it(shared_record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared_record.mkdir(mode=0o700)
+    shared_record.parent.chmod(0o700)
+    me = pwd.getpwuid(os.getuid()).pw_name
+    monkeypatch.setattr(record, "OWNER", me)
+    record.append(A)
+    own = shared_record / f"{record.here()}.jsonl"
+    assert modes(own, own.with_suffix(".1.jsonl"), shared_record, shared_record.parent) == [0o600, 0o600, 0o711, 0o711]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+def test_a_servers_file_is_pacemakers(shared_record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "OWNER", "nobody")
+    record.append(A)
+    assert {path.owner() for path in shared_record.iterdir()} == {"nobody"}
+
+
+def test_lines_that_are_no_events_are_counted(shared_record: Path) -> None:
+    record.append(A)
+    with (shared_record / "snow09.jsonl").open("wb") as file:
+        file.write(b'{"at":\n\xff\xfe\n' + B.line.encode())
+    assert record.read() == record.Record((A, B), unknown=2)
+
+
+def test_the_oldest_go_when_a_file_is_full(shared_record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "MOST_BYTES", 1000)
+    told = [Event(at, Kind.STOP, "web01") for at in range(100)]
+    for event in told:
+        record.append(event)
+    found = record.read().events
+    assert 20 < len(found) < 60
+    assert found == tuple(told[-len(found) :])
+    assert sum(path.stat().st_size for path in shared_record.iterdir()) < 2500
+
+
+# --- a shared file system that is away
+
+
+@pytest.fixture
+def hanging(shared_record: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """It answers again once the event is set."""
+    back = threading.Event()
+
+    def shared() -> Path:
+        assert back.wait(20)
+        return shared_record
+
+    monkeypatch.setattr(record, "shared", shared)
+    monkeypatch.setattr(record, "WITHIN_S", 0.05)
+    yield back
+    back.set()
+    for thread in record._waiting:
+        thread.join(20)
+
+
+def test_what_cannot_be_written_there_waits_here_and_goes_there_later(
+    hanging: threading.Event, shared_record: Path
+) -> None:
+    record.append(A)
+    assert record.read() == record.Record((A,), missing="the shared file system does not answer")
+    hanging.set()
+    for thread in record._waiting:
+        thread.join(20)
+    record.append(B)
+    assert record.read() == record.Record((A, B))
+    assert {path.read_text() for path in record.LOCAL.iterdir()} == {""}
+
+
+def test_as_long_as_it_hangs_the_next_does_not_wait(hanging: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    record.append(A)
+    monkeypatch.setattr(record, "WITHIN_S", 15.0)
+    began = time.monotonic()
+    record.append(B)
+    assert record.read().events == (A, B)
+    assert time.monotonic() - began < 10
+
+
+def test_what_is_not_mounted_is_not_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "shared", SHARED)
+    monkeypatch.setenv("SNOW_ROOT", str(tmp_path))
+    with pytest.raises(UnavailableError):
+        record.shared()
+    record.append(A)
+    assert list(tmp_path.iterdir()) == []
+    assert record.read() == record.Record((A,), missing=f"{tmp_path} is not mounted")
+
+
+def test_nothing_that_goes_wrong_reaches_who_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> Path:
+        raise PermissionError
+
+    monkeypatch.setattr(record, "shared", broken)
+    monkeypatch.setattr(record, "LOCAL", Path("/proc/nowhere"))
+    record.append(A)
+    assert record.read() == record.Record((), missing="")
+
+
+def test_who_is_at_work_is_the_user_behind_sudo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/snow-ha", "add", "web 01"])
+    monkeypatch.setenv("SUDO_USER", "ada")
+    assert record.by() == "ada: snow-ha add 'web 01'"
