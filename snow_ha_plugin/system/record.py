@@ -31,6 +31,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 LOCAL = Path("/var/lib/snow-ha/history")
+BELOW_ROOT = Path("snow-ha/history")
 OWNER = "hacluster"
 
 # NFS hangs for as long as its server is away; no verb may.
@@ -88,12 +89,17 @@ def here() -> str:
     return socket.gethostname().split(".")[0]
 
 
+def files(directory: Path, server: str) -> tuple[Path, Path]:
+    """A server's own file, and the full one before it."""
+    return directory / f"{server}.jsonl", directory / f"{server}.1.jsonl"
+
+
 def shared() -> Path:
     """The directory on the shared file system; UnavailableError where that is not mounted. Only for `within`."""
     root = snowtools.layout().root
     if not root.is_mount():
         raise UnavailableError(f"{root} is not mounted")
-    return root / "snow-ha" / "history"
+    return root / BELOW_ROOT
 
 
 def made(directory: Path) -> Path:
@@ -146,8 +152,8 @@ def _to_shared(data: bytes) -> None:
 
 def _own(directory: Path) -> Path:
     """This server's file in a directory; root makes it for hacluster."""
-    path = made(directory) / f"{here()}.jsonl"
-    for each in (path, path.with_suffix(".1.jsonl")):
+    path, before = files(made(directory), here())
+    for each in (path, before):
         if not each.exists():
             os.close(os.open(each, os.O_WRONLY | os.O_CREAT, 0o600))
             with suppress(KeyError, PermissionError):
