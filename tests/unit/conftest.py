@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from snow_ha_plugin.model import Domain, Network, Server, SnowConf
+import snow_ha_plugin
+from snow_ha_plugin.core.codes import TABLE
+from snow_ha_plugin.model import Domain, Finding, Network, Server, Severity, SnowConf
 from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.system import command, record
 from snow_ha_plugin.system.command import Result
@@ -16,6 +20,26 @@ from snow_ha_plugin.system.snowtools import Layout
 
 NAMES = ("snow01", "snow02")
 FLOATING = Network("xsnow0", "10.1.0.254", 16)
+
+
+PACKAGE = str(Path(snow_ha_plugin.__file__).parent)
+WORST_FIRST = list(Severity)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def findings_are_in_the_table() -> Iterator[None]:
+    """Whatever finding the program makes in a test, its code is known, and it is no worse than that one's page says."""
+    init = Finding.__init__
+
+    def checked(self: Finding, *args: Any, **fields: Any) -> None:
+        init(self, *args, **fields)
+        if sys._getframe(1).f_code.co_filename.startswith(PACKAGE):
+            assert self.id in TABLE, self.id
+            assert WORST_FIRST.index(self.severity) >= WORST_FIRST.index(TABLE[self.id].severity), self
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Finding, "__init__", checked)
+        yield
 
 
 class Machines(Servers):

@@ -47,13 +47,12 @@ def of_state(state: ClusterState) -> list[Finding]:
                     Severity.ERROR, "server-offline", f"{node.name} is not in the cluster", f"snow ha start {node.name}"
                 )
             )
-        elif node.standby or node.maintenance:
-            how, remedy = (
-                ("standby", f"snow ha undrain {node.name}")
-                if node.standby
-                else ("maintenance", f"crm node ready {node.name}")
-            )
-            findings.append(Finding(Severity.WARNING, f"server-{how}", f"{node.name} is in {how}", remedy))
+        elif node.standby:
+            message, remedy = f"{node.name} is in standby", f"snow ha undrain {node.name}"
+            findings.append(Finding(Severity.WARNING, "server-standby", message, remedy))
+        elif node.maintenance:
+            message, remedy = f"{node.name} is in maintenance", f"crm node ready {node.name}"
+            findings.append(Finding(Severity.WARNING, "server-maintenance", message, remedy))
         elif node.leaving:
             findings.append(Finding(Severity.WARNING, "server-leaving", f"{node.name} is shutting down"))
         if node.health != "green":

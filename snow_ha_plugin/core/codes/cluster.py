@@ -1,0 +1,132 @@
+"""Codes of what is so in a cluster that runs, or is left over in its configuration."""
+
+from __future__ import annotations
+
+from snow_ha_plugin.core.codes.entry import Entry
+from snow_ha_plugin.model import Severity
+
+ENTRIES = (
+    Entry(
+        "no-quorum", Severity.ERROR, "The cluster has no quorum",
+        "This server does not see most of the others. Pacemaker starts nothing here and stops what runs, since the"
+        " others may run it.",
+        "Look whether the others run and the network between them is whole; start them with snow ha start. After a"
+        " power loss, with the others off for certain: snow ha start --alone.",
+        ("snow ha start", "corosync-quorumtool"), may_run_twice=True,
+    ),
+    Entry(
+        "maintenance", Severity.ERROR, "The cluster is in maintenance mode",
+        "Pacemaker looks after nothing: what fails stays down, also when a whole server fails. A snow ha verb that was"
+        " killed half-way can leave it so, or somebody has set it by hand.",
+        "Once the work is done: crm configure property maintenance-mode=false, or snow ha enable.",
+    ),
+    Entry(
+        "cluster-down", Severity.ERROR, "The cluster does not run on this server",
+        "Pacemaker or corosync does not run here, so this server takes no domains and cannot say what the others do.",
+        "snow ha start; if it ends at once, journalctl -u corosync -u pacemaker says why.",
+        ("snow ha start",),
+    ),
+    Entry(
+        "server-unclean", Severity.ERROR, "A server was lost and is not fenced",
+        "The others have lost a server and could not make sure that it is dead. It may still run its domains, so"
+        " Pacemaker starts them nowhere else.",
+        "Look at its console or BMC. Once it is off for certain: snow ha confirm-off SERVER. Start none of its domains"
+        " by hand before.",
+        ("snow ha confirm-off", "snow ha fencing status"), may_run_twice=True,
+    ),
+    Entry(
+        "server-offline", Severity.ERROR, "A server is not in the cluster",
+        "It is off, was fenced, or its cluster was stopped: servers do not join by themselves after a boot. Its domains"
+        " run on the others where there is room, and no further server may fail.",
+        "Find out why it went (its console, its log), power it on, then snow ha start SERVER.",
+        ("snow ha start",),
+    ),
+    Entry(
+        "server-standby", Severity.WARNING, "A server is in standby",
+        "It was drained, and takes no domains until it is given back.",
+        "When the work on it is done: snow ha undrain SERVER.",
+        ("snow ha drain", "snow ha undrain"),
+    ),
+    Entry(
+        "server-maintenance", Severity.WARNING, "A server is in maintenance",
+        "Somebody has told Pacemaker to keep its hands off everything on that server: its domains run on, and nobody"
+        " looks after them.",
+        "When the work on it is done: crm node ready SERVER.",
+    ),
+    Entry(
+        "server-leaving", Severity.WARNING, "A server is on its way out of the cluster",
+        "Its cluster is being stopped, and its domains migrate away.",
+        "Wait; if it lasts, see its journal for what does not stop.",
+    ),
+    Entry(
+        "server-sick", Severity.WARNING, "A server's health is not green",
+        "An agent of health has found trouble on it, such as a disk that is full or about to fail.",
+        "crm_mon --show-node-attributes names the attribute (#health-...); mend what it is about.",
+    ),
+    Entry(
+        "running-twice", Severity.ERROR, "A domain runs on two servers",
+        "Two copies of a domain write to one image, which destroys it; each minute makes it worse. The rest of a slow"
+        " migration looks the same for a moment.",
+        "Look at both with xl list. If no migration is under way, decide which one is right, and xl destroy DOMAIN on"
+        " the other server; then check the file system in the domain.",
+        ("xl list", "snow ha status DOMAIN"), may_run_twice=True,
+    ),
+    Entry(
+        "resource-failed", Severity.ERROR, "Something has failed, and Pacemaker has given up on it",
+        "A stop or a migration has failed, or starts have failed too often. Pacemaker leaves it as it is, since to go"
+        " on could run it twice.",
+        "Mend what the reason names, look with xl list where it runs, then crm resource cleanup NAME.",
+        ("snow ha status DOMAIN", "crm_mon"),
+    ),
+    Entry(
+        "domain-down", Severity.ERROR, "A domain should run and does not",
+        "Its start has failed, or Pacemaker finds no server for it: rules, sizes or failures are in the way.",
+        "snow ha status DOMAIN tells what each server says. Mend that, then crm resource cleanup DOMAIN; one that shall"
+        " not run: snow shutdown DOMAIN.",
+        ("snow ha status DOMAIN", "snow boot"),
+    ),
+    Entry(
+        "failed-there", Severity.WARNING, "A server may not have a domain any more, since it failed there",
+        "After a failed start Pacemaker keeps a domain off that server until somebody says that it is mended.",
+        "Mend it, then crm resource cleanup DOMAIN SERVER.",
+    ),
+    Entry(
+        "held", Severity.WARNING, "Pacemaker keeps its hands off a domain",
+        "Somebody works on it by hand (snow ha hold): it is neither started, stopped nor moved, whatever happens.",
+        "When the work is done: snow ha release DOMAIN.",
+        ("snow ha hold", "snow ha release"),
+    ),
+    Entry(
+        "orphan", Severity.WARNING, "Pacemaker remembers something that is not configured any more",
+        "A resource was deleted while it ran, or on a server that was away.",
+        "crm_resource --refresh --resource NAME --force.",
+    ),
+    Entry(
+        "stale-node", Severity.WARNING, "A server stands twice in the configuration",
+        "It had another id once, and that entry stayed.",
+        "Delete the old entry with the command that the finding shows.",
+    ),
+    Entry(
+        "no-quorum-ignored", Severity.WARNING, "The cluster goes on without quorum",
+        "no-quorum-policy=ignore lets a server that is cut off run every domain once more.",
+        "crm configure property no-quorum-policy=stop.",
+    ),
+    Entry(
+        "cli-constraint", Severity.WARNING, "A rule is left over from a move by hand",
+        "crm resource move, ban or crm_resource --move write a rule that stays, and that keeps a domain on a server or"
+        " off it.",
+        "crm resource clear DOMAIN. Use snow ha move, which leaves no rule behind.",
+        ("snow ha move",),
+    ),
+    Entry(
+        "foreign-constraint", Severity.INFO, "A rule was written by hand",
+        "snow-ha respects it and never deletes it.",
+        "Nothing needs to be done.",
+    ),
+    Entry(
+        "foreign-domain", Severity.INFO, "A domain was registered by hand",
+        "Its primitive has another agent than ocf:snow:Xen. snow-ha leaves it as it is.",
+        "Nothing needs to be done; snow ha sync --replace-agents has it run by ours, without a restart.",
+        ("snow ha sync",),
+    ),
+)  # fmt: skip

@@ -1,0 +1,83 @@
+"""Codes of domain files, images, kernels and how they migrate."""
+
+from __future__ import annotations
+
+from snow_ha_plugin.core.codes.entry import Entry
+from snow_ha_plugin.model import Severity
+
+_SEE = ("snow ha images status",)
+
+ENTRIES = (
+    Entry(
+        "domain-file", Severity.ERROR, "A domain file cannot be used",
+        "It cannot be read, is not what xl takes, or names another domain.",
+        "Mend the file at the line that the finding names; xl create --dryrun FILE tests it.",
+        ("xl.cfg(5)",),
+    ),
+    Entry(
+        "image-missing", Severity.ERROR, "An image is on no server",
+        "The domain file names a file or device that nobody has. The domain cannot start.",
+        "Put it back, or mend the disk line of the domain file.",
+        _SEE,
+    ),
+    Entry(
+        "image-not-shared", Severity.ERROR, "An image is not on all servers",
+        "Only the servers that have it can run the domain; a different one of the same name would run another system.",
+        "snow ha images migrate DOMAIN copies it to where all servers have it.",
+        ("snow ha images status", "snow ha images migrate"),
+    ),
+    Entry(
+        "image-unreadable", Severity.ERROR, "A server cannot read an image",
+        "It is there, but its mode or the options of its mount (root_squash) forbid it.",
+        "See its mode, and the export on the file server.",
+        _SEE,
+    ),
+    Entry(
+        "image-unknown", Severity.WARNING, "Whether servers share an image cannot be told",
+        "It is a device without a serial number, or something that a script makes.",
+        "Compare its content on both servers, or start the domain once on each, with snow ha move.",
+        ("snow ha images status", "snow ha move"),
+    ),
+    Entry(
+        "image-buffered", Severity.WARNING, "A live migration can damage an image on NFS",
+        "Without direct-io-safe in its disk line, what the guest has written can still be in the memory of the server"
+        " that it leaves when it goes on elsewhere.",
+        "Add direct-io-safe, before all else in those lines, and restart the domains; snow ha hold keeps them from"
+        " moving until then.",
+        ("xl-disk-configuration(5)",),
+    ),
+    Entry(
+        "drbd-one-primary", Severity.WARNING, "A DRBD resource may be primary on one server only",
+        "During a live migration both servers have it open. Without that the domain is restarted instead.",
+        "allow-two-primaries yes; in the net section of the resource.",
+        ("drbd.conf(5)",),
+    ),
+    Entry(
+        "boot-file-missing", Severity.ERROR, "A server lacks a domain's kernel or ramdisk",
+        "The domain cannot start there.",
+        "Copy it there, or to /sNow for all, and mend the domain file.",
+    ),
+    Entry(
+        "no-bridge", Severity.ERROR, "A server lacks a bridge that domain files name",
+        "A domain on it cannot start there.",
+        "Make it in /etc/network/interfaces there, or name another one in the domain files.",
+    ),
+    Entry(
+        "no-pv-migration", Severity.WARNING, "Para-virtualised domains cannot migrate live",
+        "The hypervisor has no shadow paging. Where Pacemaker moves them it restarts them.",
+        'Use type = "pvh" in the domain files, or a hypervisor with shadow paging.',
+    ),
+    Entry(
+        "processors-differ", Severity.WARNING, "The processors of servers differ",
+        "A domain that uses what only one of them has does not survive a live migration.",
+        "Compare hw_caps in xl info, and leave to all domains what all servers have, with cpuid= in the domain files.",
+        ("xl.cfg(5)",),
+    ),
+    Entry(
+        "migration-rest", Severity.WARNING, "Half a domain is left over from a migration",
+        "A migration was killed. What is left has memory, and sometimes the image open.",
+        "Look with xl list on all servers; where the whole domain runs elsewhere and no migration is under way,"
+        " xl destroy NAME.",
+        ("xl list",),
+    ),
+)  # fmt: skip
