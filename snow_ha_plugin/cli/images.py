@@ -14,9 +14,10 @@ from snow_ha_plugin.core.images import kinds
 from snow_ha_plugin.core.images.kinds import Image
 from snow_ha_plugin.errors import SnowHaError
 from snow_ha_plugin.model import Change, Domain, Severity
-from snow_ha_plugin.operations import cluster, image_migration
+from snow_ha_plugin.operations import cluster
 from snow_ha_plugin.operations.cluster import Site
-from snow_ha_plugin.operations.image_migration import Outcome
+from snow_ha_plugin.operations.image_migration import copying, plans, way_back
+from snow_ha_plugin.operations.image_migration.copying import Outcome
 from snow_ha_plugin.system import imagefiles, snowtools
 from snow_ha_plugin.system.imagefiles import Meter
 
@@ -37,7 +38,7 @@ def status(as_json: bool) -> None:
     """
     options.require_root()
     here = cluster.load()
-    seen = image_migration.look(here.servers, here.domains)
+    seen = plans.look(here.servers, here.domains)
     found = [*here.broken, *(finding for image in seen for finding in kinds.findings(image))]
     if as_json:
         output.as_json({"images": [_json(image) for image in seen], "findings": output.findings_json(found)})
@@ -110,14 +111,12 @@ def migrate(
     outcomes: dict[str, Outcome] | None = None
     try:
         with imagefiles.alone():
-            found = image_migration.plans(here.servers, chosen, str(target), restart=restart)
-            outcomes = image_migration.outcomes(found)
+            found = plans.plans(here.servers, chosen, str(target), restart=restart)
+            outcomes = copying.outcomes(found)
             if not dry_run and _changes(outcomes):
                 meter = Meter()
                 with output.moving("Copying images", quiet=as_json) as show:
-                    outcomes = image_migration.migrate_all(
-                        here.servers, found, parallel, meter, partial(_show, meter, show)
-                    )
+                    outcomes = copying.migrate_all(here.servers, found, parallel, meter, partial(_show, meter, show))
                     _raise_first(outcomes)
         _raise_first(outcomes)
     finally:
@@ -187,7 +186,7 @@ def rollback(domain: str, dry_run: bool, as_json: bool) -> None:
     here = cluster.load()
     found = snowtools.read_domain(here.layout.domains_dir, domain)
     with imagefiles.alone():
-        done = image_migration.rollback(here.servers, found, dry_run=dry_run)
+        done = way_back.rollback(here.servers, found, dry_run=dry_run)
     if as_json:
         output.as_json({"dry_run": dry_run, "changes": output.changes_json(done)})
     else:
@@ -199,7 +198,7 @@ def rollback(domain: str, dry_run: bool, as_json: bool) -> None:
 def clean(as_json: bool) -> None:
     """Print the commands that remove this server's volumes whose copies are in use; runs none of them."""
     options.require_root()
-    commands = image_migration.cleaning(cluster.load().domains)
+    commands = way_back.cleaning(cluster.load().domains)
     if as_json:
         output.as_json({"commands": commands})
     elif commands:

@@ -12,8 +12,9 @@ import pytest
 
 from snow_ha_plugin.errors import ConfigurationError, NoInputError, SnowHaError, UnavailableError, UnsafeError
 from snow_ha_plugin.model import Change, Domain
-from snow_ha_plugin.operations import image_migration
-from snow_ha_plugin.operations.image_migration import Outcome, Plan
+from snow_ha_plugin.operations.image_migration import copying, plans, way_back
+from snow_ha_plugin.operations.image_migration.copying import Outcome
+from snow_ha_plugin.operations.image_migration.plans import Plan
 from snow_ha_plugin.system import imagefiles, snowtools
 from snow_ha_plugin.system.command import Result
 from snow_ha_plugin.system.imagefiles import Meter
@@ -76,11 +77,11 @@ class Place:
         return snowtools.read_domain(self.domains, "web01")
 
     def plans(self, *, restart: bool = False) -> dict[str, Plan | SnowHaError]:
-        return image_migration.plans(self.halls, [self.domain()], str(self.shared), restart=restart)
+        return plans.plans(self.halls, [self.domain()], str(self.shared), restart=restart)
 
     def outcome(self, *, restart: bool = False) -> Outcome | None:
         found = self.plans(restart=restart)
-        return image_migration.migrate_all(self.halls, found, 1, Meter(), lambda seconds: None).get("web01")
+        return copying.migrate_all(self.halls, found, 1, Meter(), lambda seconds: None).get("web01")
 
     def migrate(self) -> list[Change]:
         outcome = self.outcome()
@@ -203,7 +204,7 @@ def test_a_file_that_is_edited_in_the_middle_is_left_as_it_is(place: Place, monk
 
 def test_room_is_looked_for_before_the_copy(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     # Of the system's blocks two have something in them, the last one is a part; of the swap's none has.
-    needed = imagefiles.BLOCK + len(DISK) % imagefiles.BLOCK + image_migration.SPARE_BYTES
+    needed = imagefiles.BLOCK + len(DISK) % imagefiles.BLOCK + copying.SPARE_BYTES
     monkeypatch.setattr(imagefiles, "free", lambda directory: needed - 1)
     with pytest.raises(UnavailableError, match=r"has no room for 0 MiB; 0 MiB are free; make room"):
         place.migrate()
@@ -214,8 +215,8 @@ def test_room_is_looked_for_before_the_copy(place: Place, monkeypatch: pytest.Mo
 
 
 def test_room_is_given_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(imagefiles, "free", lambda directory: 100 + image_migration.SPARE_BYTES)
-    space = image_migration.Space()
+    monkeypatch.setattr(imagefiles, "free", lambda directory: 100 + copying.SPARE_BYTES)
+    space = copying.Space()
     with space.reserve("/d", 60), pytest.raises(UnavailableError), space.reserve("/d", 60):
         pass
     with space.reserve("/d", 100):
@@ -257,15 +258,15 @@ def test_rollback_puts_the_file_back_and_leaves_the_copies(place: Place) -> None
     place.migrate()
     place.halls.runs("snow02", "web01")
     with pytest.raises(UnsafeError, match="web01 runs on snow02"):
-        image_migration.rollback(place.halls, place.domain())
+        way_back.rollback(place.halls, place.domain())
     place.halls.runs("snow02")
-    planned = image_migration.rollback(place.halls, place.domain(), dry_run=True)
+    planned = way_back.rollback(place.halls, place.domain(), dry_run=True)
     assert place.file.read_bytes() != place.before
-    assert image_migration.rollback(place.halls, place.domain()) == planned
+    assert way_back.rollback(place.halls, place.domain()) == planned
     assert place.file.read_bytes() == place.before
     assert (place.shared / "web01/web01-disk").read_bytes() == DISK
     with pytest.raises(NoInputError, match="were not migrated"):
-        image_migration.rollback(place.halls, place.domain())
+        way_back.rollback(place.halls, place.domain())
     # The copies are still good.
     place.migrate()
     place.assert_migrated()
@@ -318,10 +319,10 @@ def test_only_volumes_whose_copies_are_in_use_can_go(place: Place, monkeypatch: 
     def cleaning() -> list[str]:
         with monkeypatch.context() as patch:
             patch.setattr(Path, "is_block_device", lambda self: "/volumes/" in str(self))
-            return image_migration.cleaning([place.domain()])
+            return way_back.cleaning([place.domain()])
 
     assert cleaning() == []
     place.migrate()
     assert cleaning() == [f"lvremove {place.volumes}/web01-disk", f"lvremove {place.volumes}/web01-swap"]
-    image_migration.rollback(place.halls, place.domain())
+    way_back.rollback(place.halls, place.domain())
     assert cleaning() == []

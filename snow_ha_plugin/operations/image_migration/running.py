@@ -1,0 +1,68 @@
+"""Whether a domain runs: its image changes meanwhile. One that may be restarted is shut down, and booted again."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.errors import UnavailableError, UnsafeError
+from snow_ha_plugin.model import Domain
+from snow_ha_plugin.operations import host_events
+from snow_ha_plugin.system import xen
+from snow_ha_plugin.system.pacemaker import LiveCib
+from snow_ha_plugin.system.servers import Servers
+
+STARTED_WITHIN_S = 120
+
+
+def where(servers: Servers) -> Mapping[str, str]:
+    """Where each domain runs, or a half of one that migrates; UnavailableError unless every server answers."""
+    guests = servers.each(lambda name: xen.guests(servers, name))
+    found = {}
+    for server, of_server in guests.items():
+        for guest in of_server:
+            name = guest.name
+            for half in xen.HALVES:
+                name = name.removesuffix(half)
+            found[name] = server
+    return found
+
+
+def refuse_running(servers: Servers, name: str) -> None:
+    """UnsafeError where a domain runs on any server."""
+    if server := where(servers).get(name):
+        raise refusal(name, server, "see xl list there")
+
+
+def refusal(name: str, server: str, instead: str) -> UnsafeError:
+    remedy = f"shut it down (snow shutdown {name}), or {instead}"
+    return UnsafeError(f"{name} runs on {server}", "its image changes meanwhile", remedy)
+
+
+@contextlib.contextmanager
+def resting(servers: Servers, domain: Domain, runs_on: str) -> Iterator[None]:
+    """Shut a domain down that runs, and boot it again after the block, whatever came of that."""
+    name, path = domain.name, domain.config_path
+    if not runs_on:
+        yield
+        return
+    is_registered = _is_registered(name)
+    if is_registered:
+        host_events.stop(LiveCib(), name)
+    else:
+        servers.must(runs_on, ["xl", "shutdown", "-w", name], timeout_s=host_events.STOPPED_WITHIN_S)
+    try:
+        yield
+    finally:
+        if is_registered:
+            host_events.start(LiveCib(), name)
+        else:
+            servers.must(runs_on, ["xl", "create", path], timeout_s=STARTED_WITHIN_S)
+
+
+def _is_registered(name: str) -> bool:
+    try:
+        return name in cib.domains(LiveCib().read())
+    except UnavailableError:
+        return False
