@@ -50,6 +50,9 @@ def decide(site: Site) -> Site:
     if wanted == fencing.NONE:
         return replace(site, fencing=fencing.NONE, why="nobody wants any")
     names = {name: f"{name}{site.conf.bmc_suffix}" for name in site.servers.names}
+    if site.servers.silent and present == fencing.SBD and wanted != fencing.IPMI:
+        # The BMC of a server that is dead may be so too, and it takes long to say nothing.
+        wanted = present
     # A BMC that has answered once stays the first level, also while it is dead.
     if wanted != fencing.SBD and present == fencing.IPMI:
         return replace(site, fencing=fencing.IPMI, bmcs=names, why="the BMCs first, then poison pills on /sNow")

@@ -63,7 +63,7 @@ def _wait_until_fenced(site: Site) -> None:
 def _offline(site: Site) -> list[str]:
     state = pacemaker.state()
     online = {node.name for node in state.nodes if node.online} if state.quorum else set()
-    return [name for name in site.servers.names if name not in online]
+    return [name for name in site.servers.names if name not in online and name not in site.servers.silent]
 
 
 STEP = Step("start", "Cluster running", check, apply)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from snow_ha_plugin.core.images.kinds import Kind, Look, devices_identity
 from snow_ha_plugin.errors import SnowHaError, UnavailableError
 from snow_ha_plugin.model import Domain
-from snow_ha_plugin.system.servers import Servers
+from snow_ha_plugin.system.servers import LeftOut, Servers
 
 # A file server that hangs must not hang the verb.
 LOOK_TIMEOUT_S = 30
@@ -69,10 +69,11 @@ def look(servers: Servers, domains: Iterable[Domain]) -> tuple[Looks, dict[str, 
 
 
 def look_everywhere(servers: Servers, domains: Iterable[Domain]) -> Looks:
-    """As `look`; the error of a server that does not answer."""
+    """As `look`; the error of a server that does not answer, unless it is left out."""
     looks, silent = look(servers, domains)
     for error in silent.values():
-        raise error
+        if not isinstance(error, LeftOut):
+            raise error
     return looks
 
 

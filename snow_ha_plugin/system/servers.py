@@ -44,6 +44,10 @@ mv "$1.snow-ha" "$1"
 """
 
 
+class LeftOut(UnavailableError):
+    """Of a server that is not asked any more, because it did not answer."""
+
+
 @functools.cache
 def shared() -> tuple[str, ...]:
     """One connection to a server for all commands of this process (ssh_config(5), ControlMaster); none where that
@@ -62,6 +66,7 @@ class Servers:
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(names)
         self.here = socket.gethostname().split(".")[0]
+        self.silent: dict[str, SnowHaError] = {}
         self._seen: dict[tuple[str, ...], Result] = {}
 
     def run(
@@ -73,11 +78,17 @@ class Servers:
         """
         if not looks:
             self.look_anew()
-            return self._reach(server, argv, stdin, timeout_s)
+            return self._ask(server, argv, stdin, timeout_s)
         question = (server, *argv)
         if question not in self._seen:
-            self._seen[question] = self._reach(server, argv, stdin, timeout_s)
+            self._seen[question] = self._ask(server, argv, stdin, timeout_s)
         return self._seen[question]
+
+    def leave_out_silent(self, within_s: float) -> None:
+        """Reach each server once, all at the same time; those that are `silent` are not asked again, and `each` passes
+        over them: a look at the others shall not wait for them at every question."""
+        answers = self.outcomes(lambda name: self._reach(name, ["true"], timeout_s=within_s))
+        self.silent = {name: answer for name, answer in answers.items() if isinstance(answer, SnowHaError)}
 
     def look_anew(self) -> None:
         """Remember nothing of what was seen: it may have changed by itself."""
@@ -86,6 +97,11 @@ class Servers:
     def words(self, server: str, argv: Sequence[str]) -> list[str]:
         """The command that runs a command on a server."""
         return list(argv) if server == self.here else [*SSH, *shared(), server, "--", shlex.join(argv)]
+
+    def _ask(self, server: str, argv: Sequence[str], stdin: bytes = b"", timeout_s: float = 60) -> Result:
+        if server in self.silent:
+            raise LeftOut(f"{server} does not answer", remedy="power it on")
+        return self._reach(server, argv, stdin, timeout_s)
 
     def _reach(self, server: str, argv: Sequence[str], stdin: bytes = b"", timeout_s: float = 60) -> Result:
         result = command.run(self.words(server, argv), stdin=stdin, timeout_s=timeout_s)
@@ -108,7 +124,7 @@ class Servers:
 
     def read(self, server: str, path: str) -> bytes | None:
         """The content of a file on a server, None where it does not exist."""
-        result = self._reach(server, ["sh", "-c", _READ, "sh", path])
+        result = self._ask(server, ["sh", "-c", _READ, "sh", path])
         if result.exit_code == _ABSENT:
             return None
         if not result.ok:
@@ -120,10 +136,11 @@ class Servers:
         self.must(server, ["sh", "-c", _WRITE, "sh", path, owner, mode], stdin=data)
 
     def each(self, work: Callable[[str], T], names: Sequence[str] | None = None) -> dict[str, T]:
-        """What `work` gives for each server, at the same time; the first server's error once all have ended."""
+        """What `work` gives for each server, at the same time; the first server's error once all have ended. Those that
+        are left out have none."""
         outcomes = self.outcomes(work, names)
         for outcome in outcomes.values():
-            if isinstance(outcome, SnowHaError):
+            if isinstance(outcome, SnowHaError) and not isinstance(outcome, LeftOut):
                 raise outcome
         return {name: outcome for name, outcome in outcomes.items() if not isinstance(outcome, SnowHaError)}
 
