@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from snow_ha_plugin.cli import options, output
+from snow_ha_plugin.cli import options, output, status
 from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.guide import check as looking
 from snow_ha_plugin.guide import disable as backwards
@@ -47,6 +47,10 @@ def enable(
     screen = output.Screen(quiet=as_json)
     run, changes = forwards.enable(here, screen, replace_agents=replace_agents, dry_run=dry_run)
     tell(run, changes, as_json=as_json)
+    if not (dry_run or as_json):
+        for line in status.as_it_is(here.store):
+            click.echo(line)
+        click.echo("try: snow ha move DOMAIN    watch: snow ha status --watch    undo: snow ha disable")
 
 
 def tell(run: Run, changes: list[Change], *, as_json: bool) -> None:
@@ -66,7 +70,7 @@ def tell(run: Run, changes: list[Change], *, as_json: bool) -> None:
     if not changes and not errors(found):
         output.info("nothing to do: high availability is enabled, and every step of the guide holds")
     elif not run.dry_run:
-        output.info("high availability is enabled; see snow ha status")
+        output.info("high availability is enabled")
 
 
 def _json(run: Run, changes: list[Change]) -> dict[str, object]:

@@ -94,9 +94,12 @@ def changes_json(done: Iterable[Change]) -> list[dict[str, str]]:
 
 
 @contextmanager
-def progress(text: str, *, quiet: bool = False) -> Iterator[None]:
-    """`[*] text ... OK` with the seconds, as the host's spinner does it; on a terminal the line moves meanwhile."""
-    with moving(text, quiet=quiet):
+def progress(text: str, takes: str = "", *, quiet: bool = False) -> Iterator[None]:
+    """`[*] text ... OK` with the seconds, as the host's spinner does it; on a terminal the line moves meanwhile, and
+    says what it `takes`."""
+    with moving(text, quiet=quiet) as tell:
+        if takes:
+            tell(takes)
         yield
 
 
@@ -127,8 +130,8 @@ class Screen:
 
     quiet: bool
 
-    def progress(self, title: str) -> AbstractContextManager[None]:
-        return progress(title, quiet=self.quiet)
+    def progress(self, title: str, takes: str = "") -> AbstractContextManager[None]:
+        return progress(title, takes, quiet=self.quiet)
 
     def changes(self, done: Iterable[Change]) -> None:
         if not self.quiet:

@@ -86,6 +86,18 @@ def status(
     sys.exit(told.word.exit_code)
 
 
+def as_it_is(store: Store) -> Iterator[str]:
+    """The verdict, and what is an error now: what a verb ends with that has changed the whole cluster."""
+    try:
+        view = _look(store, _outlook(store, None))
+    except UnavailableError as error:
+        yield status_view.head(Verdict(Word.CANNOT_TELL, str(error)))
+        return
+    yield status_view.head(verdict.of(view))
+    wrong = tuple(finding for finding in view.findings if finding.severity == Severity.ERROR)
+    yield from status_view.findings(wrong, _columns(), time.time())
+
+
 def _columns() -> int:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else NO_TERMINAL_COLUMNS
 

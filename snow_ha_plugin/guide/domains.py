@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import cluster_options, intent, location, primitive
 from snow_ha_plugin.guide.section import ConfigurationStep
 from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.system import snowtools
+
+
+@dataclass(frozen=True)
+class Newcomers:
+    """The domains that will be registered: those that run are taken over as they are, the others started."""
+
+    running: tuple[str, ...]
+    idle: tuple[str, ...]
+
+
+def newcomers(site: Site, tree: cib.Tree | None) -> Newcomers:
+    known = set() if tree is None else {*cib.domains(tree), *intent.left_out(tree)}
+    names = sorted({domain.name for domain in site.domains} - known)
+    run = {guest.name for hypervisor in site.hypervisors.values() for guest in hypervisor.guests}
+    return Newcomers(tuple(n for n in names if n in run), tuple(n for n in names if n not in run))
 
 
 def edit(site: Site, tree: cib.Tree) -> list[Change]:

@@ -10,8 +10,9 @@ from contextlib import nullcontext
 from functools import partial
 
 from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import UnavailableError
-from snow_ha_plugin.guide import AFTERWARDS, CONFIGURATION_STEPS, SERVER_STEPS, fencing, sizes, start, xen
+from snow_ha_plugin.guide import AFTERWARDS, CONFIGURATION_STEPS, SERVER_STEPS, domains, fencing, sizes, start, xen
 from snow_ha_plugin.guide.run import Run, Screen
 from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations import agent_replacement, retry
@@ -21,6 +22,9 @@ from snow_ha_plugin.system import lock, pacemaker
 
 # Domains that do not run yet are started side by side; each has its own timeout, this is beyond all of them.
 SETTLED_WITHIN_S = 600
+
+# In one line.
+MOST_NAMES = 8
 
 
 def enable(site: Site, screen: Screen, *, replace_agents: bool, dry_run: bool) -> tuple[Run, list[Change]]:
@@ -36,6 +40,11 @@ def _enable(site: Site, screen: Screen, *, replace_agents: bool, dry_run: bool) 
         # Before any edit, which may be tried several times and must not ask servers.
         run.site = xen.looked_at(run.site)
         _rehearse(run.site)
+        coming = domains.newcomers(run.site, fencing.configuration(run.site))
+    if coming.running:
+        screen.info(f"taken over as they run: {in_words(coming.running, MOST_NAMES)}")
+    if coming.idle:
+        screen.info(f"to be started: {in_words(coming.idle, MOST_NAMES)}")
     screen.info(f"fencing: {run.site.fencing}; {run.site.why}")
     if run.site.qdevice:
         screen.info(f"third vote: {run.site.qdevice}")

@@ -19,7 +19,7 @@ Looked = tuple[Step, list[Finding]]
 class Screen(Protocol):
     """Where a run tells what it does."""
 
-    def progress(self, title: str) -> AbstractContextManager[None]: ...
+    def progress(self, title: str, takes: str = "") -> AbstractContextManager[None]: ...
 
     def changes(self, done: Iterable[Change]) -> None: ...
 
@@ -65,7 +65,7 @@ class Run:
         self.report.append((section, findings))
         if not errors(findings) or self.dry_run:
             return
-        with self.screen.progress(section.title):
+        with self.screen.progress(section.title, section.takes):
             section.apply(self.site)
             left = errors(section.check(self.site))
         if left:

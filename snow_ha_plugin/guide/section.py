@@ -15,13 +15,14 @@ class Step:
     """A section of the guide. A step without `apply` only looks: an error that it finds stops `enable` at once.
 
     `check` returns what is not as it should be; `apply` mends all of that which is an error, may be killed
-    anywhere and run again.
+    anywhere and run again. `takes` says, while it does, why it takes its time.
     """
 
     name: str
     title: str
     check: Callable[[Site], list[Finding]]
     apply: Callable[[Site], None] | None = None
+    takes: str = ""
 
 
 @dataclass(frozen=True)

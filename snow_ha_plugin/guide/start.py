@@ -66,4 +66,6 @@ def _offline(site: Site) -> list[str]:
     return [name for name in site.servers.names if name not in online and name not in site.servers.silent]
 
 
-STEP = Step("start", "Cluster running", check, apply)
+STEP = Step(
+    "start", "Cluster running", check, apply, "Pacemaker waits 20 s (dc-deadtime) for servers that may run already"
+)

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import intent
 from snow_ha_plugin.guide import CONFIGURATION_STEPS, domains
-from snow_ha_plugin.model import Hypervisor
+from snow_ha_plugin.model import Guest, Hypervisor
 from snow_ha_plugin.operations.cluster import Site
 from tests.captures import domain, guide_cluster
 from tests.unit.conftest import Machines, MakeSite
@@ -35,3 +36,16 @@ def test_an_edit_asks_no_server(make_site: MakeSite, machines: Machines) -> None
     for section in CONFIGURATION_STEPS:
         section.edit(site, guide_cluster())
     assert machines.calls == []
+
+
+def test_who_is_taken_over_and_who_is_started_is_known_before(make_site: MakeSite) -> None:
+    names = ("web01", "web02", "web03", "nis01")
+    site = replace(
+        make_site(domains=tuple(domain(name) for name in names)),
+        hypervisors={"snow02": Hypervisor(15360, 1, True, guests=(Guest("web02", 3, 512, 1, "-b----"),))},
+    )
+    assert domains.newcomers(site, None) == domains.Newcomers(("web02",), ("nis01", "web01", "web03"))
+    tree = guide_cluster()
+    assert "nis01" in cib.domains(tree)
+    intent.leave_out(tree, ["web03"])
+    assert domains.newcomers(site, tree) == domains.Newcomers(("web02",), ("web01",))

@@ -16,12 +16,12 @@ from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.guide import disable, enable, hook
 from snow_ha_plugin.guide.run import Blocked
 from snow_ha_plugin.guide.section import ConfigurationStep, Step
-from snow_ha_plugin.model import Change, Finding, Hypervisor, Severity
+from snow_ha_plugin.model import Change, Finding, Guest, Hypervisor, Severity
 from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.system import command, lock, xen
 from snow_ha_plugin.system.command import Result
 from snow_ha_plugin.system.pacemaker import LiveCib
-from tests.captures import capture, guide_cluster
+from tests.captures import capture, domain, guide_cluster
 from tests.unit.conftest import Machines
 from tests.unit.operations.test_transaction import Memory
 
@@ -31,13 +31,14 @@ class Screen:
     told: list[str] = field(default_factory=list)
 
     @contextmanager
-    def progress(self, title: str) -> Iterator[None]:
+    def progress(self, title: str, takes: str = "") -> Iterator[None]:
         yield
 
     def changes(self, done: Sequence[Change]) -> None:
         self.told += [change.message for change in done]
 
-    def info(self, text: str) -> None: ...
+    def info(self, text: str) -> None:
+        self.told.append(text)
 
     def warning(self, text: str) -> None: ...
 
@@ -107,6 +108,14 @@ def test_servers_first_then_the_cib_and_the_hook_last(guide: Guide) -> None:
     assert guide.log == ["lock", "mend first", "mend second", "wait", "mend hook"]
     assert guide.is_configured
     assert "put cluster-delay" in guide.screen.told
+
+
+def test_who_is_taken_over_and_who_is_started_is_told_first(guide: Guide, mocker: MockerFixture) -> None:
+    guide.site = replace(guide.site, domains=(domain("web01"), domain("web02")))
+    running = Hypervisor(15360, 4, migrates_pv=True, guests=(Guest("web01", 3, 512, 1, "-b----"),))
+    mocker.patch.object(xen, "look", return_value=running)
+    guide.enable(dry_run=True)
+    assert guide.screen.told[:2] == ["taken over as they run: web01", "to be started: web02"]
 
 
 def test_a_second_run_changes_nothing_and_waits_for_nothing(guide: Guide) -> None:
