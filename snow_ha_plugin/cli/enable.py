@@ -9,6 +9,7 @@ import click
 
 from snow_ha_plugin.cli import options, output, status
 from snow_ha_plugin.core.configure import fencing
+from snow_ha_plugin.errors import UsageError
 from snow_ha_plugin.guide import check as looking
 from snow_ha_plugin.guide import disable as backwards
 from snow_ha_plugin.guide import enable as forwards
@@ -115,16 +116,19 @@ def check(as_json: bool) -> None:
 
 
 @click.command()
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @options.dry_run
 @options.json_output
-def disable(dry_run: bool, as_json: bool) -> None:
+def disable(yes: bool, dry_run: bool, as_json: bool) -> None:
     """Go back to plain sNow!: domains keep running where they are, and Pacemaker lets go of them.
 
     The cluster is stopped on all servers, what snow-ha wrote into its configuration and the hook in `snow` are
-    taken out.
+    taken out. The rules of `balance` are kept for the next `enable`.
     """
     options.require_root()
     here = cluster.load()
+    if not (yes or dry_run) and backwards.plan(here):
+        _be_sure()
     plan = backwards.disable(here, output.Screen(quiet=as_json), dry_run=dry_run)
     if as_json:
         output.as_json({"dry_run": dry_run, "changes": output.changes_json(part.change for part in plan)})
@@ -135,6 +139,13 @@ def disable(dry_run: bool, as_json: bool) -> None:
         output.info("Pacemaker, if somebody starts it by hand, is in maintenance until snow-ha enable")
     if not plan and not as_json:
         output.info("nothing to do: high availability is not enabled")
+
+
+def _be_sure() -> None:
+    if not sys.stdin.isatty():
+        raise UsageError("there is nobody to ask", remedy="add --yes, or --dry-run")
+    output.warning("from then on nothing starts a domain whose server is lost; the domains themselves run on")
+    click.confirm("[?] end high availability now?", abort=True)
 
 
 COMMANDS = (enable, disable, check)

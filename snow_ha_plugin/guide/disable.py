@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.configure import cluster_options, intent, primitive
+from snow_ha_plugin.core.configure import cluster_options, intent, kept, primitive
 from snow_ha_plugin.guide import fencing, hook, qdevice, shutdown
 from snow_ha_plugin.guide.run import Screen
 from snow_ha_plugin.model import Change
@@ -70,15 +70,16 @@ def _remove_hook(site: Site) -> None:
 
 def _take_out(site: Site) -> None:
     """All that is ours but the cluster options, which keep Pacemaker from stopping what it no longer knows, and what
-    `enable` shall leave out the next time, too."""
+    the next `enable` shall know: the domains to leave out, and the rules of `balance`."""
 
     def edit(tree: cib.Tree) -> list[Change]:
+        kept.keep(tree)
         ours = [name for name in cib.domains(tree) if primitive.is_ours(tree, name)]
         changes = [primitive.unregister(tree, name) for name in ours]
         changes += cluster_options.end_sizes(tree)
         return changes + [
             Change("remove", gone, f"remove {gone}")
-            for gone in cib.remove_ours(tree, keep=(cluster_options.OPTIONS_ID, intent.LEFT_OUT))
+            for gone in cib.remove_ours(tree, keep=(cluster_options.OPTIONS_ID, intent.LEFT_OUT, kept.SET))
         ]
 
     change(site.store, edit, cleaning)

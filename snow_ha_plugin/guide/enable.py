@@ -12,7 +12,17 @@ from functools import partial
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import UnavailableError
-from snow_ha_plugin.guide import AFTERWARDS, CONFIGURATION_STEPS, SERVER_STEPS, domains, fencing, sizes, start, xen
+from snow_ha_plugin.guide import (
+    AFTERWARDS,
+    CONFIGURATION_STEPS,
+    SERVER_STEPS,
+    domains,
+    fencing,
+    rules,
+    sizes,
+    start,
+    xen,
+)
 from snow_ha_plugin.guide.run import Run, Screen
 from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations import agent_replacement, retry
@@ -54,6 +64,7 @@ def _enable(site: Site, screen: Screen, *, replace_agents: bool, dry_run: bool) 
     changes = _configure(run) + _renew_ids(run)
     if not dry_run:
         changes += _try_again(run)
+        changes += _put_rules_back(run)
     changes += _go_by_sizes(run, changes)
     if replace_agents:
         changes += _replace_agents(run)
@@ -117,6 +128,12 @@ def _try_again(run: Run) -> list[Change]:
     with run.screen.progress("Trying again what had failed"):
         changes = retry.again(failed)
         pacemaker.wait_idle(SETTLED_WITHIN_S)
+    run.screen.changes(changes)
+    return changes
+
+
+def _put_rules_back(run: Run) -> list[Change]:
+    changes = rules.put_back(run.site.store, run.screen.warning)
     run.screen.changes(changes)
     return changes
 

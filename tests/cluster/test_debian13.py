@@ -67,7 +67,7 @@ def test_enable_failover_and_return_on_pacemaker_3(lab: Lab) -> None:
     lab.power_on("snow01")
     lab.run("snow02", ["snow-ha", "enable"], timeout=ENABLE_WITHIN_S)
     assert _all_on(lab, "snow02"), "a domain moved back by itself"
-    lab.run("snow02", ["snow-ha", "disable"], timeout=ENABLE_WITHIN_S)
+    lab.run("snow02", ["snow-ha", "disable", "--yes"], timeout=ENABLE_WITHIN_S)
     assert all(world.where(domain.name) == ["snow02"] for domain in GUIDE_DOMAINS)
     assert not world.doubles()
 

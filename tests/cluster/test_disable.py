@@ -55,7 +55,7 @@ def enabled(site: Running) -> Running:
 def undisturbed(site: Running) -> Snapshot:
     """What is there after a `disable` that nobody disturbed."""
     state.enable(site.lab)
-    state.snow_ha(site.lab, "disable")
+    state.snow_ha(site.lab, "disable", "--yes")
     return state.snapshot(site.lab)
 
 
@@ -75,7 +75,7 @@ class TestDisable:
         lab = enabled.lab
         # What an administrator wrote beside it is not ours.
         lab.run("snow01", ["crm_attribute", "--name", "cluster-recheck-interval", "--update", "10min"])
-        state.snow_ha(lab, "disable")
+        state.snow_ha(lab, "disable", "--yes")
         enabled.assert_nothing_happened_to_domains()
         assert not (lab.shared / HOOKS / HOOK.name).exists()
         for server in lab.names:
@@ -88,13 +88,13 @@ class TestDisable:
             assert left.find(".//nvpair[@name='cluster-recheck-interval']") is not None
 
     def test_second_time_has_nothing_to_do(self, undisturbed: Snapshot, site: Running) -> None:
-        state.snow_ha(site.lab, "disable")
+        state.snow_ha(site.lab, "disable", "--yes")
         before = state.snapshot(site.lab)
-        assert "nothing to do" in state.snow_ha(site.lab, "disable")
+        assert "nothing to do" in state.snow_ha(site.lab, "disable", "--yes")
         assert before.difference(state.snapshot(site.lab)) == []
 
     def test_can_be_taken_back(self, site: Running) -> None:
-        state.snow_ha(site.lab, "disable")
+        state.snow_ha(site.lab, "disable", "--yes")
         state.enable(site.lab)
         site.assert_enabled()
 
@@ -107,9 +107,9 @@ class TestKilled:
     def test_and_run_again_it_ends_where_an_undisturbed_one_ends(
         self, undisturbed: Snapshot, enabled: Running, point: str
     ) -> None:
-        assert state.killed(enabled.lab, point, "disable")
+        assert state.killed(enabled.lab, point, "disable", "--yes")
         enabled.assert_nothing_happened_to_domains()
-        state.snow_ha(enabled.lab, "disable")
+        state.snow_ha(enabled.lab, "disable", "--yes")
         enabled.assert_nothing_happened_to_domains()
         now = state.snapshot(enabled.lab)
         assert (without_history(now), now.units) == (without_history(undisturbed), undisturbed.units)
@@ -118,6 +118,6 @@ class TestKilled:
 
     @pytest.mark.parametrize("point", ["after let-go domains", "after stop snow02"])
     def test_enable_takes_hold_again(self, enabled: Running, point: str) -> None:
-        assert state.killed(enabled.lab, point, "disable")
+        assert state.killed(enabled.lab, point, "disable", "--yes")
         state.enable(enabled.lab)
         enabled.assert_enabled()

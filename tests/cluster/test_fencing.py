@@ -190,8 +190,8 @@ class TestDisable:
     def test_takes_all_of_it_out_and_resets_nobody(self, protected: Lab) -> None:
         began = time.monotonic()
         running = state.domids(protected)
-        state.snow_ha(protected, "disable")
-        assert "nothing to do" in state.snow_ha(protected, "disable")
+        state.snow_ha(protected, "disable", "--yes")
+        assert "nothing to do" in state.snow_ha(protected, "disable", "--yes")
         settled = time.monotonic() + STALL_S
         wait_until(lambda: time.monotonic() > settled, STALL_S + 1, "time stands still")
         assert resets(protected, began) == []
@@ -222,7 +222,7 @@ class TestRefused:
 
     @pytest.fixture
     def unprotected(self, site: Lab) -> Lab:
-        state.snow_ha(site, "disable")
+        state.snow_ha(site, "disable", "--yes")
         return site
 
     def refused(self, lab: Lab, says: str, *words: str) -> None:

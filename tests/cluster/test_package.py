@@ -164,7 +164,7 @@ def test_a_shared_file_system_that_does_not_answer_holds_nothing_up(story: Story
 
 
 def test_after_disable_it_can_be_removed_and_domains_run_on(story: Story) -> None:
-    state.snow_ha(story.lab, "disable")
+    state.snow_ha(story.lab, "disable", "--yes")
     assert story.hook == ""
     apt(story.lab, "snow01", "remove", "snow-ha")
     assert site.version(story.lab, "snow01") == ""

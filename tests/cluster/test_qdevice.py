@@ -146,7 +146,7 @@ def test_the_last_one_outlives_a_shared_file_system_that_hangs(voting: Lab) -> N
 def test_disable_takes_it_out_and_it_comes_to_a_cluster_that_runs(voting: Lab) -> None:
     began = time.monotonic()
     running = state.domids(voting)
-    state.snow_ha(voting, "disable")
+    state.snow_ha(voting, "disable", "--yes")
     for server in voting.names:
         etc = voting.disk(server) / "etc"
         left = [*etc.glob("systemd/system/*/snow-ha-qdevice.conf"), *etc.glob("corosync/qdevice/net/nssdb")]

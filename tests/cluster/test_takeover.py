@@ -203,7 +203,7 @@ class TestWhatIsTold:
 class TestDisable:
     def test_leaves_the_cluster_as_the_administrator_had_it(self, taken: Takeover) -> None:
         before = state.domids(taken.lab)
-        state.snow_ha(taken.lab, "disable")
+        state.snow_ha(taken.lab, "disable", "--yes")
         assert state.domids(taken.lab) == before
         left = state.elements(state.stored_cib(taken.lab, "snow01"))
         assert taken.configuration - left == set()

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     RESOURCE_DEFAULTS = "rsc-defaults"
     OPERATION_DEFAULTS = "op-defaults"
     LEFT_OUT = "not-protected"
+    KEPT = "kept-rules"
     # of a primitive
     PARAMETERS = "params"
     META = "meta"

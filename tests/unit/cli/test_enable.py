@@ -1,13 +1,19 @@
-"""What `enable` ends with: the cluster as `status` sees it then, and what to do next."""
+"""What `enable` ends with, the cluster as `status` sees it then, and what `disable` asks first."""
 
 from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
 
 import pytest
 from pytest_mock import MockerFixture
 
 from snow_ha_plugin.cli import options
+from snow_ha_plugin.guide import disable as backwards
 from snow_ha_plugin.guide import enable as forwards
+from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations import cluster
+from snow_ha_plugin.system import lock
 from snow_ha_plugin.system.pacemaker import CibFile
 from tests.captures import capture
 from tests.unit.cli.conftest import Files
@@ -42,3 +48,30 @@ def test_what_is_wrong_then_is_told_with_its_remedy(enabled: Files) -> None:
 
 def test_json_stays_one_object(enabled: Files) -> None:
     assert enabled.run("enable", "--json").json["changes"] == []
+
+
+@pytest.fixture
+def asked(enabled: Files, mocker: MockerFixture) -> Files:
+    part = backwards.Part(Change("stop", "snow01", "stop the cluster on snow01"), lambda: None)
+    mocker.patch.object(backwards, "plan", return_value=[part])
+    mocker.patch.object(lock, "held", side_effect=lambda *words: nullcontext())
+    return enabled
+
+
+def test_disable_asks_and_takes_nothing_for_yes(asked: Files, mocker: MockerFixture) -> None:
+    ended = asked.run("disable")
+    assert (ended.status, ended.err) == (64, "[E] there is nobody to ask; add --yes, or --dry-run\n")
+    mocker.patch.object(sys, "stdin", mocker.Mock(isatty=lambda: True))
+    asking = mocker.patch("click.termui.visible_prompt_func", return_value="n")
+    ended = asked.run("disable")
+    assert (ended.status, "is disabled" in ended.out) == (130, False)
+    assert "nothing starts a domain whose server is lost" in ended.err
+    asking.return_value = "y"
+    assert "high availability is disabled" in asked.run("disable").out
+    assert "high availability is disabled" in asked.run("disable", "--yes").out
+
+
+def test_where_nothing_is_enabled_disable_asks_nothing(asked: Files, mocker: MockerFixture) -> None:
+    mocker.patch.object(backwards, "plan", return_value=[])
+    ended = asked.run("disable")
+    assert (ended.status, "nothing to do" in ended.out) == (0, True)
