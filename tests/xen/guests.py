@@ -33,13 +33,16 @@ class Copy:
 
 
 class Yard:
-    """A lab whose guests are gone at the end of the block."""
+    """A lab whose servers have power at the beginning of the block, and whose guests are gone at its end."""
 
     def __init__(self, lab: Servers) -> None:
         self.lab = lab
         self.here, self.there = lab.names
 
     def __enter__(self) -> "Yard":
+        for server in self.lab.names:
+            if not self.lab.is_on(server):
+                self.lab.power_on(server)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -80,6 +83,10 @@ class Yard:
         self.lab.add(guest)
         before = self.lab.last_tick(guest)
         self.lab.run(self.here, ["xl", "create", guest.file])
+        return self.first_tick(guest, before)
+
+    def first_tick(self, guest: Guest, before: Tick | None) -> Tick:
+        """Wait until a guest that was started has written; `before`: its last tick before the start."""
         return self.wait_for_tick(guest, lambda tick: before is None or tick.boot != before.boot)
 
     def wait_for_tick(self, guest: Guest, wanted: Callable[[Tick], bool]) -> Tick:
