@@ -19,7 +19,7 @@ XEN_PACKAGES = cpio e2fsprogs qemu-system-x86
 OF_LABS = tests/chaos tests/model tests/mutants
 UNIT = tests/unit tests/packaging tests/scenarios
 
-.PHONY: help demo test unit unit-newest mutants lint contract random-clusters lab-tests chaos test-xen test-xen-smoke bench deb apt-repo dependencies venv
+.PHONY: help demo test unit unit-newest mutants lint contract random-clusters lab-tests chaos test-xen test-xen-smoke bench deb findings apt-repo dependencies venv
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -111,6 +111,9 @@ deb: dependencies  ## the Debian package, in build/
 	rm -f build/snow-ha_*
 	packaging/build-deb build
 	lintian --allow-root --pedantic --fail-on error,warning build/snow-ha_*.changes
+
+findings:  ## docs/findings.md, from the table of findings
+	packaging/findings-page >docs/findings.md
 
 # REPO=DIRECTORY: where it goes, best at once to its place on the shared file system.
 REPO = build/apt-repo

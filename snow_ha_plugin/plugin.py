@@ -12,11 +12,23 @@ from snow_ha_plugin.model import Handled
 
 @hookimpl
 def snow_ha_commands(group: click.Group) -> None:
-    from snow_ha_plugin.cli import balance, domains, enable, event, fencing, images, maintainer, moves, servers, start
+    from snow_ha_plugin.cli import (
+        balance,
+        domains,
+        enable,
+        event,
+        explain,
+        fencing,
+        images,
+        maintainer,
+        moves,
+        servers,
+        start,
+    )
     from snow_ha_plugin.cli import status as looking
 
     for module in (
-        enable, images, fencing, domains, moves, servers, start, balance, looking, event, maintainer,
+        enable, images, fencing, domains, moves, servers, start, balance, looking, explain, event, maintainer,
     ):  # fmt: skip
         for command in module.COMMANDS:
             group.add_command(command)

@@ -7,7 +7,7 @@ import difflib
 import click
 
 GROUPS = {
-    "Look": ("status", "check", "what-if"),
+    "Look": ("status", "check", "explain", "what-if"),
     "Change": (
         "add", "remove", "sync", "hold", "release", "balance", "move", "drain", "undrain", "start", "confirm-off",
     ),

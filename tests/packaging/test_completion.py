@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from snow_ha_plugin.cli.main import group
+from snow_ha_plugin.core.codes import TABLE
 from tests.packaging.program import arguments, options, verbs
 
 COMPLETION = Path(__file__).parents[2] / "packaging/completion/snow-ha"
@@ -143,3 +144,10 @@ def test_tab_at_a_terminal() -> None:
         pass
     os.waitpid(pid, 0)
     assert re.search(rb"[\r\n]called:disable\r", shown)
+
+
+def test_the_codes_of_findings() -> None:
+    script = 'source "$1"; echo $_snow_ha_codes'
+    shown = subprocess.run(["bash", "-c", script, "bash", COMPLETION], capture_output=True, text=True, check=True)
+    assert shown.stdout.split() == sorted(TABLE)
+    assert offered("snow-ha", "explain", "no-f") == {"no-fencing", "no-fencing-device"}

@@ -49,7 +49,7 @@ ENTRIES = (
         ("snow ha drain",),
     ),
     Entry(
-        "left-out", Severity.WARNING, "A domain stays, since no order of moves leaves room for it",
+        "left-out", Severity.WARNING, "No order of moves leaves room for a domain",
         "Servers are so full that it would have to be on two of them at a time, which does not fit.",
         "Add memory, or stop a domain for a while, and run snow ha balance again.",
         ("snow ha balance",),

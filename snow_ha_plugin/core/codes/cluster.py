@@ -86,7 +86,7 @@ ENTRIES = (
         ("snow ha status DOMAIN", "snow boot"),
     ),
     Entry(
-        "failed-there", Severity.WARNING, "A server may not have a domain any more, since it failed there",
+        "failed-there", Severity.WARNING, "A server may not have a domain, since it failed there",
         "After a failed start Pacemaker keeps a domain off that server until somebody says that it is mended.",
         "Mend it, then crm resource cleanup DOMAIN SERVER.",
     ),
@@ -97,7 +97,7 @@ ENTRIES = (
         ("snow ha hold", "snow ha release"),
     ),
     Entry(
-        "orphan", Severity.WARNING, "Pacemaker remembers something that is not configured any more",
+        "orphan", Severity.WARNING, "Something is remembered that is configured no more",
         "A resource was deleted while it ran, or on a server that was away.",
         "crm_resource --refresh --resource NAME --force.",
     ),

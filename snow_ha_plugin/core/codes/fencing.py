@@ -12,8 +12,7 @@ ENTRIES = (
         "no-fencing", Severity.ERROR, "Nothing switches a lost server off",
         "When the network is cut, each side takes the other for dead and runs its domains too: two copies write to one"
         " image, and destroy it. Without fencing nothing keeps them from it.",
-        "snow ha enable sets it up: the BMCs where they answer, else Xen's watchdog and the shared file system. For a"
-        " test site: snow ha accept no-fencing.",
+        "snow ha enable sets it up: the BMCs where they answer, else Xen's watchdog and the shared file system.",
         _SEE,
     ),
     Entry(
@@ -81,7 +80,7 @@ ENTRIES = (
         _SEE,
     ),
     Entry(
-        "third-vote-not-set-up", Severity.ERROR, "A server lacks what a third vote takes, or still has it",
+        "third-vote-not-set-up", Severity.ERROR, "A server has half of what a third vote takes",
         "A certificate or a service is not as it must be.",
         "snow ha enable.",
         _SEE,

@@ -9,9 +9,15 @@ _MENDED = "snow ha enable mends it."
 
 ENTRIES = (
     Entry(
+        "unreachable", Severity.ERROR, "A server does not answer ssh",
+        "It is off, its network is cut, or root may not get there without a question. Nothing of it was looked at.",
+        "Power it on, then snow ha start SERVER; if it is up, make ssh SERVER true work as root.",
+        ("snow ha start",),
+    ),
+    Entry(
         "not-looked-at", Severity.ERROR, "Something could not be looked at",
-        "A server does not answer by ssh, or a program on it did not: what depends on it is not known.",
-        "Power the server on, or make ssh SERVER true work as root; then snow ha check again.",
+        "A program that was asked gave no answer that can be used: what depends on it is not known.",
+        "Do what the finding says, then snow ha check again.",
     ),
     Entry(
         "not-configured", Severity.ERROR, "Something is not in the cluster's configuration yet",
@@ -97,7 +103,7 @@ ENTRIES = (
         _MENDED,
     ),
     Entry(
-        "corosync-members", Severity.ERROR, "SNOW_NODES and the cluster that runs name different servers",
+        "corosync-members", Severity.ERROR, "SNOW_NODES and the cluster that runs differ",
         "A server that is left out while it runs would go on with its domains, which the others then start as well.",
         "Drain it and stop its cluster first, or start the others, as the finding says.",
         ("snow ha drain",),
