@@ -10,8 +10,7 @@ import os
 import re
 import shutil
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -31,7 +30,7 @@ from snow_ha_plugin.errors import (
     UnavailableError,
 )
 from snow_ha_plugin.model import ClusterState, FailedAction, NodeState, ResourceState
-from snow_ha_plugin.system import command
+from snow_ha_plugin.system import command, configurations
 
 # Pacemaker's crm_exit_t (include/crm/common/results.h).
 NOT_CONNECTED = 102
@@ -48,9 +47,6 @@ _NO_SCHEMA = "Cannot validate CIB"
 
 # In /tmp; the number of the process that made it follows.
 SCRATCH = "snow-ha-"
-
-HISTORY = Path("/var/lib/snow-ha/history")
-HISTORY_LENGTH = 20
 
 
 class Store(Protocol):
@@ -111,7 +107,7 @@ class LiveCib:
         raise TryAgainError("somebody else has changed the configuration", remedy="run the command again")
 
     def _put(self, old: cib.Tree, new: cib.Tree) -> bool:
-        with kept(old) as keep:
+        with configurations.kept(old) as keep:
             done = self._patch(old, new)
             if done:
                 keep()
@@ -260,25 +256,6 @@ def _errors(result: command.Result) -> list[str]:
     lines = result.stderr.decode(errors="replace").splitlines()
     found = [line for line in lines if "error: " in line and _SCHEMA not in line and _NO_SCHEMA not in line]
     return [re.sub(r"^\(\w+\)\s*", "", line).strip() for line in found]
-
-
-@contextmanager
-def kept(old: cib.Tree) -> Iterator[Callable[[], None]]:
-    """Keep a configuration while it is about to be changed, and for good if `keep` is called: the last 20 of them.
-
-    So a commit that is refused costs none of those that were real.
-    """
-    HISTORY.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = HISTORY / f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{cib.epoch(old)}.xml"
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(cib.serialize(old))
-    changed: list[bool] = []
-    try:
-        yield lambda: changed.append(True)
-    finally:
-        outdated = sorted(HISTORY.glob("*.xml"))[:-HISTORY_LENGTH] if changed else [path]
-        for each in outdated:
-            each.unlink(missing_ok=True)
 
 
 def state(tree: cib.Tree | None = None) -> ClusterState:

@@ -97,7 +97,7 @@ class TestFloatingIp:
 
 class TestConfiguration:
     def test_is_one_epoch_and_one_for_sizes_once_the_domains_run(self, enabled: Enabled) -> None:
-        history = enabled.lab.disk("snow01") / "var/lib/snow-ha/history"
+        history = enabled.lab.shared / "snow-ha/history"
         before, running = (etree.parse(path).getroot() for path in sorted(history.glob("*.xml")))
         assert before.find("configuration/resources/primitive") is None
         strategy = "configuration/crm_config//nvpair[@name='placement-strategy']"

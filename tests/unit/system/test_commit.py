@@ -25,6 +25,8 @@ from tests.captures import domain, guide_cluster
 
 
 class Cluster:
+    """`history` is where configurations of before are kept."""
+
     def __init__(self, path: Path, history: Path) -> None:
         self.path, self.history = path, history
         self.put(guide_cluster())
@@ -38,10 +40,9 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cluster:
-    monkeypatch.setattr(pacemaker, "HISTORY", tmp_path / "history")
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared_record: Path) -> Cluster:
     monkeypatch.setenv("CIB_file", str(tmp_path / "cib.xml"))
-    return Cluster(tmp_path / "cib.xml", tmp_path / "history")
+    return Cluster(tmp_path / "cib.xml", shared_record)
 
 
 def with_web01(tree: cib.Tree) -> cib.Tree:
@@ -57,7 +58,7 @@ def test_what_is_committed_is_there_and_what_was_there_is_kept(cluster: Cluster)
     assert cib.epoch(cluster.tree) != cib.epoch(old)
     (kept,) = cluster.history.iterdir()
     assert "web01" not in cib.domains(cib.parse(kept.read_bytes()))
-    assert (kept.stat().st_mode & 0o777, cluster.history.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert (kept.stat().st_mode & 0o777, cluster.history.stat().st_mode & 0o777) == (0o600, 0o711)
 
 
 def test_what_somebody_else_has_changed_meanwhile_stays(cluster: Cluster) -> None:

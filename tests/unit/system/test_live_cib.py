@@ -11,24 +11,31 @@ from pytest_mock import MockerFixture
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import primitive
 from snow_ha_plugin.errors import ConfigurationError, NoQuorumError, TryAgainError
-from snow_ha_plugin.system import command, pacemaker
+from snow_ha_plugin.system import command, configurations, pacemaker, record
 from snow_ha_plugin.system.command import Result
 from snow_ha_plugin.system.pacemaker import LiveCib
 from tests.captures import capture, domain
 
 
 @pytest.fixture
-def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture) -> Path:
+def live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file that holds the CIB of the `cluster`, as version 0.1.0 has written it."""
     path = tmp_path / "cib.xml"
     path.write_bytes(capture("cibadmin-2.1.5-guide-domains.xml"))
     monkeypatch.setenv("CIB_file", str(path))
-    mocker.patch.object(pacemaker, "HISTORY", tmp_path / "history")
     return path
 
 
 def history() -> list[Path]:
-    return sorted(pacemaker.HISTORY.glob("*"))
+    return sorted(record.shared().glob("*"))
+
+
+def fill_history() -> list[Path]:
+    """As many configurations as there may be, all of long ago."""
+    record.made(record.shared())
+    for number in range(configurations.LENGTH):
+        (record.shared() / f"20200101-0000{number:02}-0.{number}.xml").write_bytes(cib.serialize(cib.empty()))
+    return history()
 
 
 def adding(name: str) -> tuple[cib.Tree, cib.Tree]:
@@ -94,27 +101,19 @@ def test_the_configuration_of_before_is_kept_for_root_alone(live: Path) -> None:
     (kept,) = history()
     assert cib.serialize(cib.parse(kept.read_bytes())) == cib.serialize(before)
     assert kept.stat().st_mode & 0o777 == 0o600
-    assert pacemaker.HISTORY.stat().st_mode & 0o777 == 0o700
     assert cib.epoch(before) in kept.name
 
 
-def test_the_oldest_of_twenty_goes(live: Path) -> None:
-    pacemaker.HISTORY.mkdir()
-    for number in range(pacemaker.HISTORY_LENGTH):
-        (pacemaker.HISTORY / f"20200101-0000{number:02}-0.{number}.xml").touch()
+def test_the_oldest_goes(live: Path) -> None:
+    before = fill_history()
     LiveCib().commit(*adding("web01"))
-    names = [path.name for path in history()]
-    assert len(names) == pacemaker.HISTORY_LENGTH
-    assert "20200101-000000-0.0.xml" not in names
-    assert "20200101-000001-0.1.xml" in names
+    assert len(history()) == configurations.LENGTH
+    assert history()[:-1] == before[1:]
 
 
 @pytest.mark.parametrize("exit_code", [pacemaker.OLD, 78])
 def test_a_commit_that_is_refused_costs_no_history(live: Path, mocker: MockerFixture, exit_code: int) -> None:
-    pacemaker.HISTORY.mkdir()
-    for number in range(pacemaker.HISTORY_LENGTH):
-        (pacemaker.HISTORY / f"20200101-0000{number:02}-0.{number}.xml").touch()
-    before = history()
+    before = fill_history()
     real = command.run
 
     def refusing(argv: Sequence[str], **options: object) -> Result:
