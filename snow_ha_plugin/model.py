@@ -17,7 +17,8 @@ class Severity(StrEnum):
 class Finding:
     """Something that is not as it should be. `id` is stable: scripts and tests look for it.
 
-    `exit_code` is what a verb ends with that cannot go on because of it; `since` is in seconds since 1970.
+    `exit_code` is what a verb ends with that cannot go on because of it; `since` is in seconds since 1970. `subject` is
+    the domain or server that it is about, or several, in words; empty where it is about the whole cluster.
     """
 
     severity: Severity
@@ -26,6 +27,7 @@ class Finding:
     remedy: str = ""
     exit_code: int = 78
     since: int | None = None
+    subject: str = ""
 
 
 @dataclass(frozen=True)

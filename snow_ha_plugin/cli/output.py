@@ -68,7 +68,8 @@ def changes(done: Iterable[Change], *, dry_run: bool) -> None:
 
 
 def findings_json(found: Iterable[Finding]) -> list[dict[str, str]]:
-    return [{key: str(getattr(item, key)) for key in ("severity", "id", "message", "remedy")} for item in found]
+    keys = ("severity", "id", "subject", "message", "remedy")
+    return [{key: str(getattr(item, key)) for key in keys} for item in found]
 
 
 def standing_words(fullest: float, at_best: float) -> str:

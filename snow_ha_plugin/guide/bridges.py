@@ -24,7 +24,9 @@ def check(site: Site) -> list[Finding]:
             users = [domain.name for domain in site.domains if bridge in domain.bridges]
             message = f"the bridge {bridge} of {in_words(users, 8)} is not there on {in_words(lacking)}"
             remedy = "make it there (/etc/network/interfaces), or name another one in their domain files"
-            findings.append(Finding(Severity.ERROR, "no-bridge", message, remedy, ConfigurationError.exit_code))
+            findings.append(
+                Finding(Severity.ERROR, "no-bridge", message, remedy, ConfigurationError.exit_code, subject=bridge)
+            )
     return findings
 
 

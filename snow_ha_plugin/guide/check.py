@@ -31,7 +31,7 @@ def check(site: Site) -> list[Finding]:
 def _unreachable(name: str, error: SnowHaError) -> Finding:
     message = f"{name} does not answer ssh, and was not looked at: {error.details or error.message}"
     remedy = f"power it on, then: snow ha start {name}; if it is up: make `ssh {name} true` work without a question"
-    return Finding(Severity.ERROR, "unreachable", message, remedy, UnavailableError.exit_code)
+    return Finding(Severity.ERROR, "unreachable", message, remedy, UnavailableError.exit_code, subject=name)
 
 
 def _attempt(title: str, look: Callable[[], list[Finding]]) -> list[Finding]:
@@ -39,13 +39,23 @@ def _attempt(title: str, look: Callable[[], list[Finding]]) -> list[Finding]:
         return look()
     except SnowHaError as error:
         message = "; ".join(part for part in (error.message, error.details) if part)
-        return [Finding(Severity.ERROR, "not-looked-at", f"{title}: {message}", error.remedy, error.exit_code)]
+        return [
+            Finding(
+                Severity.ERROR, "not-looked-at", f"{title}: {message}", error.remedy, error.exit_code, subject=title
+            )
+        ]
 
 
 def _missing_configuration(site: Site) -> list[Finding]:
     tree, site = site.store.read(), xen.looked_at(site)
     missing = [done for section in CONFIGURATION_STEPS for done in section.edit(site, tree)]
     return [
-        Finding(Severity.ERROR, "not-configured", f"still to do in the CIB: {done.message}", "snow ha enable")
+        Finding(
+            Severity.ERROR,
+            "not-configured",
+            f"still to do in the CIB: {done.message}",
+            "snow ha enable",
+            subject=done.target,
+        )
         for done in missing
     ]

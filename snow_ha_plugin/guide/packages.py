@@ -49,12 +49,20 @@ def check(site: Site) -> list[Finding]:
         missing = sorted({programs[line] for line in lines if line in programs})
         if missing:
             message = f"{server} lacks {', '.join(line for line in lines if line in programs)}"
-            findings.append(Finding(Severity.ERROR, "package-missing", message, f"apt install {' '.join(missing)}"))
+            findings.append(
+                Finding(Severity.ERROR, "package-missing", message, f"apt install {' '.join(missing)}", subject=server)
+            )
         elif f"snow-ha {__version__}" not in lines:
             other = next((line for line in lines if line.startswith("snow-ha ")), "no version")
             message = f"{server} has {other}, this server has snow-ha {__version__}"
             findings.append(
-                Finding(Severity.ERROR, "version-differs", message, "install the same version on all servers")
+                Finding(
+                    Severity.ERROR,
+                    "version-differs",
+                    message,
+                    "install the same version on all servers",
+                    subject=server,
+                )
             )
     return findings
 

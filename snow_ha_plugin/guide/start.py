@@ -20,7 +20,9 @@ def check(site: Site) -> list[Finding]:
     except UnavailableError as error:
         return [Finding(Severity.ERROR, "cluster-down", str(error), "snow ha enable")]
     return [
-        Finding(Severity.ERROR, "server-offline", f"{name} is not online in the cluster", "snow ha enable")
+        Finding(
+            Severity.ERROR, "server-offline", f"{name} is not online in the cluster", "snow ha enable", subject=name
+        )
         for name in offline
     ]
 

@@ -29,6 +29,7 @@ def check(site: Site) -> list[Finding]:
                     "no-pv-migration",
                     f"the hypervisor of {server} has no shadow paging: para-virtualised domains cannot migrate live",
                     'use type = "pvh" in the domain files, or a hypervisor with shadow paging',
+                    subject=server,
                 )
             )
         if not hypervisor.dom0_is_fixed:
@@ -38,17 +39,23 @@ def check(site: Site) -> list[Finding]:
                 f" which leaves {hypervisor.memory_mib} MiB for domains"
             )
             remedy = f'GRUB_CMDLINE_XEN_DEFAULT="{size}" in /etc/default/grub, update-grub, and a reboot'
-            findings.append(Finding(Severity.WARNING, "dom0-memory", message, remedy))
+            findings.append(Finding(Severity.WARNING, "dom0-memory", message, remedy, subject=server))
         for guest in hypervisor.guests:
             # What stays of a migrating domain's halves is the wreck of a failed one.
             if guest.name.endswith(xen.HALVES):
                 message = f"{guest.name} on {server} is the rest of a migration"
-                findings.append(Finding(Severity.WARNING, "migration-rest", message, "see xl list on all servers"))
+                findings.append(
+                    Finding(
+                        Severity.WARNING, "migration-rest", message, "see xl list on all servers", subject=guest.name
+                    )
+                )
     kinds = {hypervisor.features: server for server, hypervisor in hypervisors.items()}
     if len(kinds) > 1:
         message = f"the processors of {in_words(kinds.values())} differ: a domain may not survive a live migration"
         remedy = "compare hw_caps in xl info; leave to all what all have with cpuid= in the domain files (xl.cfg(5))"
-        findings.append(Finding(Severity.WARNING, "processors-differ", message, remedy))
+        findings.append(
+            Finding(Severity.WARNING, "processors-differ", message, remedy, subject=" ".join(kinds.values()))
+        )
     places = Counter(guest.name for hypervisor in hypervisors.values() for guest in hypervisor.guests)
     for domain in site.domains:
         if places[domain.name] > 1:
@@ -60,6 +67,7 @@ def check(site: Site) -> list[Finding]:
                     f"{domain.name} runs on {' and '.join(where)} at once, which destroys its image",
                     f"decide which one is right, and `xl destroy {domain.name}` on the other server",
                     UnsafeError.exit_code,
+                    subject=domain.name,
                 )
             )
     return findings

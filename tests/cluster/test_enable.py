@@ -207,7 +207,7 @@ class TestStatus:
         assert [ip["address"] for ip in shown["floating_ips"]] == [FLOATING_IP]
         assert [ip["server"] for ip in shown["floating_ips"]] == state.address_holders(enabled.lab)
         assert shown["fencing"]["enabled"] is False
-        assert [set(finding) for finding in shown["findings"]] == [{"severity", "id", "message", "remedy"}]
+        assert [set(finding) for finding in shown["findings"]] == [{"severity", "id", "subject", "message", "remedy"}]
         assert [finding["id"] for finding in shown["findings"]] == ["no-fencing"]
 
     def test_shows_missing_fencing_in_red(self, enabled: Enabled) -> None:

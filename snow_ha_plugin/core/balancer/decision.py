@@ -163,7 +163,13 @@ def _overfull(problem: Problem, planned: Placement) -> list[int]:
 
 def _idle(found: Roster) -> list[Finding]:
     return [
-        Finding(Severity.ERROR, "no-room", f"Pacemaker starts {name} on no server", "see its constraints, and memory")
+        Finding(
+            Severity.ERROR,
+            "no-room",
+            f"Pacemaker starts {name} on no server",
+            "see its constraints, and memory",
+            subject=name,
+        )
         for name in found.idle
     ]
 
@@ -174,7 +180,11 @@ def _violations(problem: Problem, planned: Placement) -> list[Finding]:
     for number in _overfull(problem, planned):
         memory = used(problem, planned.at)[number][0]
         message = f"{places[number].name} has {memory} of {places[number].memory_mib} MiB in use"
-        found.append(Finding(Severity.ERROR, "server-overfull", message, "stop a domain, or add memory"))
+        found.append(
+            Finding(
+                Severity.ERROR, "server-overfull", message, "stop a domain, or add memory", subject=places[number].name
+            )
+        )
     for number, (tenant, at) in enumerate(zip(tenants, planned.at, strict=True)):
         if at is not None and not places[at].takes and tenant.free:
             found.append(
@@ -182,11 +192,20 @@ def _violations(problem: Problem, planned: Placement) -> list[Finding]:
                     Severity.ERROR,
                     "cannot-leave",
                     f"{tenant.name} cannot leave {places[at].name}: no server has room for it",
+                    subject=tenant.name,
                 )
             )
         if number in planned.left_out:
             message = f"{tenant.name} stays where it is: no order of moves leaves room for it at every moment"
-            found.append(Finding(Severity.WARNING, "left-out", message, "add memory, or stop a domain for a while"))
+            found.append(
+                Finding(
+                    Severity.WARNING,
+                    "left-out",
+                    message,
+                    "add memory, or stop a domain for a while",
+                    subject=tenant.name,
+                )
+            )
     shared: dict[tuple[str, int], list[str]] = {}
     for tenant, at in zip(tenants, planned.at, strict=True):
         if tenant.group and at is not None:
@@ -194,5 +213,5 @@ def _violations(problem: Problem, planned: Placement) -> list[Finding]:
     for (_, at), names in sorted(shared.items()):
         if len(names) > 1:
             message = f"{in_words(names)} share {places[at].name}, which takes them down together"
-            found.append(Finding(Severity.WARNING, "replicas-together", message))
+            found.append(Finding(Severity.WARNING, "replicas-together", message, subject=" ".join(names)))
     return found

@@ -142,10 +142,10 @@ def build(
         )  # fmt: skip
         if allowed is not None and not allowed:
             message = f"the constraints leave {name} no server that could take it"
-            findings.append(Finding(Severity.WARNING, "no-server-allowed", message))
+            findings.append(Finding(Severity.WARNING, "no-server-allowed", message, subject=name))
             why = why or "no server may have it"
         if why and home is not None:
-            findings.append(Finding(Severity.INFO, "domain-stays", f"{name} stays where it is: {why}"))
+            findings.append(Finding(Severity.INFO, "domain-stays", f"{name} stays where it is: {why}", subject=name))
         if memory is None:
             unsized.append(name)
         tenants.append(
@@ -176,7 +176,7 @@ def _places(tree: cib.Tree, state: ClusterState, advice: Answer, findings: list[
         memory, cpus = capacity.get("hv_memory", node.memory_mib), node.cpus
         if not memory:
             message = f"the memory of {node.name} is not known; run snow ha enable"
-            findings.append(Finding(Severity.WARNING, "server-size-unknown", message))
+            findings.append(Finding(Severity.WARNING, "server-size-unknown", message, subject=node.name))
         places.append(Place(node.name, memory, cpus, takes and memory > 0))
     return tuple(places)
 

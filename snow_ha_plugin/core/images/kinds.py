@@ -149,26 +149,41 @@ def findings(image: Image, silent: tuple[str, ...] = ()) -> list[Finding]:
     who, servers = f"the image of {image.domain}, {image.name},", in_words(image.looks)
     if image.kind == Kind.SCRIPT:
         message = f"{who} is not a file or device: whether every server has it cannot be told"
-        found.append(_warning("image-unknown", message, "start the domain once on each server, with snow ha move"))
+        found.append(
+            _warning("image-unknown", message, "start the domain once on each server, with snow ha move", image.domain)
+        )
     elif image.kind == Kind.NOTHING:
         found.append(
-            _error("image-missing", f"{who} is not there on {servers}", "put it back, or mend its domain file")
+            _error(
+                "image-missing",
+                f"{who} is not there on {servers}",
+                "put it back, or mend its domain file",
+                image.domain,
+            )
         )
     elif image.shared == Shared.NO:
         found.append(_not_shared(image, who))
     elif image.kind == Kind.DEVICE and silent:
         message = f"{who} is a device, and whether {in_words(silent)} has it too cannot be seen"
-        found.append(_error("image-not-shared", message, "start the other servers, and try again"))
+        found.append(_error("image-not-shared", message, "start the other servers, and try again", image.domain))
     elif image.shared == Shared.UNKNOWN:
         message = f"{who} is a device on {servers}, and nothing tells whether it is the same one"
-        found.append(_warning("image-unknown", message, "compare its content: only a device that they share is safe"))
+        found.append(
+            _warning(
+                "image-unknown", message, "compare its content: only a device that they share is safe", image.domain
+            )
+        )
     if image.kind != Kind.DRBD and image.unreadable:
         message = f"{who} cannot be read on {in_words(image.unreadable)}"
-        found.append(_error("image-unreadable", message, "see the mode of it, and the options of its mount"))
+        found.append(
+            _error("image-unreadable", message, "see the mode of it, and the options of its mount", image.domain)
+        )
     if not all(look.migrates for look in image.looks.values()):
         message = f"{who} may be primary on one server only: {image.domain} is restarted instead of migrated"
         found.append(
-            _warning("drbd-one-primary", message, "allow-two-primaries yes; in its net section (drbd.conf(5))")
+            _warning(
+                "drbd-one-primary", message, "allow-two-primaries yes; in its net section (drbd.conf(5))", image.domain
+            )
         )
     return found
 
@@ -185,10 +200,11 @@ def buffered(images: Iterable[Image]) -> list[Finding]:
     ]  # fmt: skip
     if not late:
         return []
-    names = in_words(list(dict.fromkeys(image.domain for image in late)), 8)
+    domains = list(dict.fromkeys(image.domain for image in late))
+    names = in_words(domains, 8)
     message = f"a live migration can damage the images of {names}: on NFS, and their disk lines lack direct-io-safe"
     remedy = "add `direct-io-safe,` before all else in those lines (xl-disk-configuration(5)), and restart the domains"
-    return [_warning("image-buffered", message, remedy)]
+    return [_warning("image-buffered", message, remedy, " ".join(domains))]
 
 
 def _not_shared(image: Image, who: str) -> Finding:
@@ -196,10 +212,17 @@ def _not_shared(image: Image, who: str) -> Finding:
     others = [server for server in image.looks if server not in image.holders]
     if image.kind == Kind.DRBD:
         message = f"{who} is no DRBD resource of {in_words(others or list(image.looks))}"
-        return _error("image-not-shared", message, f"give them the same /etc/drbd.d/{image.disk.drbd}.res")
+        return _error(
+            "image-not-shared", message, f"give them the same /etc/drbd.d/{image.disk.drbd}.res", image.domain
+        )
     what = "a volume" if image.kind == Kind.DEVICE else "a file"
     message = f"{who} is {what} of {holders} only" if others else f"{who} is another one on each of {holders}"
-    return _error("image-not-shared", message, f"copy it to where all have it: snow-ha images migrate {image.domain}")
+    return _error(
+        "image-not-shared",
+        message,
+        f"copy it to where all have it: snow-ha images migrate {image.domain}",
+        image.domain,
+    )
 
 
 def on_devices(domain: Domain) -> list[Finding]:
@@ -207,7 +230,10 @@ def on_devices(domain: Domain) -> list[Finding]:
     why = "is a device, and whether every server has it cannot be seen from here"
     return [
         _warning(
-            "image-unknown", f"the image of {domain.name}, {disk.path}, {why}", "snow ha add, on the cluster, looks"
+            "image-unknown",
+            f"the image of {domain.name}, {disk.path}, {why}",
+            "snow ha add, on the cluster, looks",
+            domain.name,
         )
         for disk in domain.disks
         if disk.path.startswith("/dev/")
@@ -221,13 +247,17 @@ def boot_findings(domain: Domain, looks: Mapping[str, Mapping[str, Look]]) -> li
         lacking = [server for server, seen in looks.items() if path in seen and not seen[path].readable]
         if lacking:
             message = f"{path}, which {domain.name} boots from, cannot be read on {in_words(lacking)}"
-            found.append(_error("boot-file-missing", message, "copy it there, or to /sNow, and mend the domain file"))
+            found.append(
+                _error(
+                    "boot-file-missing", message, "copy it there, or to /sNow, and mend the domain file", domain.name
+                )
+            )
     return found
 
 
-def _error(code: str, message: str, remedy: str) -> Finding:
-    return Finding(Severity.ERROR, code, message, remedy, ConfigurationError.exit_code)
+def _error(code: str, message: str, remedy: str, subject: str) -> Finding:
+    return Finding(Severity.ERROR, code, message, remedy, ConfigurationError.exit_code, subject=subject)
 
 
-def _warning(code: str, message: str, remedy: str) -> Finding:
-    return Finding(Severity.WARNING, code, message, remedy)
+def _warning(code: str, message: str, remedy: str, subject: str) -> Finding:
+    return Finding(Severity.WARNING, code, message, remedy, subject=subject)

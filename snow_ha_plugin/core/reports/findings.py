@@ -39,40 +39,73 @@ def of_state(state: ClusterState) -> list[Finding]:
     for node in state.nodes:
         if node.unclean:
             findings.append(
-                Finding(Severity.ERROR, "server-unclean", f"{node.name} has failed and was not fenced", "see crm_mon")
+                Finding(
+                    Severity.ERROR,
+                    "server-unclean",
+                    f"{node.name} has failed and was not fenced",
+                    "see crm_mon",
+                    subject=node.name,
+                )
             )
         elif not node.online:
             findings.append(
                 Finding(
-                    Severity.ERROR, "server-offline", f"{node.name} is not in the cluster", f"snow ha start {node.name}"
+                    Severity.ERROR,
+                    "server-offline",
+                    f"{node.name} is not in the cluster",
+                    f"snow ha start {node.name}",
+                    subject=node.name,
                 )
             )
         elif node.standby:
             message, remedy = f"{node.name} is in standby", f"snow ha undrain {node.name}"
-            findings.append(Finding(Severity.WARNING, "server-standby", message, remedy))
+            findings.append(Finding(Severity.WARNING, "server-standby", message, remedy, subject=node.name))
         elif node.maintenance:
             message, remedy = f"{node.name} is in maintenance", f"crm node ready {node.name}"
-            findings.append(Finding(Severity.WARNING, "server-maintenance", message, remedy))
+            findings.append(Finding(Severity.WARNING, "server-maintenance", message, remedy, subject=node.name))
         elif node.leaving:
-            findings.append(Finding(Severity.WARNING, "server-leaving", f"{node.name} is shutting down"))
+            findings.append(
+                Finding(Severity.WARNING, "server-leaving", f"{node.name} is shutting down", subject=node.name)
+            )
         if node.health != "green":
             message = f"the health of {node.name} is {node.health}"
-            findings.append(Finding(Severity.WARNING, "server-sick", message, "see crm_mon --show-node-attributes"))
+            findings.append(
+                Finding(
+                    Severity.WARNING, "server-sick", message, "see crm_mon --show-node-attributes", subject=node.name
+                )
+            )
     for resource in state.resources:
         remedy = f"see crm_mon and the log, then crm resource cleanup {resource.id}"
         if len(resource.servers) > 1 and resource.role.lower() != "migrating":
             where = " and ".join(resource.servers)
             findings.append(
-                Finding(Severity.ERROR, "running-twice", f"{resource.id} runs on {where}", "stop one at once", 107)
+                Finding(
+                    Severity.ERROR,
+                    "running-twice",
+                    f"{resource.id} runs on {where}",
+                    "stop one at once",
+                    107,
+                    subject=resource.id,
+                )
             )
         if resource.failed or resource.blocked:
             failure = last_failure(state, resource.id)
             why = f": {failure.task} on {failure.server}: {failure.reason}" if failure else ""
-            findings.append(Finding(Severity.ERROR, "resource-failed", f"{resource.id} has failed{why}", remedy))
+            findings.append(
+                Finding(
+                    Severity.ERROR, "resource-failed", f"{resource.id} has failed{why}", remedy, subject=resource.id
+                )
+            )
         if resource.orphaned:
             message = f"{resource.id} is not configured any more, but Pacemaker remembers it"
             findings.append(
-                Finding(Severity.WARNING, "orphan", message, f"crm_resource --refresh --resource {resource.id} --force")
+                Finding(
+                    Severity.WARNING,
+                    "orphan",
+                    message,
+                    f"crm_resource --refresh --resource {resource.id} --force",
+                    subject=resource.id,
+                )
             )
     return findings
 
@@ -94,7 +127,7 @@ def of_domains(tree: cib.Tree, state: ClusterState) -> Iterator[Finding]:
         else:
             why, remedy = "Pacemaker starts it on no server", f"snow ha status {name} tells what each server says"
         since = failure.when if failure else None
-        yield Finding(Severity.ERROR, "domain-down", f"{name} is down: {why}", remedy, since=since)
+        yield Finding(Severity.ERROR, "domain-down", f"{name} is down: {why}", remedy, since=since, subject=name)
 
 
 def last_failure(state: ClusterState, name: str) -> FailedAction | None:
@@ -127,6 +160,7 @@ def no_third_vote(server: str, why: str = "") -> Finding:
         f"{server} has no third vote{f' ({why})' if why else ''}:"
         " if a server failed now, the others would lose quorum and stop their domains",
         "see snow ha fencing status, and corosync-qnetd on its host",
+        subject=server,
     )
 
 
@@ -144,14 +178,16 @@ def _nodes(tree: cib.Tree) -> Iterator[Finding]:
     for node in cib.stale_nodes(tree):
         message = f"the CIB has a second entry of {node.name}, with the id {node.id}, left over from another nodeid"
         remedy = f"cibadmin --delete --xml-text '<node id=\"{node.id}\"/>'"
-        yield Finding(Severity.WARNING, "stale-node", message, remedy)
+        yield Finding(Severity.WARNING, "stale-node", message, remedy, subject=node.name)
 
 
 def _failures(tree: cib.Tree) -> Iterator[Finding]:
     for server, resource, count in cib.fail_counts(tree):
         if count == "INFINITY":
             message = f"{resource} has failed on {server}, which may not have it until that is cleaned up"
-            yield Finding(Severity.WARNING, "failed-there", message, f"crm resource cleanup {resource} {server}")
+            yield Finding(
+                Severity.WARNING, "failed-there", message, f"crm resource cleanup {resource} {server}", subject=resource
+            )
 
 
 def _constraints(tree: cib.Tree) -> Iterator[Finding]:
@@ -161,9 +197,17 @@ def _constraints(tree: cib.Tree) -> Iterator[Finding]:
         named = f"{constraint.id} ({constraint.text})"
         if constraint.id.startswith(CLI_CONSTRAINTS):
             remedy = "; ".join(f"crm resource clear {resource}" for resource in constraint.resources)
-            yield Finding(Severity.WARNING, "cli-constraint", f"left over from a move by hand: {named}", remedy)
+            yield Finding(
+                Severity.WARNING,
+                "cli-constraint",
+                f"left over from a move by hand: {named}",
+                remedy,
+                subject=constraint.id,
+            )
         else:
-            yield Finding(Severity.INFO, "foreign-constraint", f"written by hand, and respected: {named}")
+            yield Finding(
+                Severity.INFO, "foreign-constraint", f"written by hand, and respected: {named}", subject=constraint.id
+            )
 
 
 def _primitives(tree: cib.Tree) -> Iterator[Finding]:
@@ -171,11 +215,12 @@ def _primitives(tree: cib.Tree) -> Iterator[Finding]:
     held = [name for name, found in domains.items() if not cib.boolean(found.meta.get("is-managed", "true"))]
     if held:
         message = f"Pacemaker keeps its hands off {in_words(held)}"
-        yield Finding(Severity.WARNING, "held", message, f"snow ha release {' '.join(held)}")
+        yield Finding(Severity.WARNING, "held", message, f"snow ha release {' '.join(held)}", subject=" ".join(held))
     for primitive in domains.values():
         if primitive.agent != "ocf:snow:Xen":
             yield Finding(
                 Severity.INFO,
                 "foreign-domain",
                 f"registered by hand, and respected: {primitive.id} ({primitive.agent})",
+                subject=primitive.id,
             )

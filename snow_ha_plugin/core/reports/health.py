@@ -69,15 +69,15 @@ def _lost(server: str, failure: Failure, *, alone: bool) -> Finding:
         why = f"{names} would run nowhere: the servers that are left have no quorum"
     else:
         why = f"{names} would run nowhere"
-    return Finding(Severity.WARNING, "no-n+1", f"if {server} fails, {why}", remedy)
+    return Finding(Severity.WARNING, "no-n+1", f"if {server} fails, {why}", remedy, subject=server)
 
 
 def _squeezed(server: str, names: Collection[str], *, by_sizes: bool) -> Finding:
     message = f"if {server} fails, {in_words(names, MOST_NAMES)} would be started where memory does not suffice"
     if by_sizes:
-        return Finding(Severity.WARNING, "no-n+1", message, "add memory, or stop a domain")
+        return Finding(Severity.WARNING, "no-n+1", message, "add memory, or stop a domain", subject=server)
     why = "Pacemaker does not count memory, since placement-strategy is not set"
-    return Finding(Severity.WARNING, "no-n+1", f"{message}: {why}", "snow ha balance")
+    return Finding(Severity.WARNING, "no-n+1", f"{message}: {why}", "snow ha balance", subject=server)
 
 
 @dataclass(frozen=True)

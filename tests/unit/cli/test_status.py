@@ -20,7 +20,7 @@ KEYS = {
     "servers": {"name", "online", "standby", "domains", "memory_mib"},
     "domains": {"name", "state", "server", "managed", "memory_mib", "vcpus", "since", "migration"},
     "floating_ips": {"address", "server"},
-    "findings": {"severity", "id", "message", "remedy"},
+    "findings": {"severity", "id", "subject", "message", "remedy"},
 }
 
 

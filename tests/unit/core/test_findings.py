@@ -106,3 +106,11 @@ def test_what_somebody_else_wrote_is_listed() -> None:
     assert not any("snow-ha-place" in message for message in found.values())
     remedies = {finding.id: finding.remedy for finding in findings.of_configuration(tree)}
     assert remedies["cli-constraint"] == "crm resource clear nis01"
+
+
+def test_what_is_about_one_server_or_domain_says_so() -> None:
+    cluster = state(resource(failed=True), resource("nis01", servers=("a", "b")), standby=True, health="red")
+    assert {(found.id, found.subject) for found in findings.of_state(cluster)} == {
+        ("server-standby", "snow01"), ("server-sick", "snow01"), ("resource-failed", "web01"),
+        ("running-twice", "nis01"),
+    }  # fmt: skip
