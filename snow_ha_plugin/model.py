@@ -61,7 +61,7 @@ class Disk:
 class Domain:
     """A Xen guest as its domain file describes it. `boot` are the paths of its kernel and ramdisk.
 
-    `bridges` are those of Linux that its network interfaces are on.
+    `bridges` are those of Linux that its network interfaces are on; `is_pv`: para-virtualised, not PVH or HVM.
     """
 
     name: str
@@ -72,6 +72,7 @@ class Domain:
     uuid: str = ""
     boot: tuple[str, ...] = ()
     bridges: tuple[str, ...] = ()
+    is_pv: bool = False
 
 
 @dataclass(frozen=True)

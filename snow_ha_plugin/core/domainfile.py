@@ -55,7 +55,15 @@ def domain_from(text: str, name: str, path: str) -> Domain:
         uuid=uuid_in(settings),
         boot=_boot(settings),
         bridges=_bridges(settings),
+        is_pv=is_pv(settings),
     )
+
+
+def is_pv(settings: xlcfg.Settings) -> bool:
+    """Whether xl makes a para-virtualised guest of it, as it does by default (xl.cfg(5), type); builder and pvh are
+    what older files have instead."""
+    said = (settings.get("type"), settings.get("builder"), settings.get("pvh", "0"))
+    return said[0] in (None, "pv") and said[1] in (None, "generic", "linux") and said[2] == "0"
 
 
 def uuid_in(settings: xlcfg.Settings) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.configure import cluster_options, intent, location, primitive
+from snow_ha_plugin.core.configure import cluster_options, intent, live, location, primitive
 from snow_ha_plugin.guide.section import ConfigurationStep
 from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations.cluster import Site
@@ -31,10 +31,11 @@ def edit(site: Site, tree: cib.Tree) -> list[Change]:
     changes = cluster_options.put_capacities(tree, site.hypervisors)
     claims = primitive.Claims(tree, snowtools.domain_file)
     out = intent.left_out(tree)
+    pv_migrates = live.pv_migrates([found.migrates_pv for found in site.hypervisors.values()])
     for domain in sorted(site.domains, key=lambda domain: domain.name):
         if domain.name in out:
             continue
-        change = primitive.register(tree, domain, site.conf.migration_mib_s, claims)
+        change = primitive.register(tree, domain, site.conf.migration_mib_s, claims, pv_migrates=pv_migrates)
         if change:
             changes.append(change)
     if cib.goes_by_sizes(tree) and not all(cib.overcommits(tree, node) for node in cib.nodes(tree)):

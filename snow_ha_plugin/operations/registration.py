@@ -8,12 +8,12 @@ import time
 from collections.abc import Container, Iterable, Mapping, Sequence
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.configure import intent, primitive
+from snow_ha_plugin.core.configure import intent, live, primitive
 from snow_ha_plugin.core.reports.text import in_words
-from snow_ha_plugin.errors import ConfigurationError, UnsafeError
+from snow_ha_plugin.errors import ConfigurationError, SnowHaError, UnsafeError
 from snow_ha_plugin.model import Change, Domain
 from snow_ha_plugin.operations.transaction import Locate, Tell, change, let_go, undisturbed, unsaid, whereabouts
-from snow_ha_plugin.system import command, pacemaker, snowtools
+from snow_ha_plugin.system import command, pacemaker, snowtools, xen
 from snow_ha_plugin.system.pacemaker import Store
 from snow_ha_plugin.system.servers import Servers
 
@@ -55,12 +55,20 @@ def register(
         places = locate(store.read(), {domain.name for domain in domains})
         running = {name for name, server in places.items() if server}
         locate = _as_found(places)
+    migrates = pv_migrates(servers, domains)
 
     def edit(tree: cib.Tree) -> list[Change]:
         claims = primitive.Claims(tree, read)
         taken_in = intent.take_in(tree, [domain.name for domain in domains])
         changes = [
-            primitive.register(tree, domain, migration_mib_s, claims, stopped=stopped and domain.name not in running)
+            primitive.register(
+                tree,
+                domain,
+                migration_mib_s,
+                claims,
+                stopped=stopped and domain.name not in running,
+                pv_migrates=migrates,
+            )
             for domain in domains
         ]
         return [change for change in changes if change] or taken_in
@@ -72,6 +80,14 @@ def register(
 def _as_found(places: Mapping[str, str | None]) -> Locate:
     """What was found already, for a decision that would look again."""
     return lambda tree, names: {name: places[name] for name in names}
+
+
+def pv_migrates(servers: Servers | None, domains: Iterable[Domain]) -> bool | None:
+    """Whether para-virtualised domains can migrate; nobody is asked where there are none of them."""
+    if servers is None or not any(domain.is_pv for domain in domains):
+        return None
+    answers = servers.outcomes(lambda name: xen.look(servers, name)).values()
+    return live.pv_migrates([None if isinstance(answer, SnowHaError) else answer.migrates_pv for answer in answers])
 
 
 def unregister(store: Store, names: Iterable[str], *, dry_run: bool = False, on_purpose: bool = False) -> list[Change]:
@@ -105,11 +121,12 @@ def sync(
     """
     orphans: list[str] = []
     read = functools.cache(snowtools.domain_file)
+    migrates = pv_migrates(servers, domains)
 
     def edit(tree: cib.Tree) -> list[Change]:
         out = intent.left_out(tree)
         known = [domain for domain in domains if domain.name not in out or cib.domain(tree, domain.name)]
-        changes = primitive.sync(tree, known, migration_mib_s, read)
+        changes = primitive.sync(tree, known, migration_mib_s, read, migrates)
         orphans[:] = [change.target for change in changes if change.action == "unregister"]
         missing = [name for name in orphans if not domains or name in expected]
         if missing:

@@ -228,7 +228,7 @@ def _why_not(tree: cib.Tree, primitive: Primitive, resource: ResourceState | Non
     """Why a domain cannot move; nothing if it can."""
     migrates = cib.meta(tree, primitive.id, "allow-migrate", "")
     if not cib.boolean(migrates or "false") and not (not migrates and primitive.agent == agents.OURS):
-        return "it cannot migrate live (allow-migrate)"
+        return "it would be restarted instead of migrated; snow ha move does that"
     if cib.parent(tree, primitive.id) is not None:
         return "it belongs to a group or clone"
     if resource is None or not resource.servers:

@@ -35,6 +35,7 @@ class Kind(StrEnum):
     OPERATION = "op."
     HELD = "held"
     PAUSE = "pause"
+    RESTARTED = "restarted"
     # of a server
     CAPACITY = "capacity"
     OVERCOMMIT = "overcommit"

@@ -68,6 +68,18 @@ ENTRIES = (
         'Use type = "pvh" in the domain files, or a hypervisor with shadow paging.',
     ),
     Entry(
+        "restarts", Severity.WARNING, "Domains are restarted where others migrate",
+        "They are para-virtualised, and a server's hypervisor has no shadow paging: a live migration would fail, and"
+        " end in a restart. So allow-migrate is false for them until that is mended.",
+        'Use type = "pvh" in their domain files, or a hypervisor with shadow paging everywhere; then snow ha sync.',
+        ("snow ha check", "snow ha sync"),
+    ),
+    Entry(
+        "restarts-as-wanted", Severity.INFO, "Somebody has set allow-migrate of domains to false",
+        "Pacemaker stops and starts them where it would migrate others. That is respected.",
+        "Nothing, if it is meant to be so; else crm resource meta DOMAIN set allow-migrate true.",
+    ),
+    Entry(
         "processors-differ", Severity.WARNING, "The processors of servers differ",
         "A domain that uses what only one of them has does not survive a live migration.",
         "Compare hw_caps in xl info, and leave to all domains what all servers have, with cpuid= in the domain files.",

@@ -15,7 +15,7 @@ from snow_ha_plugin.core.balancer.problem import OVERCOMMIT
 from snow_ha_plugin.core.cib import ids
 from snow_ha_plugin.core.cib.ids import Kind
 from snow_ha_plugin.core.cib.values import INFINITY
-from snow_ha_plugin.core.configure import agents, cluster_options
+from snow_ha_plugin.core.configure import agents, cluster_options, live
 from snow_ha_plugin.model import Change
 
 # What a rule of ours adds to a server's score; with failback so much more than the stickiness.
@@ -131,7 +131,7 @@ def put_meta(tree: cib.Tree, priorities: Mapping[str, int]) -> list[Change]:
     for name, primitive in cib.domains(tree).items():
         if primitive.agent != agents.OURS:
             continue
-        wanted = {"allow-migrate": "true"} | ({"priority": str(priorities[name])} if priorities.get(name) else {})
+        wanted = {live.OPTION: "true"} | ({"priority": str(priorities[name])} if priorities.get(name) else {})
         missing = {key: value for key, value in wanted.items() if key not in primitive.meta}
         if missing and cib.put_pairs(cib.resource(tree, name), "meta_attributes", ids.of(Kind.META, name), missing):
             text = ", ".join(f"{key}={value}" for key, value in missing.items())

@@ -11,6 +11,7 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from snow_ha_plugin.core import cib, timeouts
 from snow_ha_plugin.core.cib import ids
 from snow_ha_plugin.core.cib.ids import Kind
+from snow_ha_plugin.core.configure import live
 from snow_ha_plugin.errors import ConfigurationError, NoSuchObjectError
 from snow_ha_plugin.model import Change, Domain, DomainFile, Primitive
 
@@ -68,18 +69,21 @@ _BY = {"name": "", "file": ", which has the same domain file", "uuid": ", whose 
 
 
 def register(
-    tree: cib.Tree, domain: Domain, migration_mib_s: int, claims: Claims | None = None, *, stopped: bool = False
-) -> Change | None:
+    tree: cib.Tree, domain: Domain, migration_mib_s: int, claims: Claims | None = None, *,
+    stopped: bool = False, pv_migrates: bool | None = None,
+) -> Change | None:  # fmt: skip
     """Make the domain a primitive, or bring our primitive up to the domain file; None where nothing was to do.
 
     `claims` are those of the tree, by default without looking into files; a new primitive's are added to them.
     `stopped` keeps Pacemaker from starting a domain that does not run; it only matters for a new primitive.
+    `pv_migrates`: see `live`; where it is not known, what is there stays.
     ConfigurationError where another primitive has its id, or runs the domain.
     """
     element = cib.resource(tree, domain.name)
     if element is None:
         (claims or Claims(tree)).add(domain)
         _add(tree, domain, migration_mib_s, stopped)
+        live.tell(tree, domain, pv_migrates)
         size = f"{domain.memory_mib} MiB, {domain.vcpus} vcpu"
         return Change("register", domain.name, f"register {domain.name} ({size})" + (", stopped" if stopped else ""))
     primitive = cib.domain(tree, domain.name)
@@ -96,7 +100,8 @@ def register(
     changed |= cib.put_pairs(
         element, "instance_attributes", ids.of(Kind.PARAMETERS, domain.name), {"xmfile": domain.config_path}
     )
-    return Change("update", domain.name, f"bring {domain.name} up to its domain file") if changed else None
+    told = live.tell(tree, domain, pv_migrates)
+    return Change("update", domain.name, f"bring {domain.name} up to its domain file") if changed else told
 
 
 def unregister(tree: cib.Tree, name: str) -> Change:
@@ -110,12 +115,17 @@ def unregister(tree: cib.Tree, name: str) -> Change:
     return Change("unregister", name, f"unregister {name}" + (f", and with it {others}" if others else ""))
 
 
-def sync(tree: cib.Tree, known: Iterable[Domain], migration_mib_s: int, read: Reader = DomainFile) -> list[Change]:
+def sync(
+    tree: cib.Tree, known: Iterable[Domain], migration_mib_s: int, read: Reader = DomainFile,
+    pv_migrates: bool | None = None,
+) -> list[Change]:  # fmt: skip
     """Make the domains of ours in the CIB those that have a domain file, in the order of their names."""
     wanted = {domain.name: domain for domain in known}
     orphans = [name for name in sorted(cib.domains(tree)) if name not in wanted and is_ours(tree, name)]
     claims = Claims(tree, read, without=orphans)
-    changes = [register(tree, wanted[name], migration_mib_s, claims) for name in sorted(wanted)]
+    changes = [
+        register(tree, wanted[name], migration_mib_s, claims, pv_migrates=pv_migrates) for name in sorted(wanted)
+    ]
     return [change for change in changes if change] + [unregister(tree, name) for name in orphans]
 
 
@@ -133,7 +143,7 @@ def _add(tree: cib.Tree, domain: Domain, migration_mib_s: int, stopped: bool) ->
     cib.put_pairs(
         primitive, "instance_attributes", ids.of(Kind.PARAMETERS, domain.name), {"xmfile": domain.config_path}
     )
-    meta = {"allow-migrate": "true"} | ({"target-role": "Stopped"} if stopped else {})
+    meta = {live.OPTION: "true"} | ({"target-role": "Stopped"} if stopped else {})
     cib.put_pairs(primitive, "meta_attributes", ids.of(Kind.META, domain.name), meta)
     operations = cib.add(primitive, "operations")
     times = _timeouts(domain, migration_mib_s, cib.migrations_at_once(tree))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.configure import cluster_options, fencing
+from snow_ha_plugin.core.configure import cluster_options, fencing, live
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.model import ClusterState, FailedAction, Finding, Severity
 
@@ -216,6 +216,7 @@ def _primitives(tree: cib.Tree) -> Iterator[Finding]:
     if held:
         message = f"Pacemaker keeps its hands off {in_words(held)}"
         yield Finding(Severity.WARNING, "held", message, f"snow ha release {' '.join(held)}", subject=" ".join(held))
+    yield from _restarted(tree, [name for name in domains if not live.migrates(tree, name)])
     for primitive in domains.values():
         if primitive.agent != "ocf:snow:Xen":
             yield Finding(
@@ -224,3 +225,15 @@ def _primitives(tree: cib.Tree) -> Iterator[Finding]:
                 f"registered by hand, and respected: {primitive.id} ({primitive.agent})",
                 subject=primitive.id,
             )
+
+
+def _restarted(tree: cib.Tree, names: list[str]) -> Iterator[Finding]:
+    """The domains that Pacemaker stops and starts where it would migrate others."""
+    found = [name for name in names if live.cannot(tree, name)]
+    if found:
+        why = "para-virtualised, and a hypervisor lacks shadow paging"
+        message = f"{in_words(found)} cannot migrate live and would be restarted: {why}"
+        yield Finding(Severity.WARNING, "restarts", message, 'type = "pvh" in the domain files, then snow ha sync')
+    if wanted := [name for name in names if name not in found]:
+        message = f"{in_words(wanted)} would be restarted instead of migrated (allow-migrate), and that is respected"
+        yield Finding(Severity.INFO, "restarts-as-wanted", message)

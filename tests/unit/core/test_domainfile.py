@@ -185,3 +185,19 @@ def test_what_a_shell_or_a_path_could_misread_is_not(name: str) -> None:
 )
 def test_a_domain_is_on_the_bridges_of_its_interfaces(vif: str, bridges: tuple[str, ...]) -> None:
     assert domainfile.domain_from(f"name = 'a'\nvif = [ {vif} ]", "a", "a.cfg").bridges == bridges
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ((), True),
+        (("type = 'pv'",), True),
+        (("builder = 'generic'",), True),
+        (("type = 'pvh'",), False),
+        (("type = 'hvm'",), False),
+        (("builder = 'hvm'",), False),
+        (("pvh = 1",), False),
+    ],
+)
+def test_a_guest_is_para_virtualised_unless_its_file_says_otherwise(lines: tuple[str, ...], expected: bool) -> None:
+    assert domainfile.domain_from("\n".join(("name = 'a'", *lines)), "a", "a.cfg").is_pv is expected
