@@ -326,9 +326,15 @@ def _places(state: ClusterState) -> dict[str, tuple[str, ...]]:
 
 @dataclass(frozen=True)
 class Move:
-    """A live migration."""
+    """A domain to another server: by a live migration, or, where it cannot, by a restart there."""
 
     domain: str
     source: str
     target: str
     memory_mib: int
+    restarts: bool = False
+
+    @property
+    def task(self) -> str:
+        """What Pacemaker calls it."""
+        return "move" if self.restarts else "migrate"

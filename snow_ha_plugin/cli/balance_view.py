@@ -12,7 +12,6 @@ from rich.text import Text
 from snow_ha_plugin.cli import output
 from snow_ha_plugin.core.balancer.decision import Decision
 from snow_ha_plugin.core.balancer.problem import OVERCOMMIT, By, spread, used
-from snow_ha_plugin.model import Severity
 from snow_ha_plugin.operations.agreement import Agreement
 
 NO_TERMINAL_COLUMNS = 200
@@ -36,8 +35,7 @@ def show(agreement: Agreement, migration_mib_s: int) -> None:
     if decision.batches:
         console.print(_moves(decision, migration_mib_s))
     for finding in agreement.findings:
-        if finding.severity != Severity.INFO:
-            output.finding(finding)
+        output.finding(finding)
     for line in _summary(agreement, migration_mib_s):
         console.print(line)
 

@@ -12,31 +12,50 @@ from snow_ha_plugin.operations import moves
 @click.command()
 @click.argument("domain")
 @click.argument("server", required=False)
+@options.yes
 @options.dry_run
 @options.json_output
-def move(domain: str, server: str | None, dry_run: bool, as_json: bool) -> None:
+def move(domain: str, server: str | None, yes: bool, dry_run: bool, as_json: bool) -> None:
     """Migrate a domain live, and wait until it has arrived.
 
-    Without SERVER it goes to the online server with the most free memory.
+    Without SERVER it goes to the online server with the most free memory. One that cannot migrate is restarted there,
+    once that is agreed to.
     """
     store = options.store(None)
     plan = moves.plan_one(store.read(), domain, server)
     if plan and not dry_run:
-        text = f"{domain} migrates from {plan.source} to {plan.target}"
-        with output.progress(text, quiet=as_json):
+        question = f"{domain} cannot migrate live: it is shut down on {plan.source}, and started on {plan.target}"
+        if plan.restarts and not output.consent(question, yes=yes, quiet=as_json):
+            output.info("nothing was changed")
+            return
+        with output.progress(_text(plan), quiet=as_json):
             moves.carry_out(store, [[plan]])
     _tell_moves([plan] if plan else [], f"{domain} is there already", dry_run, as_json)
 
 
+def _text(plan: Move) -> str:
+    return f"{plan.domain} {'restarts, ' if plan.restarts else 'migrates '}from {plan.source} to {plan.target}"
+
+
 def _tell_moves(done: list[Move], nothing: str, dry_run: bool, as_json: bool) -> None:
     if as_json:
-        rows = [{"domain": m.domain, "source": m.source, "target": m.target, "memory_mib": m.memory_mib} for m in done]
-        output.as_json({"dry_run": dry_run, "moves": rows})
+        output.as_json({"dry_run": dry_run, "moves": [_json(move) for move in done]})
     elif not done:
         output.info(nothing)
     elif dry_run:
         for plan in done:
-            click.echo(f"[I] would migrate {plan.domain} from {plan.source} to {plan.target} ({plan.memory_mib} MiB)")
+            how = "restart" if plan.restarts else "migrate"
+            click.echo(f"[I] would {how} {plan.domain} from {plan.source} to {plan.target} ({plan.memory_mib} MiB)")
+
+
+def _json(move: Move) -> dict[str, object]:
+    return {
+        "domain": move.domain,
+        "source": move.source,
+        "target": move.target,
+        "memory_mib": move.memory_mib,
+        "restarts": move.restarts,
+    }
 
 
 COMMANDS = (move,)

@@ -22,6 +22,7 @@ from snow_ha_plugin.system.servers import Servers
 F = TypeVar("F", bound=Callable[..., Any])
 
 dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+yes = click.option("--yes", is_flag=True, help="Do not ask.")
 json_output = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 way = click.option(

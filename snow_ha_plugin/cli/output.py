@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from snow_ha_plugin.core.configure import fencing
+from snow_ha_plugin.errors import UsageError
 from snow_ha_plugin.model import Change, Finding, Severity
 
 if TYPE_CHECKING:
@@ -65,6 +66,15 @@ def finding(found: Finding, *, err: bool = False) -> None:
 def changes(done: Iterable[Change], *, dry_run: bool) -> None:
     for change in done:
         click.echo(f"[I] would {change.message}" if dry_run else f"{style('[*]', fg='green')} {change.message}")
+
+
+def consent(question: str, *, yes: bool, quiet: bool = False) -> bool:
+    """Whether that is wanted: said already, or asked; UsageError where nobody can be asked."""
+    if yes:
+        return True
+    if quiet or not sys.stdin.isatty():
+        raise UsageError(question, "there is nobody to ask", "add --yes, or --dry-run")
+    return click.confirm(f"[?] {question}; go on?")
 
 
 def findings_json(found: Iterable[Finding]) -> list[dict[str, str]]:

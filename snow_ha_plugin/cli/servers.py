@@ -11,6 +11,7 @@ from snow_ha_plugin.cli import options, output
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer import replicas
 from snow_ha_plugin.core.configure import fencing
+from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import UnsafeError
 from snow_ha_plugin.operations import simulation, standby
 from snow_ha_plugin.operations.simulation import Consequences, Outcome, Outlook
@@ -85,13 +86,14 @@ def _show(outcome: Outcome, meant: Consequences, when: str) -> None:
 @click.argument("server")
 @click.option("--force", is_flag=True, help="Also where that does harm.")
 @options.spread
+@options.yes
 @options.dry_run
 @options.json_output
-def drain(server: str, force: bool, apart_off: frozenset[str], dry_run: bool, as_json: bool) -> None:
+def drain(server: str, force: bool, apart_off: frozenset[str], yes: bool, dry_run: bool, as_json: bool) -> None:
     """Empty a server for maintenance: its domains migrate away, and none comes until `undrain`.
 
     Refuses, unless forced, what `what-if` calls harmful: a domain would not run, or replicas of a role would come
-    together although another server could keep them apart.
+    together although another server could keep them apart. Asks where domains cannot migrate, and would be restarted.
     """
     store = options.store(None)
     now, groups = _outlook(store, apart_off, None)
@@ -106,7 +108,13 @@ def drain(server: str, force: bool, apart_off: frozenset[str], dry_run: bool, as
         )
     if meant.harm:
         output.warning(meant.harm)
+    question = f"{in_words(outcome.restarted)} cannot migrate live, and would be restarted elsewhere"
+    if outcome.restarted and dry_run and not as_json:
+        output.warning(question)
     if not dry_run:
+        if outcome.restarted and not output.consent(question, yes=yes, quiet=as_json):
+            output.info("nothing was changed")
+            return
         there = [domain for domain, place in outcome.before.items() if place == server]
         with output.progress(f"{server} is emptied", quiet=as_json):
             changes = standby.empty(store, server, there, outcome.after)
@@ -119,7 +127,8 @@ def drain(server: str, force: bool, apart_off: frozenset[str], dry_run: bool, as
                     "vote (snow ha enable --qdevice HOST) any"
                 )
     if as_json:
-        output.as_json({"dry_run": dry_run, "server": server, **_json(outcome, meant)})
+        told = {"dry_run": dry_run, "server": server, "restarted": list(outcome.restarted)}
+        output.as_json(told | _json(outcome, meant))
 
 
 @click.command()

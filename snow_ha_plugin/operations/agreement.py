@@ -149,7 +149,7 @@ class _Search:
             if servers not in expected:
                 surprised.add(resource)
                 told.append(f"{resource} would go to {in_words(servers) or 'no server'}")
-        for action in outlook.disturbed(answer.actions, targets):
+        for action in outlook.disturbed(answer.actions, (move for batch in decision.batches for move in batch)):
             if now.get(action.resource):
                 surprised.add(action.resource)
                 told.append(f"{action.task} {action.resource}")

@@ -1,4 +1,5 @@
 """Live migrations: asked of Pacemaker, waited for, and nothing of them left in the CIB, whatever happens meanwhile.
+So is the one domain of `move` that cannot migrate: it is restarted where it goes.
 
 Moves come in batches: what is in one goes at the same time, and the next begins when all of it has arrived. A domain
 whose migration fails is not restarted where it runs on (see core.configure.migration).
@@ -10,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from snow_ha_plugin.core import cib, timeouts
-from snow_ha_plugin.core.configure import migration
+from snow_ha_plugin.core.configure import live, migration
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import (
     NoSuchObjectError,
@@ -20,7 +21,7 @@ from snow_ha_plugin.errors import (
     UnavailableError,
     UnsafeError,
 )
-from snow_ha_plugin.model import Move
+from snow_ha_plugin.model import Action, ClusterState, Move
 from snow_ha_plugin.operations.simulation import DISTURBING, Outlook, require
 from snow_ha_plugin.operations.transaction import Judge, change, cleaning, told
 from snow_ha_plugin.system import command, pacemaker, scheduler
@@ -127,16 +128,16 @@ def plan_one(tree: cib.Tree, domain: str, server: str | None) -> Move | None:
     source = outlook.places[domain]
     if source is None:
         raise UnavailableError(f"{domain} does not run", remedy=f"start it: snow boot {domain}")
-    memory = outlook.sizes.needs.get(domain, 0)
+    memory, restarts = outlook.sizes.needs.get(domain, 0), not live.migrates(tree, domain)
     if server is not None:
         require(tree, [server])
-        move = Move(domain, source, server, memory)
+        move = Move(domain, source, server, memory, restarts)
         if server != source:
             _refuse_surprises(tree, move)
         return None if server == source else move
     refused: UnsafeError | None = None
     for target in _roomiest_first(outlook, other_than=source):
-        move = Move(domain, source, target, memory)
+        move = Move(domain, source, target, memory, restarts)
         try:
             _refuse_surprises(tree, move)
         except UnsafeError as error:
@@ -168,23 +169,22 @@ def _exactly(batch: Sequence[Move]) -> Judge:
 
     def judge(tree: cib.Tree, pulled: cib.Tree) -> None:
         _refuse_absent(tree, batch)
-        targets = {move.domain: move.target for move in batch}
         answer, arrived = scheduler.carry_out(pulled)
-        if others := Outlook(tree).disturbed(answer.actions, targets):
+        if others := Outlook(tree).disturbed(answer.actions, batch):
             raise UnsafeError(
                 "Pacemaker would do more than migrate: " + ", ".join(told(action) for action in others),
                 "nothing was moved",
                 "see what binds these together: crm configure show",
             )
-        migrated = {(action.resource, action.node) for action in answer.actions if action.task == "migrate"}
-        if missing := sorted(targets.items() - migrated):
+        if missing := [m for m in batch if Action(m.task, m.domain, m.target) not in answer.actions]:
             raise UnsafeError(
-                "Pacemaker would not migrate " + ", ".join(f"{domain} to {target}" for domain, target in missing),
+                "Pacemaker would not " + ", ".join(f"{m.task} {m.domain} to {m.target}" for m in missing),
                 "a rule, a standby server, maintenance or a lack of memory is in the way",
                 "see snow ha status and crm configure show",
             )
         there = scheduler.ask(cib.reconfigured(arrived, tree))
-        if back := [found for found in there.actions if found.task in DISTURBING and found.resource in targets]:
+        moved = {move.domain for move in batch}
+        if back := [found for found in there.actions if found.task in DISTURBING and found.resource in moved]:
             raise UnsafeError(
                 "Pacemaker would bring back " + ", ".join(f"{action.resource} to {action.node}" for action in back),
                 "a rule or colocation outweighs the stickiness that would keep it there",
@@ -210,7 +210,8 @@ def _wait(store: Store, before: cib.Tree, batch: Sequence[Move], on_progress: Pr
     under_way, failed = list(batch), []
     while under_way:
         tree = store.read()
-        states = {resource.id: resource for resource in pacemaker.state(tree).resources}
+        seen = pacemaker.state(tree)
+        states = {resource.id: resource for resource in seen.resources}
         known = cib.domains(tree)
         for move in list(under_way):
             state = states.get(move.domain)
@@ -218,8 +219,7 @@ def _wait(store: Store, before: cib.Tree, batch: Sequence[Move], on_progress: Pr
                 failed.append(move)
             elif state.pending:
                 continue
-            # Pacemaker may have brought the domain to its target after all, by stopping and starting it.
-            elif cib.failed_migrations(tree, move.domain) - cib.failed_migrations(before, move.domain):
+            elif _has_failed(move, before, tree, seen):
                 failed.append(move)
             elif state.servers != (move.target,) or state.role != "Started":
                 continue
@@ -231,6 +231,17 @@ def _wait(store: Store, before: cib.Tree, batch: Sequence[Move], on_progress: Pr
         if under_way:
             time.sleep(POLL_S)
     return failed
+
+
+def _has_failed(move: Move, before: cib.Tree, tree: cib.Tree, now: ClusterState) -> bool:
+    """Also where the domain is on its target: Pacemaker may have stopped and started it after its migration failed."""
+    if not move.restarts:
+        return bool(cib.failed_migrations(tree, move.domain) - cib.failed_migrations(before, move.domain))
+    new = set(now.failures) - set(pacemaker.state(before).failures)
+    return any(each.resource == move.domain and each.task in ("stop", "start") for each in new)
+
+
+_DONE = {"migrate": "migrated to", "move": "restarted on"}
 
 
 def _failure(store: Store, failed: Sequence[Move]) -> SnowHaError:
@@ -257,7 +268,7 @@ def _failure(store: Store, failed: Sequence[Move]) -> SnowHaError:
             f"{move.domain} on {' and '.join(servers)}" for move, servers in places.items()
         )
     return UnavailableError(
-        ", ".join(f"{move.domain} could not be migrated to {move.target}" for move in failed),
+        ", ".join(f"{move.domain} could not be {_DONE[move.task]} {move.target}" for move in failed),
         details,
         "see the log of the server that it came from: journalctl -u pacemaker",
     )
@@ -274,4 +285,5 @@ def _timeout_s(tree: cib.Tree, domain: str, at_once: int) -> int:
     found = cib.domain(tree, domain)
     memory_mib = (cib.whole(found.utilization.get("hv_memory")) if found else None) or 0
     default_s = timeouts.for_memory(memory_mib, at_once=at_once).migrate_s
-    return sum(cib.operation_timeout_s(tree, domain, name, default_s) for name in ("migrate_to", "migrate_from"))
+    steps = ("migrate_to", "migrate_from") if live.migrates(tree, domain) else ("stop", "start")
+    return sum(cib.operation_timeout_s(tree, domain, name, default_s) for name in steps)

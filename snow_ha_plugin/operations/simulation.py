@@ -16,7 +16,7 @@ from snow_ha_plugin.core.reports.health import NPlus1
 from snow_ha_plugin.core.reports.losses import Failure, Sizes
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import NoSuchObjectError, SnowHaError
-from snow_ha_plugin.model import Action, Answer, Domain, Places
+from snow_ha_plugin.model import Action, Answer, Domain, Move, Places
 from snow_ha_plugin.system import scheduler
 
 # For all servers' failures together; a scheduler's run that takes longer is none that a terminal waits for.
@@ -30,12 +30,16 @@ Where = dict[str, str | None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """Where each domain runs now and would run afterwards, and the servers in service then."""
+    """Where each domain runs now and would run afterwards, and the servers in service then.
+
+    `restarted`: which of those that come from a server in service Pacemaker would not migrate live.
+    """
 
     places_before: Places
     places_after: Places
     serving: tuple[str, ...]
     has_quorum: bool = True
+    restarted: tuple[str, ...] = ()
 
     @property
     def before(self) -> Where:
@@ -89,11 +93,11 @@ class Outlook:
                 used[server] += self.sizes.needs.get(name, 0)
         return {server: memory / self.sizes.room[server] for server, memory in used.items()}
 
-    def disturbed(self, actions: Iterable[Action], targets: Mapping[str, str]) -> list[Action]:
-        """What disturbs by a change that leads to `actions`: without the migrations to `targets`, and without what
-        Pacemaker is about to do anyway."""
-        found = [action for action in actions if action.task in DISTURBING]
-        found = [each for each in found if each.task != "migrate" or targets.get(each.resource) != each.node]
+    def disturbed(self, actions: Iterable[Action], moves: Iterable[Move]) -> list[Action]:
+        """What disturbs by a change that leads to `actions`: without the `moves`, and without what Pacemaker is about
+        to do anyway."""
+        meant = {Action(move.task, move.domain, move.target) for move in moves}
+        found = [action for action in actions if action.task in DISTURBING and action not in meant]
         return [action for action in found if action not in self.now.actions]
 
     def failure(self, servers: Sequence[str]) -> Outcome:
@@ -140,7 +144,10 @@ class Outlook:
         before, after = (self._of_domains(found) for found in (self.now.before, answer.after))
         # Who may not fence, without quorum, takes what a lost server ran for running.
         after = {name: tuple(server for server in servers if server not in gone) for name, servers in after.items()}
-        return Outcome(before, after, serving, self._has_quorum(gone))
+        restarted = [
+            action.resource for action in answer.actions if action.task == "move" and action.resource in before
+        ]
+        return Outcome(before, after, serving, self._has_quorum(gone), tuple(sorted(restarted)))
 
     def _loss(self, servers: Sequence[str]) -> scheduler.Edit:
         """Without fencing Pacemaker takes a lost server for dead; with it, it waits until it is."""

@@ -85,13 +85,15 @@ def undisturbed(*, locate: Locate | None = None, moves: Iterable[Move] = (), tel
     told, and is no reason to refuse: room that a new domain takes is room that others lose. Of `unsaid` none is asked.
     """
 
+    moves = tuple(moves)
+
     def judge(old: cib.Tree, new: cib.Tree) -> None:
         before, after = cib.domains(old), cib.domains(new)
         imagined = cib.clone(new)
         probes.assume(imagined, locate(new, set(after) - set(before)) if locate else {})
         now, then = Outlook(old), Outlook(imagined)
         of_domains = [action for action in then.now.actions if action.resource in after or action.resource in before]
-        if disturbed := now.disturbed(of_domains, {move.domain: move.target for move in moves}):
+        if disturbed := now.disturbed(of_domains, moves):
             raise UnsafeError(
                 "Pacemaker would disturb domains: " + ", ".join(told(action) for action in disturbed),
                 "nothing was changed",

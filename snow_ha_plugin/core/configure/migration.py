@@ -34,8 +34,12 @@ def put(tree: cib.Tree, moves: Iterable[Move]) -> list[Change]:
             node=move.target,
             score="INFINITY",
         )
+        ways = f"{move.domain} from {move.source} to {move.target}"
+        if move.restarts:
+            changes.append(Change("move", move.domain, f"bring {ways} by a restart"))
+            continue
         hold(tree, move.domain)
-        changes.append(Change("move", move.domain, f"migrate {move.domain} from {move.source} to {move.target}"))
+        changes.append(Change("move", move.domain, f"migrate {ways}"))
     return changes
 
 

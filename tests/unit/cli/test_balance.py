@@ -92,6 +92,14 @@ def test_a_dry_run_changes_nothing(skewed: Path) -> None:
     assert skewed.read_bytes() == before
 
 
+def test_who_would_be_restarted_stays_and_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "cib.xml"
+    text = SKEWED.replace("web01 4096 2 on snow01", "web01 4096 2 on snow01 allow-migrate=false")
+    path.write_bytes(cib.serialize(cluster.read(text).tree))
+    said = run(path, "--dry-run").stdout
+    assert "[I] web01 stays where it is: it would be restarted instead of migrated; snow ha move does that" in said
+
+
 def test_a_running_cluster_has_a_plan_too(tmp_path: Path) -> None:
     path = tmp_path / "cib.xml"
     path.write_bytes(captures.capture("cibadmin-2.1.5-guide-domains.xml"))

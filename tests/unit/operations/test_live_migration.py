@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from pytest_mock import MockerFixture
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import probes
-from snow_ha_plugin.core.configure import migration
+from snow_ha_plugin.core.configure import live, migration
 from snow_ha_plugin.errors import (
     NoSuchObjectError,
     SnowHaError,
@@ -19,7 +20,7 @@ from snow_ha_plugin.errors import (
     UnavailableError,
     UnsafeError,
 )  # fmt: skip
-from snow_ha_plugin.model import Move
+from snow_ha_plugin.model import ClusterState, Domain, FailedAction, Move
 from snow_ha_plugin.operations import moves, standby
 from snow_ha_plugin.operations.simulation import Outlook, drained
 from snow_ha_plugin.system import command, pacemaker
@@ -113,6 +114,58 @@ def test_a_domain_arrives_and_nothing_of_its_move_is_left(cluster: Cluster) -> N
     assert seen == [("nis01", "migrating"), ("nis01", "done")]
     assert cluster.left == []
     assert cluster.held_at_most == {"nis01"}
+
+
+def unable(name: str) -> cib.Tree:
+    """The cluster with a domain that is para-virtualised where servers cannot migrate such ones."""
+    tree = guide_cluster()
+    assert live.tell(tree, Domain(name, "", 512, 1, is_pv=True), pv_migrates=False)
+    return tree
+
+
+def test_a_domain_that_cannot_migrate_is_planned_and_carried_out_as_a_restart(cluster: Cluster) -> None:
+    cluster.tree = unable("nis01")
+    move = moves.plan_one(cluster.tree, "nis01", None)
+    assert move is not None
+    assert move.restarts
+    seen: list[tuple[str, str]] = []
+    moves.carry_out(cluster, [[move]], on_progress=lambda move, state: seen.append((move.domain, state)))
+    assert cluster.place("nis01") == move.target
+    assert seen[-1] == ("nis01", "done")
+    assert cluster.left == []
+    assert cluster.held_at_most == frozenset()
+
+
+def test_a_domain_that_cannot_migrate_any_more_is_not_restarted(cluster: Cluster) -> None:
+    move = move_of(cluster, "nis01")
+    cluster.tree = unable("nis01")
+    with pytest.raises(UnsafeError, match="Pacemaker would do more than migrate: move nis01"):
+        moves.carry_out(cluster, [[move]])
+
+
+def test_a_restart_that_fails_is_not_waited_for(cluster: Cluster, mocker: MockerFixture) -> None:
+    cluster.tree = unable("nis01")
+    move = moves.plan_one(cluster.tree, "nis01", None)
+    assert move is not None
+    real, failed = pacemaker.state, FailedAction("nis01", move.target, "start", "no image", 2)
+    earlier = replace(failed, when=1)
+
+    def state(tree: cib.Tree) -> ClusterState:
+        is_pulled = bool(tree.xpath(migration.RULES))
+        return replace(real(tree), failures=(earlier, failed) if is_pulled else (earlier,))
+
+    cluster.idle = True
+    mocker.patch.object(pacemaker, "state", side_effect=state)
+    with pytest.raises(UnavailableError, match=f"nis01 could not be restarted on {move.target}"):
+        moves.carry_out(cluster, [[move]])
+
+
+def test_a_drain_tells_whom_it_restarts() -> None:
+    tree = unable("nis01")
+    source = Outlook(tree).places["nis01"]
+    assert source
+    assert drained(tree, source, {})[0].restarted == ("nis01",)
+    assert drained(tree, other(source), {})[0].restarted == ()
 
 
 def test_batches_go_one_after_the_other(cluster: Cluster) -> None:
