@@ -64,7 +64,7 @@ def test_a_domain_moves_live_and_no_rule_stays(pair: Pair) -> None:
     assert interrupted(pair, began) == []
     assert "there already" in pair.snow_ha("move", "a01", other).stdout
     assert json.loads(pair.snow_ha("move", "a01", server, "--dry-run", "--json").stdout)["moves"] == [
-        {"domain": "a01", "source": other, "target": server, "memory_mib": 512}
+        {"domain": "a01", "source": other, "target": server, "memory_mib": 512, "restarts": False}
     ]
     assert pair.world.where("a01") == [other]
 
@@ -102,6 +102,26 @@ def test_a_domain_that_is_lost_in_a_move_is_started_again(pair: Pair) -> None:
     assert len(pair.world.where("a01")) == 1
     assert pair.mentions("snow-ha--move") == []
     pair.world.configure(domain="a01", copy_s=0.5)
+
+
+def test_what_cannot_migrate_is_restarted_once_that_is_agreed_to(pair: Pair) -> None:
+    pair.world.configure(server=pair.there, shadow=False)
+    try:
+        assert "have a01 restarted, not migrated: a server has no shadow paging" in pair.snow_ha("sync").stdout
+        assert "restarts" in {finding["id"] for finding in pair.status()["findings"]}
+        server, other = place(pair, "a01")
+        for words in (["move", "a01", other], ["drain", server]):
+            refused = pair.snow_ha(*words, check=False)
+            assert (refused.returncode, "there is nobody to ask" in refused.stderr) == (64, True)
+        assert pair.world.where("a01") == [server]
+        domid = pair.world.domid("a01")
+        pair.snow_ha("move", "a01", other, "--yes")
+        assert pair.world.where("a01") == [other]
+        assert pair.world.domid("a01") != domid
+        assert rules(pair) == []
+    finally:
+        pair.world.configure(server=pair.there, shadow=True)
+    assert "let a01 migrate live" in pair.snow_ha("sync").stdout
 
 
 def test_a_move_that_is_killed_leaves_no_rule(pair: Pair) -> None:
