@@ -64,13 +64,15 @@ def balance(
     # decide, with Pacemaker's scheduler
     agreement = agree(Outlook(tree, sizes), roles, wishes, rules_move=not store.live)
     decision = agreement.decision
+    changes = [] if agreement.refused else decision.edit(cib.clone(tree), decision.final)
     if as_json:
         output.as_json(_json(agreement, decision.final if store.live else decision.moving))
     else:
         from snow_ha_plugin.cli import balance_view
 
         balance_view.show(agreement, options.migration_mib_s(store, snow_conf))
-    changes = [] if agreement.refused else decision.edit(cib.clone(tree), decision.final)
+        for line in balance_view.written(changes, returns=failback or not store.live):
+            click.echo(line)
     if agreement.refused or not (changes or decision.batches):
         _say(
             "nothing is changed" if agreement.refused else "nothing to do: the domains are where they should be",
@@ -80,18 +82,19 @@ def balance(
     if dry_run:
         return
     # apply
-    if not yes and not _consents(decision, store):
+    if not yes and not _consents(decision, store, len(changes)):
         output.info("nothing was changed")
         return
     _apply(store, agreement, as_json=as_json)
 
 
-def _consents(decision: Decision, store: Store) -> bool:
+def _consents(decision: Decision, store: Store, rules: int) -> bool:
     if not sys.stdin.isatty():
         raise UsageError("there is nobody to ask", remedy="add --yes, or --dry-run")
     count = sum(len(batch) for batch in decision.batches)
-    what = f"migrate {count} domains" if store.live and count else "write the rules"
-    return click.confirm(f"[?] {what} now?")
+    parts = [f"migrate {count} domains"] if store.live and count else []
+    parts += [f"write {rules} changes"] if rules else []
+    return click.confirm(f"[?] {' and '.join(parts)} now?")
 
 
 def _apply(store: Store, agreement: Agreement, *, as_json: bool) -> None:

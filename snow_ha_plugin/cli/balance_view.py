@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -12,9 +12,14 @@ from rich.text import Text
 from snow_ha_plugin.cli import output
 from snow_ha_plugin.core.balancer.decision import Decision
 from snow_ha_plugin.core.balancer.problem import OVERCOMMIT, By, spread, used
+from snow_ha_plugin.core.reports.text import in_words
+from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations.agreement import Agreement
 
 NO_TERMINAL_COLUMNS = 200
+
+# In one line.
+MOST_NAMES = 8
 
 # How long a bar is where the terminal is wide enough, and at least.
 LONGEST_BAR, SHORTEST_BAR = 16, 4
@@ -38,6 +43,15 @@ def show(agreement: Agreement, migration_mib_s: int) -> None:
         output.finding(finding)
     for line in _summary(agreement, migration_mib_s):
         console.print(line)
+
+
+def written(changes: Sequence[Change], *, returns: bool) -> Iterator[str]:
+    """What would be written into the cluster's configuration, with what it brings about; `returns` where rules move."""
+    places = [change.target for change in changes if change.action == "place"]
+    if places:
+        effect = "they go there by themselves" if returns else "nothing moves by it, only a start looks at it"
+        yield f"prefers the planned server for {in_words(places, MOST_NAMES)}: {effect}"
+    yield from (f"writes: {change.message}" for change in changes if change.action != "place")
 
 
 def _servers(decision: Decision, columns: int) -> Table:

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from snow_ha_plugin.cli import balance_view
 from snow_ha_plugin.cli.balance import balance
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.errors import DataError, SnowHaError, UsageError
+from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations.simulation import Outlook
 from tests import captures
 from tests.scenarios import cluster
@@ -248,3 +250,14 @@ def test_nothing_to_do_says_so(skewed: Path) -> None:
     result = run(skewed, "--max-moves", "0")
     assert result.exit_code == 0
     assert "nothing to do" in result.output
+
+
+def test_the_rules_that_would_be_written_are_shown_before_anybody_is_asked(skewed: Path) -> None:
+    shown = run(skewed, "--dry-run").stdout
+    assert "prefers the planned server for proxy01, proxy02, web01 and web02: they go there by themselves" in shown
+    assert "writes: keep proxy01 and proxy02 on different servers" in shown
+    changes = [Change("place", "web01", "prefer snow02 for web01"), Change("option", "x", "set x")]
+    assert list(balance_view.written(changes, returns=False)) == [
+        "prefers the planned server for web01: nothing moves by it, only a start looks at it",
+        "writes: set x",
+    ]
