@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +15,35 @@ from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import UnsafeError
 from snow_ha_plugin.operations import simulation, standby
-from snow_ha_plugin.operations.simulation import Consequences, Outcome, Outlook
+from snow_ha_plugin.operations.simulation import Consequences, Loss, Outcome, Outlook
 from snow_ha_plugin.system import qdevice
 from snow_ha_plugin.system.pacemaker import Store
 
 
 @click.command("what-if")
-@click.argument("servers", nargs=-1, required=True, metavar="SERVER...")
+@click.argument("servers", nargs=-1, metavar="SERVER...")
+@click.option("--each", is_flag=True, help="Of every server alone: a table, one row a server.")
 @options.spread
 @options.cib_file
 @options.domains_dir
 @options.json_output
 def what_if(
-    servers: tuple[str, ...], apart_off: frozenset[str], cib_path: Path | None, domains_dir: Path | None, as_json: bool
-) -> None:
+    servers: tuple[str, ...], each: bool, apart_off: frozenset[str], cib_path: Path | None, domains_dir: Path | None,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Ask Pacemaker's scheduler what would happen if these servers failed.
 
     Names every domain that would not run, or would share a server with a replica of its role, and tells whether
     yet another server could fail then (N+1). Exit status 107 if it would do harm: a domain that runs now would not
     run any more, or replicas would come together although another server could keep them apart.
     """
+    if each == bool(servers):
+        raise click.UsageError("give servers that fail at once, or --each")
     store = options.store(cib_path)
     now, groups = _outlook(store, apart_off, domains_dir)
+    if each:
+        _of_each(simulation.loss_of_each(now, groups), as_json=as_json)
+        return
     outcome = now.failure(servers)
     meant = simulation.consequences(now, outcome, now.after_failure(servers), groups)
     if as_json:
@@ -65,6 +73,31 @@ def _json(outcome: Outcome, meant: Consequences) -> dict[str, Any]:
     }
 
 
+def _of_each(losses: Sequence[Loss], *, as_json: bool) -> None:
+    if as_json:
+        rows = [
+            {
+                "server": loss.server,
+                "moved": list(loss.moved),
+                "lost": list(loss.cost.lost),
+                "squeezed": list(loss.cost.squeezed),
+                "peak_memory": loss.fullest,
+                "harm": loss.harm,
+            }
+            for loss in losses
+        ]
+        output.as_json({"each": rows})
+    else:
+        width = max([len("if it failed"), *(len(loss.server) for loss in losses)])
+        click.echo(f"{'if it failed':<{width}}  restarted  fullest then  harm")
+        for loss in losses:
+            click.echo(f"{loss.server:<{width}}  {len(loss.moved):>9}  {loss.fullest:>12.0%}  {loss.harm or 'none'}")
+    if harmful := [loss.server for loss in losses if loss.harm]:
+        raise UnsafeError(
+            f"the failure of {in_words(harmful)} would do harm", remedy="see snow ha balance, and the servers' memory"
+        )
+
+
 def _show(outcome: Outcome, meant: Consequences, when: str) -> None:
     output.info(f"{when}:")
     for domain, before in outcome.before.items():
@@ -76,6 +109,9 @@ def _show(outcome: Outcome, meant: Consequences, when: str) -> None:
     for found in meant.sharing:
         if not found.is_harm:
             output.info(f"{found.text}, which then takes them down together")
+    if len(outcome.serving) == 1:
+        output.info(f"memory of {outcome.serving[0]} {meant.fullest:.0%}; no spare is left then")
+        return
     words = {True: "would hold: any one server could fail then", False: "would not hold", None: "is unknown"}
     output.info(f"memory of the fullest server {meant.fullest:.0%}; N+1 {words[meant.n_plus_1.holds]}")
     for finding in meant.n_plus_1.findings:

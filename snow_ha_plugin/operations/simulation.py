@@ -87,8 +87,12 @@ class Outlook:
     @property
     def loads(self) -> dict[str, float]:
         """Which part of its memory the domains of each server take, where that is known."""
+        return self.loads_of(self.places)
+
+    def loads_of(self, places: Where) -> dict[str, float]:
+        """`loads`, were the domains at these places."""
         used = dict.fromkeys(self.sizes.room, 0)
-        for name, server in self.places.items():
+        for name, server in places.items():
             if server in used:
                 used[server] += self.sizes.needs.get(name, 0)
         return {server: memory / self.sizes.room[server] for server, memory in used.items()}
@@ -179,18 +183,49 @@ class Consequences:
     @property
     def harm(self) -> str:
         """Why this should not happen, in one line; nothing where no harm is done."""
-        told = [found.text for found in self.sharing if found.is_harm]
-        if self.cost.squeezed:
-            told.insert(0, f"{in_words(self.cost.squeezed)} would run where memory does not suffice")
-        if self.cost.lost:
-            told.insert(0, f"{in_words(self.cost.lost)} would not run")
-        return ", and ".join(told)
+        return _harm(self.cost, self.sharing)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What the failure of one server would mean; `moved` are the domains that others would start."""
+
+    server: str
+    cost: Failure
+    sharing: tuple[Sharing, ...]
+    moved: tuple[str, ...]
+    fullest: float
+
+    @property
+    def harm(self) -> str:
+        return _harm(self.cost, self.sharing)
+
+
+def _harm(cost: Failure, sharing: Iterable[Sharing]) -> str:
+    told = [found.text for found in sharing if found.is_harm]
+    if cost.squeezed:
+        told.insert(0, f"{in_words(cost.squeezed)} would run where memory does not suffice")
+    if cost.lost:
+        told.insert(0, f"{in_words(cost.lost)} would not run")
+    return ", and ".join(told)
 
 
 def consequences(now: Outlook, outcome: Outcome, then: Outlook, groups: Mapping[str, str]) -> Consequences:
     """What an outcome means that ends in `then`; `groups` are the replicas."""
     sharing = disruption.sharing(outcome.before, outcome.after, groups, outcome.serving)
     return Consequences(now.cost(outcome), sharing, then.n_plus_1, max(then.loads.values(), default=0.0))
+
+
+def loss_of_each(now: Outlook, groups: Mapping[str, str]) -> list[Loss]:
+    """What the failure of each server that is online would mean."""
+    losses = []
+    for server in [node.name for node in now.now.state.nodes if node.online]:
+        outcome = now.failure([server])
+        sharing = disruption.sharing(outcome.before, outcome.after, groups, outcome.serving)
+        moved = tuple(name for name, place in outcome.before.items() if outcome.after[name] not in (None, place))
+        fullest = max(now.loads_of(outcome.after).values(), default=0.0)
+        losses.append(Loss(server, now.cost(outcome), sharing, moved, fullest))
+    return losses
 
 
 def drained(tree: cib.Tree, server: str, files: Mapping[str, Domain]) -> tuple[Outcome, Outlook]:

@@ -117,3 +117,41 @@ def test_a_cib_that_the_balancer_does_not_take_has_an_answer_all_the_same(ask: A
 def test_a_server_that_is_not_there(ask: Any) -> None:
     result, _ = ask(SERVERS + REPLICAS, "snow09")
     assert isinstance(result.exception, NoSuchObjectError)
+
+
+def test_each_server_has_a_row(tmp_path: Path) -> None:
+    large = "".join(f"domain d{number} 12288 1 on snow0{number}\n" for number in (1, 2))
+    path = tmp_path / "cib.xml"
+    text = SERVERS + "option placement-strategy=balanced\n" + large + "domain small 1024 1 on snow03\n"
+    path.write_bytes(cib.serialize(cluster.read(text).tree))
+    result = CliRunner().invoke(what_if, ["--cib", str(path), "--each"])
+    assert [line.split(maxsplit=3) for line in result.stdout.splitlines()[1:]] == [
+        ["snow01", "1", "81%", "none"],
+        ["snow02", "1", "81%", "none"],
+        ["snow03", "1", "81%", "none"],
+    ]
+    assert result.exit_code == 0
+
+
+def test_each_that_does_harm_is_told_and_ends_so(ask: Any) -> None:
+    text = SERVERS + "option placement-strategy=balanced\n"
+    text += "".join(f"domain d{number} 12288 1 on snow0{number}\n" for number in (1, 2, 3))
+    result, told = ask(text, "--each")
+    assert [(row["server"], row["harm"]) for row in told["each"]] == [
+        (f"snow0{number}", f"d{number} would not run") for number in (1, 2, 3)
+    ]
+    assert isinstance(result.exception, UnsafeError)
+    assert "the failure of snow01, snow02 and snow03 would do harm" in str(result.exception)
+
+
+@pytest.mark.parametrize("words", [[], ["snow01", "--each"]])
+def test_either_servers_or_each(words: list[str]) -> None:
+    result = CliRunner().invoke(what_if, words)
+    assert (result.exit_code, "give servers that fail at once, or --each" in result.output) == (2, True)
+
+
+def test_of_two_servers_no_spare_is_left_and_no_more_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "cib.xml"
+    path.write_bytes(cib.serialize(cluster.read("server a 8192 4\nserver b 8192 4\ndomain c 1024 1 on a\n").tree))
+    said = CliRunner().invoke(what_if, ["--cib", str(path), "a"]).output
+    assert said.splitlines()[-1] == "[I] memory of b 12%; no spare is left then"
