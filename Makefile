@@ -134,5 +134,5 @@ venv: dependencies
 	@[ -x $(VENV)/bin/python ] || $(PYTHON) -m venv $(VENV)
 	@[ -n "$$(find $(VENV)/upgraded -newer $(firstword $(MAKEFILE_LIST)) -mmin -1440 2>/dev/null)" ] || { \
 		$(VENV)/bin/pip install -q --disable-pip-version-check --upgrade \
-			click lxml pluggy rich sh hypothesis pytest pytest-mock mypy==2.4.1 ruff==0.17.6 && \
+			click lxml pluggy rich sh hypothesis pytest pytest-mock mypy==2.4.1 types-lxml==2026.2.16 ruff==0.17.6 && \
 		touch $(VENV)/upgraded; }

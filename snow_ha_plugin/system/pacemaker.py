@@ -325,7 +325,7 @@ def _failed_action(failure: cib.Tree) -> FailedAction:
         resource=failure.get("op_key", "").removesuffix(f"_{task}_{interval}"),
         server=failure.get("node", ""),
         task=task,
-        reason=failure.get("exitreason") or failure.get("exitstatus", ""),
+        reason=failure.get("exitreason") or failure.get("exitstatus") or "",
         when=when,
     )
 

@@ -72,7 +72,7 @@ def carry_out(tree: cib.Tree, *, timeout_s: float = TIMEOUT_S) -> tuple[Answer, 
 def _run(tree: cib.Tree, timeout_s: float) -> Answer:
     """Actions name the instances of clones as nobody else does: where there are any, their places are those of the
     simulated cluster, which takes more than twice as long."""
-    clones = tree.find("configuration/resources").iter("clone", "master", "bundle")
+    clones = cib.part(tree, "configuration/resources").iter("clone", "master", "bundle")
     how = "--simulate" if next(clones, None) is not None else "--run"
     with pacemaker.scratch(tree) as (path,):
         return _simulate(path, [how], timeout_s)
@@ -97,7 +97,7 @@ def parse(data: bytes) -> Answer:
     settled = root.find("revised_cluster_status")
     return Answer(
         settled=None if settled is None else pacemaker.state_in(settled),
-        state=pacemaker.state_in(root.find("cluster_status")),
+        state=pacemaker.state_in(cib.part(root, "cluster_status")),
         actions=tuple(
             Action(
                 task=action.get("action", "").lower(),

@@ -73,7 +73,7 @@ def wanted(tree: cib.Tree) -> cib.Tree:
     without regard to sizes."""
     copy = cib.clone(tree)
     for element in copy.xpath("configuration/constraints/*[starts-with(@id, $ours)]", ours=ids.OURS):
-        element.getparent().remove(element)
+        cib.drop(element)
     for pair in copy.xpath("configuration//nvpair[@name='resource-stickiness']"):
         pair.set("value", str(HOLD))
     cib.put_pairs(
@@ -217,7 +217,7 @@ def _allowed(
 def _kept_apart(tree: cib.Tree, names: Mapping[str, int]) -> list[frozenset[str]]:
     """Pairs that a colocation keeps apart at any price: only a hint for the search, which the scheduler judges."""
     pairs = [
-        frozenset((found.get("rsc"), found.get("with-rsc")))
+        frozenset((found.get("rsc", ""), found.get("with-rsc", "")))
         for found in tree.iterfind("configuration/constraints/rsc_colocation")
         if cib.score(found.get("score")) == -INFINITY
     ]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from snow_ha_plugin.core import timeouts
 from snow_ha_plugin.core.cib import ids
-from snow_ha_plugin.core.cib.document import Tree
+from snow_ha_plugin.core.cib.document import Tree, part
 from snow_ha_plugin.core.cib.ids import Kind
 from snow_ha_plugin.core.cib.nvpairs import pairs
 from snow_ha_plugin.core.cib.status import is_member
@@ -102,14 +102,14 @@ def constraints(tree: Tree) -> tuple[Constraint, ...]:
             text=" ".join(f"{key}={value}" for key, value in element.items() if key != "id"),
             resources=tuple(references(element)),
         )
-        for element in tree.find("configuration/constraints")
+        for element in part(tree, "configuration/constraints")
         if isinstance(element.tag, str)
     )
 
 
 def references(constraint: Tree) -> Iterator[str]:
     for key in CONSTRAINT_REFERENCES:
-        if constraint.get(key):
-            yield constraint.get(key)
+        if name := constraint.get(key):
+            yield name
     for reference in constraint.iter("resource_ref"):
         yield reference.get("id", "")

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 from lxml import etree
 
 from snow_ha_plugin.errors import DataError
 
-# An lxml element; lxml brings no types.
-Tree = Any
-
-
+Tree = etree._Element
 REMEDY = "give the output of cibadmin --query"
 
 
@@ -27,7 +23,7 @@ def parse(data: bytes, source: str = "the CIB") -> Tree:
     if tree.getroottree().docinfo.doctype:
         raise DataError(f"{source} is no CIB", "it has a document type", REMEDY)
     if tree.tag != "cib":
-        raise DataError(f"{source} is no CIB", f"its root is <{tree.tag}>", REMEDY)
+        raise DataError(f"{source} is no CIB", f"its root is <{tree.tag!s}>", REMEDY)
     for section in ("crm_config", "nodes", "resources", "constraints"):
         if tree.find(f"configuration/{section}") is None:
             raise DataError(f"{source} is no complete CIB", f"configuration/{section} is missing", REMEDY)
@@ -40,7 +36,7 @@ def parse(data: bytes, source: str = "the CIB") -> Tree:
 def reconfigured(tree: Tree, configured: Tree) -> Tree:
     """A CIB with the configuration of `configured`, and all else, versions and states, of `tree`."""
     changed = clone(tree)
-    changed.replace(changed.find("configuration"), clone(configured.find("configuration")))
+    changed.replace(part(changed, "configuration"), clone(part(configured, "configuration")))
     return changed
 
 
@@ -80,12 +76,27 @@ def has_quorum(tree: Tree) -> bool:
     return bool(tree.get("have-quorum") == "1")
 
 
+def part(tree: Tree, path: str) -> Tree:
+    """An element that must be there, as the sections are that each CIB has."""
+    found = tree.find(path)
+    if found is None:
+        raise DataError(f"there is no {path} in <{tree.tag!s}>", "it is not whole", REMEDY)
+    return found
+
+
 def section(tree: Tree, name: str) -> Tree:
     """A section of the configuration, made where the CIB has none yet (rsc_defaults, op_defaults)."""
-    configuration = tree.find("configuration")
+    configuration = part(tree, "configuration")
     found = configuration.find(name)
     return add(configuration, name) if found is None else found
 
 
 def add(parent: Tree, tag: str, **attributes: str) -> Tree:
-    return etree.SubElement(parent, tag, **attributes)
+    return etree.SubElement(parent, tag, attributes)
+
+
+def drop(element: Tree) -> None:
+    """Take an element out of what it is in."""
+    parent = element.getparent()
+    if parent is not None:
+        parent.remove(element)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from snow_ha_plugin.core.cib import ids
 from snow_ha_plugin.core.cib.cluster import option_sets
-from snow_ha_plugin.core.cib.document import Tree, add, section
+from snow_ha_plugin.core.cib.document import Tree, add, drop, section
 from snow_ha_plugin.core.cib.ids import Kind
 from snow_ha_plugin.core.cib.values import boolean
 
@@ -54,7 +54,7 @@ def put_standby(tree: Tree, node: str, *, on: bool) -> bool:
     if not on:
         present = [pair for pair in present if boolean(pair.get("value", ""))]
         for pair in present:
-            pair.getparent().remove(pair)
+            drop(pair)
         return bool(present)
     if present:
         off = [pair for pair in present if not boolean(pair.get("value", ""))]

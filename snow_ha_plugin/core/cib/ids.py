@@ -14,6 +14,7 @@ from collections.abc import Callable
 from enum import StrEnum
 
 from snow_ha_plugin.core.cib.document import Tree
+from snow_ha_plugin.core.cib.document import part as part_of
 
 OURS = "snow-ha-"
 _SEPARATOR = "--"
@@ -105,26 +106,26 @@ def renew(tree: Tree) -> bool:
     Pacemaker does nothing about it: none of these ids is a resource's.
     """
     path = ".//*[starts-with(@id, $ours) and not(starts-with(@id, $today))]"
-    return _rename(tree, tree.find("configuration").xpath(path, ours=OURS, today=_ROOT + _SEPARATOR), _today)
+    return _rename(tree, part_of(tree, "configuration").xpath(path, ours=OURS, today=_ROOT + _SEPARATOR), _today)
 
 
 def age(tree: Tree) -> bool:
     """The way back of `renew`: while servers still have a former version, it must find what is its own, too."""
     return _rename(
-        tree, tree.find("configuration").xpath(".//*[starts-with(@id, $it)]", it=_ROOT + _SEPARATOR), _former
+        tree, part_of(tree, "configuration").xpath(".//*[starts-with(@id, $it)]", it=_ROOT + _SEPARATOR), _former
     )
 
 
 def _rename(tree: Tree, elements: list[Tree], translate: Callable[[Tree], str]) -> bool:
     """An id that is taken already stays the only one of its kind."""
-    configuration = tree.find("configuration")
+    configuration = part_of(tree, "configuration")
     taken = set(configuration.xpath(".//@id")) if elements else set()
     renamed: dict[str, str] = {}
     before_of: dict[str, str] = {}
     for element in elements:
         before = element.get("id", "")
         if element.tag == "nvpair":
-            set_id, name = element.getparent().get("id", ""), element.get("name", "")
+            set_id, name = next(element.iterancestors()).get("id", ""), element.get("name", "")
             after = pair(set_id, name) if before == pair(before_of.get(set_id, ""), name) else ""
         else:
             after = translate(element)
@@ -134,14 +135,14 @@ def _rename(tree: Tree, elements: list[Tree], translate: Callable[[Tree], str]) 
             renamed[before], before_of[after] = after, before
     for reference in configuration.xpath(".//*[@id-ref or @reference or self::obj_ref]") if renamed else ():
         for key in ("id-ref", "reference", "id"):
-            if reference.get(key) in renamed:
-                reference.set(key, renamed[reference.get(key)])
+            if now := renamed.get(reference.get(key, "")):
+                reference.set(key, now)
     return bool(renamed)
 
 
 def _today(element: Tree) -> str:
     owner, names = _owner(element)
-    for form, kind, part in _FORMER.get(element.tag, ()):
+    for form, kind, part in _FORMER.get(str(element.tag), ()):
         if ("{}" in form) == bool(names) and element.get("id") == _filled(form, names):
             return of(Kind.CAPACITY if owner == "node" and kind == Kind.SIZE else kind, *names, part=part)
     return ""
@@ -150,7 +151,7 @@ def _today(element: Tree) -> str:
 def _former(element: Tree) -> str:
     """What is there only as long as a migration, or what no former version has, keeps its id of today."""
     owner, names = _owner(element)
-    for form, kind, part in _FORMER.get(element.tag, ()):
+    for form, kind, part in _FORMER.get(str(element.tag), ()):
         here = Kind.CAPACITY if owner == "node" and kind == Kind.SIZE else kind
         if kind != Kind.MOVE and ("{}" in form) == bool(names) and element.get("id") == of(here, *names, part=part):
             return _filled(form, names)
@@ -170,5 +171,5 @@ def _owner(element: Tree) -> tuple[str, tuple[str, ...]]:
         if element.tag == tag:
             return tag, tuple(element.get(key, "") for key in keys)
     for ancestor in element.iterancestors("primitive", "node"):
-        return ancestor.tag, (ancestor.get("uname" if ancestor.tag == "node" else "id", ""),)
+        return str(ancestor.tag), (ancestor.get("uname" if ancestor.tag == "node" else "id", ""),)
     return "", ()

@@ -59,7 +59,7 @@ def without_idle_probes(tree: cib.Tree) -> cib.Tree:
     for resource in thin.findall("status/node_state/lrm/lrm_resources/lrm_resource"):
         found = [(each.get("operation"), each.get("rc-code"), each.get("op-status")) for each in resource]
         if found == [("monitor", str(NOT_RUNNING), "0")]:
-            resource.getparent().remove(resource)
+            cib.drop(resource)
     cib.put_option(thin, cib.ids.of(cib.ids.Kind.COPY, part="thin"), "enable-startup-probes", "false")
     return thin
 

@@ -7,7 +7,7 @@ from collections.abc import Container
 from lxml import etree
 
 from snow_ha_plugin.core.cib.cluster import CONSTRAINT_REFERENCES, CONSTRAINT_TAGS
-from snow_ha_plugin.core.cib.document import Tree
+from snow_ha_plugin.core.cib.document import Tree, part
 from snow_ha_plugin.core.cib.ids import OURS
 from snow_ha_plugin.core.cib.resources import resource
 
@@ -45,9 +45,9 @@ def _remove(tree: Tree, elements: list[Tree]) -> list[str]:
         if parent is None:
             continue
         parent.remove(element)
-        if element.get("id") not in gone:
-            gone.append(element.get("id"))
-        needed = _NEEDED.get(parent.tag, ())
+        if (identifier := element.get("id", "")) not in gone:
+            gone.append(identifier)
+        needed = _NEEDED.get(str(parent.tag), ())
         if needed and all(parent.find(tag) is None for tag in needed):
             queue.append(parent)
         for identifier in element.xpath("descendant-or-self::*/@id"):
@@ -58,9 +58,9 @@ def _remove(tree: Tree, elements: list[Tree]) -> list[str]:
 def _naming(tree: Tree) -> dict[str, list[Tree]]:
     """By the id that they name: the constraints, and the parts of sets, tags and ACLs."""
     found: dict[str, list[Tree]] = {}
-    for element in tree.find("configuration").iter(etree.Element):
+    for element in part(tree, "configuration").iter(etree.Element):
         keys = ("id",) if element.tag in ("resource_ref", "obj_ref") else (*CONSTRAINT_REFERENCES, "reference")
         for key in keys:
-            if key in element.attrib:
-                found.setdefault(element.get(key), []).append(element)
+            if (name := element.get(key)) is not None:
+                found.setdefault(name, []).append(element)
     return found

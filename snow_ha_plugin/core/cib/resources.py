@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from snow_ha_plugin.core.cib.document import Tree
+from snow_ha_plugin.core.cib.document import Tree, part
 from snow_ha_plugin.core.cib.nvpairs import pairs
 from snow_ha_plugin.core.cib.values import interval_s
 from snow_ha_plugin.model import Primitive
@@ -10,12 +10,12 @@ from snow_ha_plugin.model import Primitive
 
 def primitives(tree: Tree) -> tuple[Primitive, ...]:
     """Every primitive, also those in groups and clones."""
-    return tuple(_primitive(element) for element in tree.find("configuration/resources").iter("primitive"))
+    return tuple(_primitive(element) for element in part(tree, "configuration/resources").iter("primitive"))
 
 
 def domains(tree: Tree) -> dict[str, Primitive]:
     """The primitives that run Xen domains, ours and others', by id."""
-    elements = tree.find("configuration/resources").iter("primitive")
+    elements = part(tree, "configuration/resources").iter("primitive")
     found = (_primitive(element) for element in elements if element.get("type") in ("Xen", None))
     return {primitive.id: primitive for primitive in found if primitive.is_domain}
 
@@ -41,7 +41,7 @@ def _primitive(element: Tree) -> Primitive:
 
 def resource(tree: Tree, resource_id: str) -> Tree | None:
     """The element of a resource (a primitive, group, clone ... or template) of that id."""
-    for element in tree.find("configuration/resources").iter(
+    for element in part(tree, "configuration/resources").iter(
         "primitive", "group", "clone", "master", "bundle", "template"
     ):
         if element.get("id") == resource_id:

@@ -46,7 +46,7 @@ def release(tree: cib.Tree, names: Iterable[str]) -> list[Change]:
     for name in names:
         held = _hold_of(tree, name)
         if held is not None:
-            held.getparent().remove(held)
+            cib.drop(held)
             changes.append(Change("release", name, f"have Pacemaker take hold of {name} again"))
     return changes
 

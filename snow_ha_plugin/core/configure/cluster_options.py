@@ -73,7 +73,7 @@ def _take_out(tree: cib.Tree, option: str) -> bool:
     """Take an option out of our set; whether it was there."""
     pair = tree.find(f"configuration/crm_config/*[@id='{OPTIONS_ID}']/nvpair[@name='{option}']")
     if pair is not None:
-        pair.getparent().remove(pair)
+        cib.drop(pair)
     return pair is not None
 
 
@@ -119,7 +119,7 @@ def put_capacities(tree: cib.Tree, hypervisors: Mapping[str, Hypervisor]) -> lis
         moved = abs(found.memory_mib - node.memory_mib) > CAPACITY_TOLERANCE * node.memory_mib
         if not moved and found.cpus == node.cpus:
             continue
-        element = tree.find(f"configuration/nodes/node[@id='{node.id}']")
+        element = cib.part(tree, f"configuration/nodes/node[@id='{node.id}']")
         sizes = {"hv_memory": str(found.memory_mib), "cpu": str(found.cpus)}
         if cib.put_pairs(element, "utilization", ids.of(Kind.CAPACITY, node.name), sizes):
             text = f"give {node.name} {found.memory_mib} MiB and {found.cpus} CPUs for domains"

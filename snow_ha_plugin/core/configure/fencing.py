@@ -160,7 +160,7 @@ def is_last_one_weak(tree: cib.Tree, *, third_vote: bool) -> bool:
 def tested(tree: cib.Tree) -> dict[str, str]:
     """When each server was last reset by `fencing test`, in UTC as ISO 8601 has it; empty for never."""
     return {
-        node.get("uname"): cib.pairs(node, "instance_attributes").get(TESTED, "")
+        node.get("uname", ""): cib.pairs(node, "instance_attributes").get(TESTED, "")
         for node in tree.iterfind("configuration/nodes/node")
     }
 
@@ -207,7 +207,7 @@ def _put_device(
     """A device without a recurring monitor, which would only hang with what it watches."""
     element = cib.resource(tree, device)
     is_new = element is None
-    if is_new:
+    if element is None:
         element = cib.add(
             cib.section(tree, "resources"), "primitive", id=device, **{"class": "stonith"}, type=agent
         )  # fmt: skip
@@ -270,7 +270,7 @@ def _put_topology(tree: cib.Tree, names: Sequence[str]) -> list[Change]:
     section = cib.section(tree, "fencing-topology") if names else tree.find("configuration/fencing-topology")
     if section is None:
         return []
-    present = {level.get("id"): level for level in section}
+    present = {level.get("id", ""): level for level in section}
     wanted = {
         ids.of(Kind.LEVEL, name, part=str(index)): (name, str(index), device)
         for name in names
@@ -286,7 +286,7 @@ def _put_topology(tree: cib.Tree, names: Sequence[str]) -> list[Change]:
             section.remove(level)
             changes.append(Change("fencing", level_id, f"remove the fencing level {level_id}"))
     if len(section) == 0:
-        section.getparent().remove(section)
+        cib.drop(section)
     return changes
 
 

@@ -50,7 +50,7 @@ def release(tree: cib.Tree, names: Iterable[str]) -> list[Change]:
     for name in names:
         pairs = [pair for pair in _pairs(_element(tree, name), "is-managed") if not cib.boolean(pair.get("value", ""))]
         for pair in pairs:
-            pair.getparent().remove(pair)
+            cib.drop(pair)
         if pairs:
             changes.append(Change("release", name, f"have Pacemaker look after {name} again"))
     return changes
@@ -74,7 +74,7 @@ def resume(tree: cib.Tree) -> list[Change]:
     changes = []
     for found in tree.xpath(f"configuration/resources{PAUSES}"):
         name = found.getparent().get("id", "")
-        found.getparent().remove(found)
+        cib.drop(found)
         changes.append(Change("resume", name, f"have Pacemaker look at {name} again"))
     return changes
 
@@ -95,12 +95,12 @@ def take_in(tree: cib.Tree, names: Iterable[str]) -> list[Change]:
     """Forget that they were taken out."""
     changes = []
     for name in names:
-        pair = {"id": LEFT_OUT, "name": f"{_OPTION}{name}"}
-        for found in tree.xpath("configuration/crm_config/*[@id=$id]/nvpair[@name=$name]", **pair):
+        path = "configuration/crm_config/*[@id=$id]/nvpair[@name=$name]"
+        for found in tree.xpath(path, id=LEFT_OUT, name=f"{_OPTION}{name}"):
             options = found.getparent()
             options.remove(found)
             if len(options) == 0:
-                options.getparent().remove(options)
+                cib.drop(options)
             changes.append(Change("take-in", name, f"leave {name} out no longer"))
     return changes
 

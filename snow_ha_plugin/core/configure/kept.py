@@ -21,7 +21,7 @@ def rules(tree: cib.Tree) -> list[cib.Tree]:
 
 def keep(tree: cib.Tree) -> None:
     pairs = {
-        f"{SET}-{number}": " ".join([rule.tag, *(f"{name}={value}" for name, value in rule.items())])
+        f"{SET}-{number}": " ".join([str(rule.tag), *(f"{name}={value}" for name, value in rule.items())])
         for number, rule in enumerate(rules(tree))
     }
     if pairs:
@@ -51,5 +51,5 @@ def forget(tree: cib.Tree) -> list[Change]:
     found = tree.find(_PATH)
     if found is None:
         return []
-    found.getparent().remove(found)
+    cib.drop(found)
     return [Change("forget", SET, "keep rules of balance from before disable no longer")]

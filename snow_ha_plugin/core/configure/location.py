@@ -81,11 +81,11 @@ def put_apart(tree: cib.Tree, groups: Mapping[str, str]) -> list[Change]:
     for element in tree.findall("configuration/constraints/rsc_colocation"):
         found = element.get("id", "")
         if ids.is_a(found, Kind.APART) and pairs.pop(found, None) is None:
-            element.getparent().remove(element)
+            cib.drop(element)
             changes.append(
                 Change(
                     "apart",
-                    element.get("rsc"),
+                    element.get("rsc", ""),
                     f"let {element.get('rsc')} and {element.get('with-rsc')} share a server",
                 )
             )
@@ -115,12 +115,12 @@ def put_sizes_in_force(tree: cib.Tree, *, vcpus: bool) -> list[Change]:
         return changes
     needed = sum(cib.whole(domain.utilization.get("cpu")) or 0 for domain in cib.domains(tree).values())
     for node in cib.nodes(tree):
-        element = tree.find(f"configuration/nodes/node[@id='{node.id}']")
+        element = cib.part(tree, f"configuration/nodes/node[@id='{node.id}']")
         set_id = ids.of(Kind.OVERCOMMIT, node.name)
         count = node.cpus * OVERCOMMIT if vcpus else max(node.cpus * OVERCOMMIT, needed)
         if cib.put_pairs(element, "utilization", set_id, {"cpu": str(count)}):
             # Pacemaker takes the set of the highest score first.
-            element.find(f"utilization[@id='{set_id}']").set("score", "1")
+            cib.part(element, f"utilization[@id='{set_id}']").set("score", "1")
             changes.append(Change("capacity", node.name, f"let {node.name} hold {count} vcpus"))
     return changes
 
@@ -129,11 +129,12 @@ def put_meta(tree: cib.Tree, priorities: Mapping[str, int]) -> list[Change]:
     """Who starts first where not all fit, and that our agent migrates live; other agents' domains stay as they are."""
     changes = []
     for name, primitive in cib.domains(tree).items():
-        if primitive.agent != agents.OURS:
+        element = cib.resource(tree, name)
+        if primitive.agent != agents.OURS or element is None:
             continue
         wanted = {live.OPTION: "true"} | ({"priority": str(priorities[name])} if priorities.get(name) else {})
         missing = {key: value for key, value in wanted.items() if key not in primitive.meta}
-        if missing and cib.put_pairs(cib.resource(tree, name), "meta_attributes", ids.of(Kind.META, name), missing):
+        if missing and cib.put_pairs(element, "meta_attributes", ids.of(Kind.META, name), missing):
             text = ", ".join(f"{key}={value}" for key, value in missing.items())
             changes.append(Change("option", name, f"set {text} for {name}"))
     return changes

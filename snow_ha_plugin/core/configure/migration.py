@@ -77,7 +77,7 @@ def release(tree: cib.Tree) -> list[Change]:
     """Pull no domain any more."""
     changes = []
     for element in tree.xpath("configuration/constraints/rsc_location[starts-with(@id, $prefix)]", prefix=PREFIX):
-        element.getparent().remove(element)
+        cib.drop(element)
         changes.append(Change("moved", element.get("rsc"), f"take out the rule that pulls {element.get('rsc')}"))
     return changes
 
@@ -88,5 +88,5 @@ def remove(tree: cib.Tree) -> list[Change]:
     for domain in sorted(held(tree)):
         changes.append(Change("moved", domain, f"leave a failed migration of {domain} to Pacemaker again"))
     for element in tree.xpath("//*[starts-with(@id, $prefix)]", prefix=PREFIX):
-        element.getparent().remove(element)
+        cib.drop(element)
     return changes

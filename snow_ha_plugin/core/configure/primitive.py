@@ -90,7 +90,7 @@ def register(
     if primitive is None:
         raise ConfigurationError(
             f"{domain.name} cannot be registered",
-            f"the CIB already has a {element.tag} of this id that runs no domain",
+            f"the CIB already has a {element.tag!s} of this id that runs no domain",
             f"rename it: crm configure rename {domain.name} NEW-NAME",
         )
     if primitive.agent != "ocf:snow:Xen" or not _is_ours(element):
