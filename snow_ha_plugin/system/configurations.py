@@ -88,7 +88,7 @@ def _age(path: Path) -> tuple[str, list[int]]:
 
 
 def _is_passing(tree: cib.Tree) -> bool:
-    configuration = tree.find("configuration")
+    configuration = cib.part(tree, "configuration")
     beginnings = (cib.ids.beginning(kind) for kind in PASSING)
     return any(configuration.xpath(".//*[starts-with(@id, $begins)]", begins=begins) for begins in beginnings)
 
@@ -133,7 +133,7 @@ def _tidy(path: Path) -> None:
 
 
 def _configuration(path: Path) -> bytes:
-    return cib.serialize(cib.parse(path.read_bytes(), str(path)).find("configuration"))
+    return cib.serialize(cib.part(cib.parse(path.read_bytes(), str(path)), "configuration"))
 
 
 def _in(directory: Path) -> list[Path]:

@@ -32,7 +32,7 @@ def tell(tree: cib.Tree, domain: Domain, pv_migrates: bool | None) -> Change | N
     can = pv_migrates if domain.is_pv else True
     if can is None or len(found) != 1:
         return None
-    present = (found[0].getparent().get("id"), found[0].get("value"))
+    present = (_holder(found[0]).get("id"), found[0].get("value"))
     if not can and present == _yes(name):
         _replace(found[0], *_no(name))
         return Change("live", name, f"have {name} restarted, not migrated: a server has no shadow paging")
@@ -56,13 +56,17 @@ def _pairs(tree: cib.Tree, name: str) -> list[cib.Tree]:
     return found
 
 
+def _holder(element: cib.Tree) -> cib.Tree:
+    return next(element.iterancestors())
+
+
 def _replace(pair: cib.Tree, set_id: str, value: str) -> None:
     """Have it in another set, and its own no more where it was all of that."""
-    holder = pair.getparent()
-    primitive = holder.getparent()
-    holder.remove(pair)
+    holder = _holder(pair)
+    primitive = _holder(holder)
+    cib.drop(pair)
     if len(holder) == 0:
-        primitive.remove(holder)
+        cib.drop(holder)
     cib.put_pairs(primitive, "meta_attributes", set_id, {OPTION: value})
 
 
@@ -73,4 +77,4 @@ def migrates(tree: cib.Tree, name: str) -> bool:
 
 def cannot(tree: cib.Tree, name: str) -> bool:
     """Whether `tell` has found that it cannot."""
-    return any((pair.getparent().get("id"), pair.get("value")) == _no(name) for pair in _pairs(tree, name))
+    return any((_holder(pair).get("id"), pair.get("value")) == _no(name) for pair in _pairs(tree, name))
