@@ -82,7 +82,12 @@ def resume(tree: cib.Tree) -> list[Change]:
 def left_out(tree: cib.Tree) -> tuple[str, ...]:
     """The domains that were taken out on purpose, by name."""
     pairs = tree.xpath("configuration/crm_config/cluster_property_set[@id=$id]/nvpair", id=LEFT_OUT)
-    return tuple(sorted(pair.get("name", "").removeprefix(_OPTION) for pair in pairs))
+    return tuple(sorted(named(pair.get("name", "")) for pair in pairs))
+
+
+def named(option: str) -> str:
+    """The domain that an option of that set is about."""
+    return option.removeprefix(_OPTION)
 
 
 def leave_out(tree: cib.Tree, names: Iterable[str]) -> None:

@@ -1,0 +1,109 @@
+"""Differences of configurations, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import cluster_options, intent, location, primitive
+from snow_ha_plugin.core.reports.difference import changes
+from tests.captures import domain, guide_cluster
+from tests.unit.core.test_cib import with_parts
+
+
+def in_nis01(tree: cib.Tree, path: str) -> cib.Tree:
+    return tree.find(f"configuration/resources/primitive[@id='nis01']/{path}")
+
+
+@pytest.mark.parametrize(
+    ("edit", "there", "back"),
+    [
+        (lambda tree: primitive.register(tree, domain("web01"), 80), "register web01", "unregister web01"),
+        (lambda tree: primitive.unregister(tree, "nis01"), "unregister nis01", "register nis01"),
+        (lambda tree: intent.want(tree, ["nis01"], "Stopped"), "keep nis01 stopped", "let nis01 run"),
+        (
+            lambda tree: intent.hold(tree, ["nis01"]),
+            "keep Pacemaker's hands off nis01", "have Pacemaker look after nis01 again",
+        ),
+        (lambda tree: intent.leave_out(tree, ["web01"]), "leave web01 out", "leave web01 out no longer"),
+        (
+            lambda tree: location.put(tree, [location.rule("nis01", "snow01", 100, beats_stickiness=False)]),
+            "prefer snow01 for nis01 (score 50)", "prefer snow01 for nis01 no longer (score 50)",
+        ),
+        (
+            lambda tree: location.put_apart(tree, {"nis01": "nis", "nis02": "nis"}),
+            "keep nis01 and nis02 on different servers", "let nis01 and nis02 share a server",
+        ),
+        (
+            lambda tree: cib.put_standby(tree, "snow02", on=True),
+            "keep domains off snow02", "let snow02 take domains again",
+        ),
+        (
+            lambda tree: cib.put_option(tree, cluster_options.OPTIONS_ID, "migration-limit", "4"),
+            "set migration-limit to 4 (now 2)", "set migration-limit to 2 (now 4)",
+        ),
+        (
+            lambda tree: cib.put_pairs(cib.section(tree, "op_defaults"), "meta_attributes", "x", {"record": "y"}),
+            "set record of op_defaults to y", "take record of op_defaults out (now y)",
+        ),
+        (
+            lambda tree: in_nis01(tree, "operations/op[@name='start']").set("timeout", "999s"),
+            "set timeout of the operation start of nis01 to 999s (now 120s)",
+            "set timeout of the operation start of nis01 to 120s (now 999s)",
+        ),
+        (
+            lambda tree: cib.put_pairs(in_nis01(tree, "."), "instance_attributes", "x", {"password": "secret"}),
+            "set password of nis01", "take password of nis01 out",
+        ),
+        (
+            lambda tree: cib.add(cib.section(tree, "resources"), "group", id="all"),
+            "put the group all back", "remove the group all",
+        ),
+        (
+            lambda tree: cib.add(cib.section(tree, "constraints"), "rsc_order", id="o", first="nis01", then="nis02"),
+            "put the rule o back", "remove the rule o",
+        ),
+        (
+            lambda tree: cib.add(in_nis01(tree, "."), "meta_attributes", id="empty"),
+            "put the meta_attributes empty back", "remove the meta_attributes empty",
+        ),
+    ],
+)  # fmt: skip
+def test_each_change_is_told_in_both_directions(edit: Callable[[cib.Tree], object], there: str, back: str) -> None:
+    before = guide_cluster()
+    after = guide_cluster()
+    edit(after)
+    assert [change.message for change in changes(before, after)] == [there]
+    assert [change.message for change in changes(after, before)] == [back]
+
+
+def test_what_goes_with_something_else_is_not_told_beside_it() -> None:
+    inside = "<resource_set id='s'><resource_ref id='nis01'/></resource_set>"
+    before = with_parts(constraints=f"<rsc_colocation id='c'>{inside}</rsc_colocation>")
+    assert [change.message for change in changes(before, guide_cluster())] == ["remove the rule c"]
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda tree: cib.raise_epoch(tree),
+        lambda tree: tree.remove(tree.find("status")),
+        lambda tree: cib.put_option(tree, cib.ADMIN_OPTIONS, "last-lrm-refresh", "1764340000"),
+        lambda tree: cib.section(tree, "alerts"),
+    ],
+)
+def test_versions_states_and_what_pacemaker_notes_for_itself_are_no_difference(
+    edit: Callable[[cib.Tree], object],
+) -> None:
+    after = guide_cluster()
+    edit(after)
+    assert changes(guide_cluster(), after) == changes(after, guide_cluster()) == []
+
+
+def test_a_last_refresh_that_went_on_is_no_difference() -> None:
+    before, after = guide_cluster(), guide_cluster()
+    cib.put_option(before, cib.ADMIN_OPTIONS, "last-lrm-refresh", "1764340000")
+    cib.put_option(after, cib.ADMIN_OPTIONS, "last-lrm-refresh", "1764340001")
+    assert changes(before, after) == []

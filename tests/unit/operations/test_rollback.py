@@ -1,0 +1,258 @@
+"""A configuration of before comes back to the element, whatever the change was; what runs is not disturbed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pytest_mock import MockerFixture
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import cluster_options, fencing, intent, location, primitive
+from snow_ha_plugin.core.configure.fencing import Timing
+from snow_ha_plugin.errors import NoInputError, NoSuchObjectError, UnsafeError
+from snow_ha_plugin.model import Change, Guest
+from snow_ha_plugin.operations import rollback
+from snow_ha_plugin.operations.transaction import change, cleaning, unsaid
+from snow_ha_plugin.system import command, configurations, xen
+from snow_ha_plugin.system.command import Result
+from snow_ha_plugin.system.configurations import Kept
+from snow_ha_plugin.system.pacemaker import CibFile, LiveCib, Store
+from tests.captures import domain, guide_cluster
+from tests.unit.conftest import Machines
+from tests.unit.core.test_cib import canonical
+
+Edit = Callable[[cib.Tree], object]
+
+
+def add(tree: cib.Tree) -> None:
+    primitive.register(tree, domain("web01"), 80)
+
+
+def remove(tree: cib.Tree) -> None:
+    primitive.unregister(tree, "nis01")
+    intent.leave_out(tree, ["nis01"])
+
+
+def balance(tree: cib.Tree) -> None:
+    location.put(tree, [location.rule("nis01", "snow01", 100, beats_stickiness=False)])
+    location.put_apart(tree, {"nis01": "nis", "nis02": "nis"})
+    location.put_sizes_in_force(tree, vcpus=True)
+
+
+def hold(tree: cib.Tree) -> None:
+    intent.hold(tree, ["nis01"])
+
+
+def fence(tree: cib.Tree) -> None:
+    fencing.put(tree, ["snow01", "snow02"], Timing(15), {"snow01": "10.2.0.1", "snow02": "10.2.0.2"})
+
+
+def options(tree: cib.Tree) -> None:
+    cib.put_option(tree, cluster_options.OPTIONS_ID, "cluster-recheck-interval", "10min")
+    cib.put_pairs(cib.section(tree, "rsc_defaults"), "meta_attributes", "x", {"migration-threshold": "3"})
+    tree.find("configuration/resources/primitive[@id='nis01']/operations/op[@name='start']").set("timeout", "999s")
+
+
+KINDS = [add, remove, balance, hold, fence, options]
+
+
+class Files:
+    """The same CIB as the running cluster's and as a file."""
+
+    def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.path = path
+        self.monkeypatch = monkeypatch
+
+    def put(self, tree: cib.Tree) -> None:
+        self.path.write_bytes(cib.serialize(tree))
+
+    def store(self, *, live: bool) -> Store:
+        if live:
+            self.monkeypatch.setenv("CIB_file", str(self.path))
+            return LiveCib()
+        return CibFile(self.path)
+
+    @property
+    def configuration(self) -> bytes:
+        return canonical(cib.parse(self.path.read_bytes()).find("configuration"))
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Files:
+    found = Files(tmp_path / "cib.xml", monkeypatch)
+    found.put(guide_cluster())
+    return found
+
+
+def kept() -> Kept:
+    return configurations.listed()[0]
+
+
+def changed(files: Files, edit: Edit) -> None:
+    """As a verb does it, and so that the configuration of before is kept."""
+
+    def made(tree: cib.Tree) -> list[Change]:
+        edit(tree)
+        return [Change("test", "test", "set something")]
+
+    change(files.store(live=True), made, cleaning)
+
+
+@pytest.fixture
+def asked(mocker: MockerFixture) -> list[str]:
+    """What a running cluster is asked beside its CIB; `xl` finds nothing anywhere."""
+    calls: list[str] = []
+    real = command.run
+
+    def run(argv: list[str], **given: object) -> Result:
+        if argv[0] != "crm_resource":
+            return real(argv, **given)  # type: ignore[arg-type]
+        calls.append(" ".join(argv))
+        return Result(tuple(argv), 0, b"", b"")
+
+    mocker.patch.object(command, "run", side_effect=run)
+    mocker.patch.object(xen, "guests", return_value=())
+    return calls
+
+
+@pytest.mark.parametrize("live", [True, False])
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_of_change_is_taken_back_to_the_element(
+    files: Files, kind: Edit, live: bool, asked: list[str]
+) -> None:
+    before = files.configuration
+    changed(files, kind)
+    assert files.configuration != before
+    assert rollback.put_back(files.store(live=live), kept(), None, unsaid)
+    assert files.configuration == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_and_that_is_taken_back_again(files: Files, kind: Edit, asked: list[str]) -> None:
+    changed(files, kind)
+    after = files.configuration
+    rollback.put_back(files.store(live=True), kept(), None, unsaid)
+    rollback.put_back(files.store(live=True), kept(), None, unsaid)
+    assert files.configuration == after
+
+
+def test_in_words_it_says_what_is_taken_back_with_what_pacemaker_would_do(files: Files, asked: list[str]) -> None:
+    tree = guide_cluster()
+    add(tree)
+    files.put(tree)
+    changed(files, options)
+    changed(files, lambda tree: (primitive.unregister(tree, "web01"), intent.leave_out(tree, ["web01"])))
+    plan = rollback.plan(files.store(live=False), configurations.listed()[1], None, unsaid)
+    assert {done.message for done in plan.changes} == {
+        "register web01",
+        "leave web01 out no longer",
+        "set timeout of the operation start of nis01 to 120s (now 999s)",
+        "take cluster-recheck-interval out (now 10min)",
+        "take migration-threshold of rsc_defaults out (now 3)",
+    }
+    assert [(action.task, action.resource) for action in plan.actions] == [("start", "web01")]
+    assert asked == []
+
+
+def test_what_would_stop_a_domain_that_runs_is_refused(files: Files, asked: list[str]) -> None:
+    tree = guide_cluster()
+    intent.want(tree, ["nis01"], "Stopped")
+    files.put(tree)
+    changed(files, lambda tree: intent.want(tree, ["nis01"], "Started"))
+    before = files.path.read_bytes()
+    with pytest.raises(UnsafeError, match="stop nis01"):
+        rollback.put_back(files.store(live=True), kept(), None, unsaid)
+    with pytest.raises(UnsafeError, match="stop nis01"):
+        rollback.plan(files.store(live=True), kept(), None, unsaid)
+    assert files.path.read_bytes() == before
+
+
+def test_pacemaker_forgets_what_goes_and_looks_anew_at_what_was_held(files: Files, asked: list[str]) -> None:
+    changed(files, lambda tree: (add(tree), hold(tree)))
+    rollback.put_back(files.store(live=True), kept(), None, unsaid)
+    assert asked == [
+        "crm_resource --refresh --resource nis01 --force",
+        "crm_resource --wait --timeout=120s",
+        "crm_resource --refresh --resource web01 --force",
+    ]
+
+
+def test_a_dry_run_changes_and_asks_nothing(files: Files, asked: list[str]) -> None:
+    changed(files, lambda tree: (add(tree), hold(tree)))
+    before = files.path.read_bytes()
+    assert rollback.put_back(files.store(live=True), kept(), None, unsaid, dry_run=True)
+    assert (files.path.read_bytes(), asked) == (before, [])
+
+
+def test_a_domain_that_runs_by_now_is_taken_over_where_it_runs(
+    files: Files, asked: list[str], machines: Machines, mocker: MockerFixture
+) -> None:
+    changed(files, remove)
+    runs = {"snow02": (Guest("nis01", 1, 512, 1, "r"),)}
+    mocker.patch.object(xen, "guests", side_effect=lambda servers, name: runs.get(name, ()))
+    mocker.patch.object(Path, "exists", return_value=True)
+    assert rollback.plan(files.store(live=False), kept(), machines, unsaid).actions == []
+
+
+def test_a_domain_whose_file_is_gone_is_not_registered_again(
+    files: Files, asked: list[str], machines: Machines
+) -> None:
+    changed(files, remove)
+    with pytest.raises(NoInputError, match=r"nis01 cannot be registered again; its domain file /sNow/.* is gone"):
+        rollback.put_back(files.store(live=True), kept(), machines, unsaid)
+
+
+def test_who_is_a_member_and_what_pacemaker_says_of_itself_stays(files: Files, asked: list[str]) -> None:
+    tree = guide_cluster()
+    gone = cib.add(cib.section(tree, "nodes"), "node", id="9", uname="snow09")
+    files.put(tree)
+
+    def joined(tree: cib.Tree) -> None:
+        options(tree)
+        nodes = cib.section(tree, "nodes")
+        nodes.remove(nodes.find(f"node[@id='{gone.get('id')}']"))
+        cib.add(nodes, "node", id="3", uname="snow03")
+        tree.find("configuration/crm_config//nvpair[@name='dc-version']").set("value", "3.0.0")
+
+    changed(files, joined)
+    rollback.put_back(files.store(live=True), kept(), None, unsaid)
+    now = cib.parse(files.path.read_bytes())
+    assert [node.get("uname") for node in now.iterfind("configuration/nodes/node")] == ["snow01", "snow02", "snow03"]
+    assert cib.options(now)["dc-version"] == "3.0.0"
+    assert "cluster-recheck-interval" not in cib.options(now)
+
+
+# --- which one
+
+
+def test_by_default_it_is_the_latest_that_says_another_thing(files: Files, asked: list[str]) -> None:
+    assert rollback.choose(files.store(live=True), None) is None
+    start = cib.epoch(guide_cluster())
+    changed(files, add)
+    changed(files, lambda tree: primitive.unregister(tree, "web01"))
+    changed(files, hold)
+    changed(files, lambda tree: intent.release(tree, ["nis01"]))
+    found = rollback.choose(files.store(live=True), None)
+    assert found
+    assert "nis01" in difference_of(found)
+    first = rollback.choose(files.store(live=True), start)
+    assert first
+    assert first.version == start
+    assert rollback.choose(files.store(live=True), start.partition(".")[2]) == first
+
+
+def difference_of(found: Kept) -> set[str]:
+    """The domains that it says hands off of."""
+    tree = found.read()
+    return {name for name in cib.domains(tree) if intent.is_held(tree, name)}
+
+
+@pytest.mark.parametrize("version", ["99", "0.99", "newest"])
+def test_of_an_unknown_one_those_that_there_are_are_named(files: Files, asked: list[str], version: str) -> None:
+    changed(files, add)
+    changed(files, hold)
+    there = " and ".join(found.version for found in configurations.listed())
+    with pytest.raises(NoSuchObjectError, match=f"there is no configuration {version}; there is {there}; see"):
+        rollback.choose(files.store(live=True), version)
