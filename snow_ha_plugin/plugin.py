@@ -13,7 +13,9 @@ from snow_ha_plugin.model import Handled
 @hookimpl
 def snow_ha_commands(group: click.Group) -> None:
     from snow_ha_plugin.cli import (
+        accept,
         balance,
+        check,
         domains,
         enable,
         event,
@@ -28,7 +30,8 @@ def snow_ha_commands(group: click.Group) -> None:
     from snow_ha_plugin.cli import status as looking
 
     for module in (
-        enable, images, fencing, domains, moves, servers, start, balance, looking, explain, event, maintainer,
+        enable, check, images, fencing, domains, moves, servers, start, balance, looking, explain, accept, event,
+        maintainer,
     ):  # fmt: skip
         for command in module.COMMANDS:
             group.add_command(command)

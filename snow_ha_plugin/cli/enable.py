@@ -1,4 +1,4 @@
-"""`enable`, `disable`, `check`: the HA guide, forwards, backwards, and looked at."""
+"""`enable`, `disable`: the HA guide, forwards and backwards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import click
 from snow_ha_plugin.cli import options, output, status
 from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.errors import UsageError
-from snow_ha_plugin.guide import check as looking
 from snow_ha_plugin.guide import disable as backwards
 from snow_ha_plugin.guide import enable as forwards
 from snow_ha_plugin.guide.run import Looked, Run, errors
@@ -96,26 +95,6 @@ def _address(text: str | None) -> ipaddress.IPv4Interface | ipaddress.IPv6Interf
 
 
 @click.command()
-@options.json_output
-def check(as_json: bool) -> None:
-    """Look whether every step of the guide holds, and say what to do where it does not.
-
-    Exit status 0 only if no error was found; warnings and remarks do not count.
-    """
-    options.require_root()
-    found = looking.check(cluster.load())
-    if as_json:
-        output.as_json({"findings": output.findings_json(found)})
-    else:
-        for finding in found:
-            output.finding(finding)
-        if not found:
-            output.info("every step of the guide holds")
-    if serious := errors(found):
-        sys.exit(serious[0].exit_code)
-
-
-@click.command()
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @options.dry_run
 @options.json_output
@@ -148,4 +127,4 @@ def _be_sure() -> None:
     click.confirm("[?] end high availability now?", abort=True)
 
 
-COMMANDS = (enable, disable, check)
+COMMANDS = (enable, disable)

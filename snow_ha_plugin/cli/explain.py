@@ -44,6 +44,10 @@ def _page(found: Entry) -> Iterator[str]:
     yield textwrap.fill(found.cause, COLUMNS, break_long_words=False, break_on_hyphens=False)
     yield ""
     yield _item("do:", found.remedy)
+    if found.may_run_twice:
+        yield _item("accept:", "cannot be accepted, since a domain could run twice meanwhile")
+    else:
+        yield _item("accept:", f"snow ha accept {found.code} --for 30d --reason TEXT")
     if found.see:
         yield _item("see:", ", ".join(found.see))
 

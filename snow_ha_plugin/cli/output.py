@@ -21,6 +21,7 @@ from snow_ha_plugin.errors import UsageError
 from snow_ha_plugin.model import Change, Finding, Severity
 
 if TYPE_CHECKING:
+    from snow_ha_plugin.core.configure.acceptance import Acceptance
     from snow_ha_plugin.core.reports.health import NPlus1, Standing
 
 LETTER = {Severity.ERROR: "E", Severity.WARNING: "W", Severity.INFO: "I"}
@@ -80,6 +81,17 @@ def consent(question: str, *, yes: bool, quiet: bool = False) -> bool:
 def findings_json(found: Iterable[Finding]) -> list[dict[str, str]]:
     keys = ("severity", "id", "subject", "message", "remedy")
     return [{key: str(getattr(item, key)) for key in keys} for item in found]
+
+
+def accepted_json(found: Iterable[tuple[Finding, Acceptance]]) -> list[dict[str, Any]]:
+    return [
+        {"id": finding.id, "subject": finding.subject, "until": given.until, "reason": given.reason}
+        for finding, given in found
+    ]
+
+
+def accepted_words(found: Iterable[Finding]) -> str:
+    return "accepted: " + ", ".join(dict.fromkeys(finding.id for finding in found))
 
 
 def standing_words(fullest: float, at_best: float) -> str:

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
 from snow_ha_plugin.cli import options, output, status_object, status_view
-from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.balancer.decision import Wishes
-from snow_ha_plugin.core.reports import findings, health, verdict
-from snow_ha_plugin.core.reports.health import Standing
-from snow_ha_plugin.core.reports.overview import Overview, migrating, overview
+from snow_ha_plugin.core.reports import verdict
+from snow_ha_plugin.core.reports.overview import Overview
 from snow_ha_plugin.core.reports.verdict import Verdict, Word
 from snow_ha_plugin.errors import SnowHaError, UnavailableError, UsageError
-from snow_ha_plugin.model import Finding, Severity
-from snow_ha_plugin.operations.agreement import survey
+from snow_ha_plugin.model import Severity
+from snow_ha_plugin.operations import sight
 from snow_ha_plugin.operations.simulation import Outlook
-from snow_ha_plugin.system import migrations, pacemaker, qdevice, snowtools
 from snow_ha_plugin.system.pacemaker import Store
-from snow_ha_plugin.system.servers import Servers
-
-# Without a terminal a line is as long as it needs to be: it may be grepped.
-NO_TERMINAL_COLUMNS = 200
 
 # Between two looks of --watch.
 WATCH_S = 2
@@ -60,8 +50,8 @@ def status(
         _watch(store, domains_dir)
         return
     try:
-        outlook = _outlook(store, domains_dir)
-        view = _look(store, outlook)
+        outlook = sight.outlook(store, domains_dir)
+        view = sight.look(store, outlook)
     except UnavailableError as error:
         if as_json:
             raise
@@ -81,7 +71,7 @@ def status(
     elif trouble and told.word == Word.HEALTHY:
         click.echo(status_view.head(told))
     else:
-        for line in status_view.lines(view, told, _columns(), time.time()):
+        for line in status_view.lines(view, told, status_view.columns(), time.time()):
             click.echo(line)
     sys.exit(told.word.exit_code)
 
@@ -89,17 +79,13 @@ def status(
 def as_it_is(store: Store) -> Iterator[str]:
     """The verdict, and what is an error now: what a verb ends with that has changed the whole cluster."""
     try:
-        view = _look(store, _outlook(store, None))
+        view = sight.look(store, sight.outlook(store, None))
     except UnavailableError as error:
         yield status_view.head(Verdict(Word.CANNOT_TELL, str(error)))
         return
     yield status_view.head(verdict.of(view))
     wrong = tuple(finding for finding in view.findings if finding.severity == Severity.ERROR)
-    yield from status_view.findings(wrong, _columns(), time.time())
-
-
-def _columns() -> int:
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else NO_TERMINAL_COLUMNS
+    yield from status_view.findings(wrong, status_view.columns(), time.time())
 
 
 def _watch(store: Store, domains_dir: Path | None) -> None:
@@ -115,52 +101,17 @@ def _watch(store: Store, domains_dir: Path | None) -> None:
 
 def _drawn(store: Store, domains_dir: Path | None) -> Iterator[str]:
     try:
-        view = _look(store, _outlook(store, domains_dir))
+        view = sight.look(store, sight.outlook(store, domains_dir))
     except SnowHaError as error:
         yield status_view.head(Verdict(Word.CANNOT_TELL, str(error)))
         return
-    yield from status_view.lines(view, verdict.of(view), _columns(), time.time())
-
-
-def _outlook(store: Store, domains_dir: Path | None) -> Outlook:
-    """The cluster as the scheduler is asked about it, once for the verdict and for what is told of one domain."""
-    tree = store.read()
-    directory = domains_dir or snowtools.layout().domains_dir
-    sizes = [name for name, primitive in cib.domains(tree).items() if "hv_memory" not in primitive.utilization]
-    read, _ = snowtools.read_domains(directory, sizes)
-    return Outlook(tree, {domain.name: domain for domain in read})
-
-
-def _look(store: Store, outlook: Outlook) -> Overview:
-    tree, files = outlook.tree, outlook.files
-    with ThreadPoolExecutor(1) as meanwhile:
-        seen = meanwhile.submit(pacemaker.state, None if store.live else tree)
-        stands, odd = _standing(outlook)
-    state = seen.result()
-    # A CIB in a file has no servers that could be asked.
-    sources = migrating(state) if store.live else {}
-    progress = migrations.progress(Servers([]), sources) if sources else {}
-    view = overview(tree, state, stands, files, progress)
-    view = replace(view, findings=(*view.findings, *odd))
-    if store.live and qdevice.votes_here() is False:
-        missing = findings.no_third_vote(Servers([]).here)
-        view = replace(view, findings=(*view.findings, missing))
-    return view
-
-
-def _standing(outlook: Outlook) -> tuple[Standing | None, tuple[Finding, ...]]:
-    """How the cluster stands; of one that the scheduler or the balancer does not take only why."""
-    try:
-        return health.of(survey(outlook, {}, Wishes()), outlook.n_plus_1), ()
-    except SnowHaError as error:
-        reason = "; ".join(part for part in (error.message, error.details) if part)
-        message = f"the balance is unknown: {reason}"
-        return None, (Finding(Severity.WARNING, "balance-unknown", message, error.remedy),)
+    yield from status_view.lines(view, verdict.of(view), status_view.columns(), time.time())
 
 
 def _describe(outlook: Outlook, view: Overview, name: str) -> None:
     """One domain or server; NoSuchObjectError for what is neither."""
-    for line in status_object.described(outlook.tree, view, outlook.now.scores, name, _columns(), time.time()):
+    columns = status_view.columns()
+    for line in status_object.described(outlook.tree, view, outlook.now.scores, name, columns, time.time()):
         click.echo(line)
 
 
@@ -199,6 +150,7 @@ def _json(view: Overview, told: Verdict) -> dict[str, Any]:
         },
         "balance": output.standing_json(view.standing) if view.standing else None,
         "findings": output.findings_json(view.findings),
+        "accepted": output.accepted_json(view.accepted),
     }
 
 

@@ -6,6 +6,8 @@ machine room may be a serial one.
 
 from __future__ import annotations
 
+import shutil
+import sys
 import textwrap
 from collections import Counter
 from collections.abc import Iterator
@@ -18,6 +20,9 @@ from snow_ha_plugin.core.reports.overview import DomainView, Overview, ServerVie
 from snow_ha_plugin.core.reports.text import duration
 from snow_ha_plugin.core.reports.verdict import Verdict, Word
 from snow_ha_plugin.model import Finding, Severity
+
+# Without a terminal a line is as long as it needs to be: it may be grepped.
+NO_TERMINAL_COLUMNS = 200
 
 BAR = 8
 
@@ -37,8 +42,16 @@ LABEL = {Severity.ERROR: ("ERROR", "red"), Severity.WARNING: ("WARN", "yellow"),
 MOST_NOTES = 2
 
 
+def columns() -> int:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else NO_TERMINAL_COLUMNS
+
+
+def word(found: Word) -> str:
+    return output.style(found.text, fg=COLOUR[found], bold=True)
+
+
 def head(verdict: Verdict) -> str:
-    return f"{output.style(verdict.word.text, fg=COLOUR[verdict.word], bold=True)}  {verdict.summary}"
+    return f"{word(verdict.word)}  {verdict.summary}"
 
 
 def lines(view: Overview, verdict: Verdict, columns: int, now: float) -> Iterator[str]:
@@ -137,6 +150,8 @@ def _in_short(view: Overview) -> Iterator[str]:
         yield "fencing: " + output.style("NONE", fg="red", bold=True)
     if view.standing:
         yield output.standing_words(view.standing.spread.peak_memory, view.standing.lower_bound)
+    if view.accepted:
+        yield output.accepted_words(finding for finding, _ in view.accepted)
 
 
 def findings(found: tuple[Finding, ...], columns: int, now: float) -> Iterator[str]:
@@ -154,13 +169,16 @@ def findings(found: tuple[Finding, ...], columns: int, now: float) -> Iterator[s
     for kind, count in left.items():
         yield f"{'note':<5} {kind}  {count} more of these: --json lists them"
     for finding in shown:
-        label, colour = LABEL[finding.severity]
         age = f" ({duration(now - finding.since)} ago)" if finding.since else ""
-        first, *more = _wrapped(f"{finding.id}  {finding.message}{age}", columns)
-        yield f"{output.style(f'{label:<5}', fg=colour)} {first}"
-        yield from (f"      {line}" for line in more)
+        yield from item(*LABEL[finding.severity], f"{finding.id}  {finding.message}{age}", columns)
         if finding.remedy:
             yield from (f"      {line}" for line in _wrapped(f"do: {finding.remedy}", columns))
+
+
+def item(label: str, colour: str, text: str, columns: int) -> Iterator[str]:
+    first, *more = _wrapped(text, columns)
+    yield f"{output.style(f'{label:<5}', fg=colour)} {first}"
+    yield from (f"      {line}" for line in more)
 
 
 def _wrapped(text: str, columns: int) -> list[str]:

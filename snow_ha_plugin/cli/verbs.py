@@ -10,6 +10,7 @@ GROUPS = {
     "Look": ("status", "check", "explain", "what-if"),
     "Change": (
         "add", "remove", "sync", "hold", "release", "balance", "move", "drain", "undrain", "start", "confirm-off",
+        "accept",
     ),
     "Set up": ("enable", "disable", "fencing", "images"),
 }  # fmt: skip

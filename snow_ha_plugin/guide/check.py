@@ -1,31 +1,87 @@
-"""`check`: the guide looked at, section by section; one that cannot be looked at is a finding like any other.
+"""`check`: the cluster as `status` sees it, and the guide, section by section.
+
+One that cannot be looked at is a finding like any other.
 
 A server that does not answer is told once, and the others are looked at without it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import acceptance
+from snow_ha_plugin.core.configure.acceptance import Acceptance
+from snow_ha_plugin.core.reports import verdict
+from snow_ha_plugin.core.reports.overview import Overview
+from snow_ha_plugin.core.reports.verdict import Word
 from snow_ha_plugin.errors import SnowHaError, UnavailableError
 from snow_ha_plugin.guide import AFTERWARDS, CONFIGURATION_STEPS, SERVER_STEPS, fencing, xen
 from snow_ha_plugin.model import Finding, Severity
+from snow_ha_plugin.operations import sight
 from snow_ha_plugin.operations.cluster import Site
 
 # For ssh to a server that is there; one that is dead costs all of it.
 ANSWERS_WITHIN_S = 3
 
 
-def check(site: Site) -> list[Finding]:
-    """All that does not hold, in the guide's order."""
+@dataclass(frozen=True)
+class Checked:
+    """`fine` are the titles of the sections that hold; `todo` is what `enable` does by itself, where it has not run."""
+
+    word: Word
+    fine: tuple[str, ...]
+    todo: tuple[Finding, ...]
+    findings: tuple[Finding, ...]
+    accepted: tuple[tuple[Finding, Acceptance], ...] = ()
+
+
+def check(site: Site) -> Checked:
     site.servers.leave_out_silent(ANSWERS_WITHIN_S)
     found = [_unreachable(name, error) for name, error in site.servers.silent.items()]
+    tree = fencing.configuration(site)
+    is_enabled = tree is not None and bool(cib.domains(tree))
+    view = _view(site) if is_enabled else None
+    # What is told of the running cluster comes first: of two that say the same it knows more.
+    found += _of_cluster(view, set(site.servers.silent)) if view else []
     site, unfenced = fencing.as_it_is(site)
     found += unfenced
+    fine: list[str] = []
+    todo: list[Finding] = []
     for section in (*SERVER_STEPS, *AFTERWARDS):
-        found += _attempt(section.title, partial(section.check, site))
-    return found + _attempt("Cluster configuration", partial(_missing_configuration, site))
+        seen = _attempt(section.title, partial(section.check, site))
+        mended = not is_enabled and section.apply is not None
+        (todo if mended else found).extend(seen)
+        if not seen:
+            fine.append(section.title)
+    missing = _attempt("Cluster configuration", partial(_missing_configuration, site, tree))
+    (found if is_enabled else todo).extend(missing)
+    told = acceptance.sort(_once(found), acceptance.acceptances(tree) if tree is not None else (), time.time())
+    word = Word.NOT_ENABLED if not is_enabled else verdict.by(told.open)
+    if view and not view.has_quorum:
+        word = Word.CANNOT_TELL
+    return Checked(word, tuple(fine), tuple(todo), told.open, told.accepted)
+
+
+def _view(site: Site) -> Overview | None:
+    try:
+        return sight.look(site.store, sight.outlook(site.store, None))
+    except UnavailableError:
+        return None  # guide.start says so
+
+
+def _of_cluster(view: Overview, silent: set[str]) -> list[Finding]:
+    """Without the servers that are told as silent: that they are not in the cluster has the same cause."""
+    found = [*view.findings, *(finding for finding, _ in view.accepted)]
+    return [finding for finding in found if finding.id != "server-offline" or finding.subject not in silent]
+
+
+def _once(found: Iterable[Finding]) -> list[Finding]:
+    """Each code once of a subject; of those without one what they say tells them apart."""
+    return list({(each.id, each.subject or each.message): each for each in reversed(list(found))}.values())[::-1]
 
 
 def _unreachable(name: str, error: SnowHaError) -> Finding:
@@ -46,9 +102,9 @@ def _attempt(title: str, look: Callable[[], list[Finding]]) -> list[Finding]:
         ]
 
 
-def _missing_configuration(site: Site) -> list[Finding]:
-    tree, site = site.store.read(), xen.looked_at(site)
-    missing = [done for section in CONFIGURATION_STEPS for done in section.edit(site, tree)]
+def _missing_configuration(site: Site, tree: cib.Tree | None) -> list[Finding]:
+    site, planned = xen.looked_at(site), cib.empty() if tree is None else cib.clone(tree)
+    missing = [done for section in CONFIGURATION_STEPS for done in section.edit(site, planned)]
     return [
         Finding(
             Severity.ERROR,

@@ -6,10 +6,15 @@ commit, and last the hook in `snow`. It can be killed anywhere and run again.
 
 from __future__ import annotations
 
+import time
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 
 from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import acceptance
+from snow_ha_plugin.core.configure.acceptance import Acceptance
+from snow_ha_plugin.core.configure.fencing import NONE
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.guide import (
@@ -24,7 +29,7 @@ from snow_ha_plugin.guide import (
     xen,
 )
 from snow_ha_plugin.guide.run import Run, Screen
-from snow_ha_plugin.model import Change
+from snow_ha_plugin.model import Change, Severity
 from snow_ha_plugin.operations import agent_replacement, retry
 from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.operations.transaction import change, undisturbed, unsaid, whereabouts
@@ -32,6 +37,9 @@ from snow_ha_plugin.system import lock, pacemaker
 
 # Domains that do not run yet are started side by side; each has its own timeout, this is beyond all of them.
 SETTLED_WITHIN_S = 600
+
+# Who goes without is reminded of it.
+WITHOUT_FENCING_S = 30 * 86400
 
 # In one line.
 MOST_NAMES = 8
@@ -45,7 +53,7 @@ def enable(site: Site, screen: Screen, *, replace_agents: bool, dry_run: bool) -
 
 def _enable(site: Site, screen: Screen, *, replace_agents: bool, dry_run: bool) -> tuple[Run, list[Change]]:
     with screen.progress("Looking at the site"):
-        run = Run(fencing.decide(site), screen, dry_run=dry_run)
+        run = Run(fencing.decide(_as_accepted(site)), screen, dry_run=dry_run)
         run.refuse_blocked(section for section in SERVER_STEPS if section.apply is None)
         # Before any edit, which may be tried several times and must not ask servers.
         run.site = xen.looked_at(run.site)
@@ -73,9 +81,24 @@ def _enable(site: Site, screen: Screen, *, replace_agents: bool, dry_run: bool) 
     return run, changes
 
 
+def _as_accepted(site: Site) -> Site:
+    """Without fencing, where that is accepted and nobody says otherwise now."""
+    tree = None if site.fencing or site.conf.fencing else fencing.configuration(site)
+    if tree is not None and acceptance.is_accepted(tree, acceptance.NO_FENCING, time.time()):
+        return replace(site, fencing=NONE)
+    return site
+
+
 def edit(site: Site, tree: cib.Tree) -> list[Change]:
-    """All that belongs into the CIB."""
-    return [done for section in CONFIGURATION_STEPS for done in section.edit(site, tree)]
+    """All that belongs into the CIB; who goes without fencing has accepted that for a time."""
+    changes = [done for section in CONFIGURATION_STEPS for done in section.edit(site, tree)]
+    if site.fencing != NONE:
+        return changes + acceptance.end(tree, acceptance.NO_FENCING)
+    now = int(time.time())
+    if acceptance.is_accepted(tree, acceptance.NO_FENCING, now):
+        return changes
+    given = Acceptance(acceptance.NO_FENCING, "", Severity.ERROR, now, now + WITHOUT_FENCING_S, "--without-fencing")
+    return changes + acceptance.accept(tree, [given])
 
 
 def _rehearse(site: Site) -> None:

@@ -183,7 +183,16 @@ class TestServers:
 class TestStatus:
     def test_has_the_documented_shape(self, enabled: Enabled) -> None:
         shown = state.status(enabled.lab, server="snow02")
-        assert set(shown) == {"servers", "domains", "floating_ips", "fencing", "findings", "balance", "verdict"}
+        assert set(shown) == {
+            "servers",
+            "domains",
+            "floating_ips",
+            "fencing",
+            "findings",
+            "accepted",
+            "balance",
+            "verdict",
+        }
         assert [server["name"] for server in shown["servers"]] == enabled.lab.names
         for server in shown["servers"]:
             assert {key: server[key] for key in ("online", "standby")} == {"online": True, "standby": False}
@@ -207,14 +216,15 @@ class TestStatus:
         assert [ip["address"] for ip in shown["floating_ips"]] == [FLOATING_IP]
         assert [ip["server"] for ip in shown["floating_ips"]] == state.address_holders(enabled.lab)
         assert shown["fencing"]["enabled"] is False
-        assert [set(finding) for finding in shown["findings"]] == [{"severity", "id", "subject", "message", "remedy"}]
-        assert [finding["id"] for finding in shown["findings"]] == ["no-fencing"]
+        assert shown["findings"] == []
+        (accepted,) = shown["accepted"]
+        assert (accepted["id"], accepted["reason"]) == ("no-fencing", "--without-fencing")
 
     def test_shows_missing_fencing_in_red(self, enabled: Enabled) -> None:
-        # As on a terminal; the exit status is that of a cluster that works, and misses something.
+        # As on a terminal; it was accepted.
         done = state.attempt(enabled.lab, ["script", "--quiet", "--return", "--command", "snow-ha status", "/dev/null"])
         assert re.search(r"\x1b\[[0-9;]*31[0-9;]*mNONE", done.stdout.replace("\x1b[1m", ""))
-        assert done.returncode == 1
+        assert done.returncode == 0
 
 
 class TestSecondRun:
@@ -234,7 +244,12 @@ class TestSecondRun:
         log = enabled.lab.run("snow02", ["journalctl", "--unit=ssh", f"--since={begin}", "--output=cat"]).stdout
         assert log.count("Accepted publickey") == 1
 
-    def test_leaves_check_with_nothing_but_the_missing_fencing(self, enabled: Enabled) -> None:
+    def test_leaves_check_with_nothing_but_what_was_accepted(self, enabled: Enabled) -> None:
         done = state.attempt(enabled.lab, ["snow-ha", "check", "--json"])
-        assert [finding["id"] for finding in json.loads(done.stdout)["findings"]] == ["no-fencing"]
-        assert done.returncode == 107
+        shown = json.loads(done.stdout)
+        assert (shown["verdict"], shown["findings"], shown["todo"]) == ("healthy", [], [])
+        assert [each["id"] for each in shown["accepted"]] == ["no-fencing"]
+        assert done.returncode == 0
+
+    def test_need_not_be_told_once_more_that_there_is_no_fencing(self, enabled: Enabled) -> None:
+        assert "nothing to do" in state.snow_ha(enabled.lab, "enable")

@@ -184,7 +184,7 @@ class TestWhatIsTold:
             [("cli-constraint", "cli-prefer-deploy01"), ("cli-constraint", "cli-prefer-monitor01")]
             + [("foreign-constraint", "nis-likes-snow02"), ("foreign-constraint", "ip-first")]
             + [("foreign-domain", f"{name} ") for name in BY_HAND]
-            + [("no-quorum-ignored", "no-quorum-policy"), ("no-fencing", "fencing")]
+            + [("no-quorum-ignored", "no-quorum-policy")]
         ):
             assert any(found == wanted and part in message for found, message in told), (wanted, part)
 

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     OPERATION_DEFAULTS = "op-defaults"
     LEFT_OUT = "not-protected"
     KEPT = "kept-rules"
+    ACCEPTED = "accepted"
     # of a primitive
     PARAMETERS = "params"
     META = "meta"

@@ -12,7 +12,8 @@ ENTRIES = (
         "no-fencing", Severity.ERROR, "Nothing switches a lost server off",
         "When the network is cut, each side takes the other for dead and runs its domains too: two copies write to one"
         " image, and destroy it. Without fencing nothing keeps them from it.",
-        "snow ha enable sets it up: the BMCs where they answer, else Xen's watchdog and the shared file system.",
+        "snow ha enable sets it up: the BMCs where they answer, else Xen's watchdog and the shared file system. For a"
+        " test site: snow ha accept no-fencing.",
         _SEE,
     ),
     Entry(

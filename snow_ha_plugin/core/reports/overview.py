@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer.loader import size
 from snow_ha_plugin.core.configure import cluster_options, fencing, intent
+from snow_ha_plugin.core.configure.acceptance import Acceptance
 from snow_ha_plugin.core.reports import findings
 from snow_ha_plugin.core.reports.health import Standing
 from snow_ha_plugin.model import ClusterState, Domain, Finding, MigrationProgress, Primitive, ResourceState
@@ -57,7 +58,7 @@ class FencingView:
 
 @dataclass(frozen=True)
 class Overview:
-    """`standing` is None where the scheduler could not be asked."""
+    """`standing` is None where the scheduler could not be asked; `accepted` findings count for nothing."""
 
     has_quorum: bool
     servers: tuple[ServerView, ...]
@@ -66,6 +67,7 @@ class Overview:
     fencing: FencingView
     standing: Standing | None
     findings: tuple[Finding, ...]
+    accepted: tuple[tuple[Finding, Acceptance], ...] = ()
 
 
 def migrating(state: ClusterState) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 
@@ -49,9 +50,14 @@ def _word(view: Overview) -> Word:
         return Word.NOT_ENABLED
     if not view.has_quorum:
         return Word.CANNOT_TELL
-    if any(is_trouble(finding) for finding in view.findings):
+    return by(view.findings)
+
+
+def by(findings: Collection[Finding]) -> Word:
+    """Of a cluster that can be told about."""
+    if any(is_trouble(finding) for finding in findings):
         return Word.BROKEN
-    if any(finding.severity != Severity.INFO for finding in view.findings):
+    if any(finding.severity != Severity.INFO for finding in findings):
         return Word.DEGRADED
     return Word.HEALTHY
 

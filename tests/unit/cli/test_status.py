@@ -31,7 +31,16 @@ def status(files: Files, *words: str) -> Ended:
 def test_json_has_the_shape_that_others_rely_on(files: Files) -> None:
     ended = status(files, "--json")
     assert (ended.status, ended.err) == (0, "")
-    assert set(ended.json) == {"verdict", "servers", "domains", "floating_ips", "fencing", "findings", "balance"}
+    assert set(ended.json) == {
+        "verdict",
+        "servers",
+        "domains",
+        "floating_ips",
+        "fencing",
+        "findings",
+        "accepted",
+        "balance",
+    }
     for part, keys in KEYS.items():
         assert ended.json[part]
         assert all(set(item) == keys for item in ended.json[part])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from unittest.mock import MagicMock
 
 import pytest
 from pytest_mock import MockerFixture
 
 from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.guide import enable
 from snow_ha_plugin.guide.run import Run
+from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations.cluster import Site
 from tests.captures import guide_cluster, unconfigured_cluster
 
@@ -71,3 +74,29 @@ def test_ids_of_a_former_version_are_renewed_and_told(
     assert [change.action for change in enable._renew_ids(run_through)] == ["ids"]
     assert enable._renew_ids(run(site, mocker, guide_cluster(), dry_run=dry_run)) == []
     assert {call.kwargs["dry_run"] for call in renewed.call_args_list} == {dry_run}
+
+
+def told(changes: list[Change]) -> list[str]:
+    return [change.message for change in changes if change.target == "no-fencing"]
+
+
+def test_to_go_without_fencing_is_accepted_for_a_time_and_ends_with_it(site: Site) -> None:
+    tree, without = guide_cluster(), replace(site, fencing=fencing.NONE)
+    assert told(enable.edit(without, tree)) == ["leave no-fencing aside for 30 d"]
+    assert told(enable.edit(without, tree)) == []
+    assert told(enable.edit(replace(site, fencing=fencing.SBD), tree)) == ["leave no-fencing aside no longer"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "accepted", "then"),
+    [("", True, fencing.NONE), ("", False, ""), (fencing.SBD, True, fencing.SBD)],
+    ids=["accepted", "not-accepted", "asked-for-now"],
+)
+def test_what_was_accepted_need_not_be_said_again(
+    site: Site, mocker: MockerFixture, asked: str, accepted: bool, then: str
+) -> None:
+    tree = guide_cluster()
+    if accepted:
+        enable.edit(replace(site, fencing=fencing.NONE), tree)
+    mocker.patch.object(enable.fencing, "configuration", return_value=tree)
+    assert enable._as_accepted(replace(site, fencing=asked)).fencing == then

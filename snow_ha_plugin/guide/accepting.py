@@ -1,0 +1,58 @@
+"""Findings that are there now, accepted for a time."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+
+from snow_ha_plugin.core.codes import Entry
+from snow_ha_plugin.core.configure import acceptance
+from snow_ha_plugin.core.configure.acceptance import Acceptance
+from snow_ha_plugin.core.reports.text import in_words
+from snow_ha_plugin.errors import NoSuchObjectError, UnsafeError
+from snow_ha_plugin.guide import check
+from snow_ha_plugin.model import Change, Finding
+from snow_ha_plugin.operations import cluster, sight
+from snow_ha_plugin.operations.transaction import change, cleaning
+from snow_ha_plugin.system.pacemaker import Store
+
+
+def accept(
+    store: Store, domains_dir: Path | None, entry: Entry, subject: str, for_s: int, reason: str, *, dry_run: bool
+) -> list[Change]:
+    """UnsafeError for what nobody can accept, NoSuchObjectError for what is not found now."""
+    if entry.may_run_twice:
+        raise UnsafeError(
+            f"{entry.code} cannot be accepted", "a domain could run twice meanwhile", f"snow ha explain {entry.code}"
+        )
+    found = _found(store, domains_dir, entry.code)
+    wanted = [finding for finding in found if subject in ("", finding.subject)]
+    if not wanted:
+        of = in_words([finding.subject for finding in found]) if found else ""
+        raise NoSuchObjectError(
+            f"there is no finding {entry.code} {subject}".rstrip() + " now",
+            f"there is one of {of}" if of else "",
+            "see snow ha status and snow ha check",
+        )
+    since = int(time.time())
+    given = [Acceptance(each.id, each.subject, each.severity, since, since + for_s, reason) for each in wanted]
+    return change(store, partial(acceptance.accept, wanted=given), cleaning, dry_run=dry_run)
+
+
+def end(store: Store, code: str, subject: str, *, dry_run: bool) -> list[Change]:
+    """NoSuchObjectError where it is not accepted."""
+    changes = change(store, partial(acceptance.end, code=code, subject=subject), cleaning, dry_run=dry_run)
+    if not changes:
+        raise NoSuchObjectError(f"{code} {subject}".rstrip() + " is not accepted", remedy="see snow ha accept --list")
+    return changes
+
+
+def _found(store: Store, domains_dir: Path | None, code: str) -> list[Finding]:
+    """As status sees them; where it sees none as check does, which asks all servers."""
+    view = sight.look(store, sight.outlook(store, domains_dir))
+    found = [*view.findings, *(finding for finding, _ in view.accepted)]
+    if store.live and all(finding.id != code for finding in found):
+        checked = check.check(cluster.load())
+        found = [*checked.findings, *(finding for finding, _ in checked.accepted)]
+    return [finding for finding in found if finding.id == code]

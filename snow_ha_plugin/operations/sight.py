@@ -1,0 +1,59 @@
+"""What there is to see of a cluster: its configuration, its state, and what the scheduler says of them, joined."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.balancer.decision import Wishes
+from snow_ha_plugin.core.configure import acceptance
+from snow_ha_plugin.core.reports import findings, health
+from snow_ha_plugin.core.reports.health import Standing
+from snow_ha_plugin.core.reports.overview import Overview, migrating, overview
+from snow_ha_plugin.errors import SnowHaError
+from snow_ha_plugin.model import Finding, Severity
+from snow_ha_plugin.operations.agreement import survey
+from snow_ha_plugin.operations.simulation import Outlook
+from snow_ha_plugin.system import migrations, pacemaker, qdevice, snowtools
+from snow_ha_plugin.system.pacemaker import Store
+from snow_ha_plugin.system.servers import Servers
+
+
+def outlook(store: Store, domains_dir: Path | None) -> Outlook:
+    """The cluster as the scheduler is asked about it, once for the verdict and for what is told of one domain."""
+    tree = store.read()
+    directory = domains_dir or snowtools.layout().domains_dir
+    sizes = [name for name, primitive in cib.domains(tree).items() if "hv_memory" not in primitive.utilization]
+    read, _ = snowtools.read_domains(directory, sizes)
+    return Outlook(tree, {domain.name: domain for domain in read})
+
+
+def look(store: Store, outlook: Outlook) -> Overview:
+    """The cluster as it is at this moment, with all that is to be said of it."""
+    tree, files = outlook.tree, outlook.files
+    with ThreadPoolExecutor(1) as meanwhile:
+        seen = meanwhile.submit(pacemaker.state, None if store.live else tree)
+        stands, odd = _standing(outlook)
+    state = seen.result()
+    # A CIB in a file has no servers that could be asked.
+    sources = migrating(state) if store.live else {}
+    progress = migrations.progress(Servers([]), sources) if sources else {}
+    view = overview(tree, state, stands, files, progress)
+    found = [*view.findings, *odd]
+    if store.live and qdevice.votes_here() is False:
+        found.append(findings.no_third_vote(Servers([]).here))
+    told = acceptance.sort(found, acceptance.acceptances(tree), time.time())
+    return replace(view, findings=told.open, accepted=told.accepted)
+
+
+def _standing(outlook: Outlook) -> tuple[Standing | None, tuple[Finding, ...]]:
+    """How the cluster stands; of one that the scheduler or the balancer does not take only why."""
+    try:
+        return health.of(survey(outlook, {}, Wishes()), outlook.n_plus_1), ()
+    except SnowHaError as error:
+        reason = "; ".join(part for part in (error.message, error.details) if part)
+        message = f"the balance is unknown: {reason}"
+        return None, (Finding(Severity.WARNING, "balance-unknown", message, error.remedy),)
