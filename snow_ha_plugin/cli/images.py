@@ -16,7 +16,7 @@ from snow_ha_plugin.errors import SnowHaError
 from snow_ha_plugin.model import Change, Domain, Severity
 from snow_ha_plugin.operations import cluster
 from snow_ha_plugin.operations.cluster import Site
-from snow_ha_plugin.operations.image_migration import copying, plans, way_back
+from snow_ha_plugin.operations.image_migration import copying, plans, running, way_back
 from snow_ha_plugin.operations.image_migration.copying import Outcome
 from snow_ha_plugin.system import imagefiles, snowtools
 from snow_ha_plugin.system.imagefiles import Meter
@@ -40,6 +40,7 @@ def status(as_json: bool) -> None:
     here = cluster.load()
     seen = plans.look(here.servers, here.domains)
     found = [*here.broken, *(finding for image in seen for finding in kinds.findings(image))]
+    found += running.left_down({domain.name: domain.config_path for domain in here.domains})
     if as_json:
         output.as_json({"images": [_json(image) for image in seen], "findings": output.findings_json(found)})
     else:

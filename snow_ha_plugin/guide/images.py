@@ -7,6 +7,7 @@ from snow_ha_plugin.guide import shared
 from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import Finding
 from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.image_migration import running
 from snow_ha_plugin.system import images
 
 
@@ -21,7 +22,8 @@ def check(site: Site) -> list[Finding]:
         seen += images_of
         found += [finding for image in images_of for finding in kinds.findings(image)]
         found += kinds.boot_findings(domain, looks)
-    return found + kinds.buffered(seen)
+    down = running.left_down({domain.name: domain.config_path for domain in site.domains})
+    return found + kinds.buffered(seen) + down
 
 
 STEP = Step("images", "Domain files and images", check)

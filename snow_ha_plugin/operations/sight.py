@@ -16,6 +16,7 @@ from snow_ha_plugin.core.reports.overview import Overview, migrating, overview
 from snow_ha_plugin.errors import SnowHaError
 from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.operations.agreement import survey
+from snow_ha_plugin.operations.image_migration import running
 from snow_ha_plugin.operations.simulation import Outlook
 from snow_ha_plugin.system import migrations, pacemaker, qdevice, snowtools
 from snow_ha_plugin.system.pacemaker import Store
@@ -45,8 +46,19 @@ def look(store: Store, outlook: Outlook) -> Overview:
     found = [*view.findings, *odd]
     if store.live and qdevice.votes_here() is False:
         found.append(findings.no_third_vote(Servers([]).here))
+    if store.live:
+        found += running.left_down(_stopped(tree))
     told = acceptance.sort(found, acceptance.acceptances(tree), time.time())
     return replace(view, findings=told.open, accepted=told.accepted)
+
+
+def _stopped(tree: cib.Tree) -> dict[str, str]:
+    """The domain files of those that Pacemaker keeps stopped: for no other one /sNow, which may hang, is looked at."""
+    return {
+        name: primitive.parameters.get("xmfile", "")
+        for name, primitive in cib.domains(tree).items()
+        if cib.is_stopped(cib.meta(tree, name, "target-role", "")) and "xmfile" in primitive.parameters
+    }
 
 
 def _standing(outlook: Outlook) -> tuple[Standing | None, tuple[Finding, ...]]:

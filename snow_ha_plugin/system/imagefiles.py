@@ -37,6 +37,8 @@ DAYS_S = 7 * 86400
 PART = ".part"
 # A domain file as it was before its images were copied.
 OLD = ".before-snow-ha"
+# Beside the domain file of one that was shut down for that: the server that it is to be booted on again.
+DOWN = ".down-for-images"
 
 
 @dataclass(frozen=True)
@@ -271,6 +273,24 @@ def put_back(path: str) -> None:
     final = Path(path).resolve()
     Path(path + OLD).replace(final)
     _persist(final.parent)
+
+
+def note_down(path: str, server: str) -> None:
+    """Note beside a domain file that its domain is about to be shut down, and where it ran."""
+    put(path + DOWN, f"{server}\n".encode(), like=path)
+
+
+def note_up(path: str) -> None:
+    """Take that note away: the domain runs again."""
+    Path(path + DOWN).unlink(missing_ok=True)
+    _persist(Path(path).parent)
+
+
+def noted_down(path: str) -> str:
+    """The server that a domain ran on before it was shut down for its images; empty where it was not."""
+    with contextlib.suppress(FileNotFoundError):
+        return Path(path + DOWN).read_text().strip()
+    return ""
 
 
 def _persist(directory: Path) -> None:

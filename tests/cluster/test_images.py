@@ -4,6 +4,7 @@ Loop devices stand for LVM volumes. Each has data between holes, and is only one
 """
 
 import json
+import os
 import random
 import re
 import signal
@@ -41,7 +42,8 @@ POINTS = [
     for call in ("1 prepare", "1 content", "2 content", "1 copy", "1 _dd", "1 finish", "1 keep", "1 put", "2 put")
     for when in ("before", "after")
 ]
-RANDOM_KILLS = 20
+# As many as CI has time for, by default.
+RANDOM_KILLS = int(os.environ.get("SNOW_HA_KILLS", "20"))
 
 
 def volume(name: str) -> str:
@@ -211,6 +213,18 @@ class TestMigrate:
         volumes.migrate("nis01", "--restart")
         assert state.domids(volumes.lab)["nis01"][0] == "snow01"
         assert "target=/sNow/domains/nis01/nis01-disk" in volumes.file("nis01")
+        volumes.lab.run("snow01", ["xl", "destroy", "nis01"])
+
+    @pytest.mark.parametrize("point", ["after 1 copy", "before 1 note_up"])
+    def test_a_restart_that_is_killed_is_ended_by_the_next_run(self, volumes: Volumes, point: str) -> None:
+        volumes.lab.run("snow01", ["xl", "create", f"{state.DOMAIN_FILES}/nis01.cfg"])
+        assert volumes.killed(point, "nis01", "--restart")
+        said = state.attempt(volumes.lab, ["snow-ha", "images", "status"]).stdout
+        assert "nis01 was shut down on snow01 for the migration of its images" in said
+        volumes.migrate("nis01")
+        assert state.domids(volumes.lab)["nis01"][0] == "snow01"
+        assert "target=/sNow/domains/nis01/nis01-disk" in volumes.file("nis01")
+        assert "was shut down" not in state.attempt(volumes.lab, ["snow-ha", "images", "status"]).stdout
         volumes.lab.run("snow01", ["xl", "destroy", "nis01"])
 
     def test_a_full_file_system_leaves_the_domain_as_it_was(self, volumes: Volumes) -> None:

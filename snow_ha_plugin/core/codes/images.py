@@ -58,6 +58,12 @@ ENTRIES = (
         "Copy it there, or to /sNow for all, and mend the domain file.",
     ),
     Entry(
+        "left-down", Severity.WARNING, "A domain was shut down for its images and not booted",
+        "snow ha images migrate --restart is at work with it, or was interrupted.",
+        "If it is not at work any more, run snow ha images migrate DOMAIN: it goes on, and boots the domain.",
+        ("snow ha images migrate",),
+    ),
+    Entry(
         "no-bridge", Severity.ERROR, "A server lacks a bridge that domain files name",
         "A domain on it cannot start there.",
         "Make it in /etc/network/interfaces there, or name another one in the domain files.",

@@ -77,7 +77,7 @@ def migrate_all(
             return todo
         try:
             with resting(servers, todo.domain, todo.runs_on):
-                return migrate(servers, todo, meter, space)
+                return migrate(servers, todo, meter, space) if todo.copies else changes(todo)
         except SnowHaError as error:
             return error
 
@@ -133,10 +133,11 @@ def migrate(servers: Servers, todo: Plan, meter: Meter, space: Space) -> list[Ch
 def changes(todo: Plan) -> list[Change]:
     """What a migration comes to."""
     name = todo.domain.name
+    booting = [Change("boot", name, f"boot {name} again, which a run that was interrupted has shut down")]
     return [
         Change("copy", copy.source, f"copy {copy.source} to {copy.target}, and have {name} use that")
         for copy in todo.copies
-    ]
+    ] + (booting if todo.is_down else [])
 
 
 def _see_directory(servers: Servers, todo: Plan) -> None:

@@ -13,7 +13,7 @@ from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import ConfigurationError, SnowHaError
 from snow_ha_plugin.model import Domain
 from snow_ha_plugin.operations.image_migration import running
-from snow_ha_plugin.system import images
+from snow_ha_plugin.system import imagefiles, images
 from snow_ha_plugin.system.servers import Servers
 
 
@@ -29,13 +29,16 @@ class Copy:
 
 @dataclass(frozen=True)
 class Plan:
-    """What one domain needs: `runs_on` is where it runs now; `text` its domain file as it is, `new` as it will be."""
+    """What one domain needs: `text` is its domain file as it is, `new` as it will be.
+
+    `runs_on` is where it runs now, or ran before a run that was interrupted has shut it down (`is_down`)."""
 
     domain: Domain
-    copies: tuple[Copy, ...]
-    text: str
-    new: str
+    copies: tuple[Copy, ...] = ()
+    text: str = ""
+    new: str = ""
     runs_on: str = ""
+    is_down: bool = False
 
     @property
     def size(self) -> int:
@@ -54,7 +57,8 @@ def plans(
 ) -> dict[str, Plan | SnowHaError]:
     """What is to be copied of each domain, below `directory`; none where servers share all that can be copied.
 
-    An error for a domain that cannot be copied from here, or that runs and is not to `restart`.
+    An error for a domain that cannot be copied from here, or that runs and is not to `restart`. One that an interrupted
+    run has shut down is to be booted, also where nothing is to be copied any more.
     """
     found: dict[str, Plan | SnowHaError] = {}
     seen = look(servers, domains)
@@ -65,9 +69,14 @@ def plans(
         except SnowHaError as error:
             found[domain.name] = error
             continue
-        server = runs_on.get(domain.name, "")
+        server, ran_on = runs_on.get(domain.name, ""), imagefiles.noted_down(domain.config_path)
+        if ran_on and server:
+            # Somebody has booted it since.
+            imagefiles.note_up(domain.config_path)
         if todo and server and not restart:
             found[domain.name] = running.refusal(domain.name, server, "add --restart")
+        elif ran_on and not server:
+            found[domain.name] = replace(todo or Plan(domain), runs_on=ran_on, is_down=True)
         elif todo:
             found[domain.name] = replace(todo, runs_on=server)
     return found

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.errors import UnavailableError, UnsafeError
-from snow_ha_plugin.model import Domain
+from snow_ha_plugin.model import Domain, Finding, Severity
 from snow_ha_plugin.operations import host_events
-from snow_ha_plugin.system import xen
+from snow_ha_plugin.system import imagefiles, xen
 from snow_ha_plugin.system.pacemaker import LiveCib
 from snow_ha_plugin.system.servers import Servers
 
@@ -42,23 +42,46 @@ def refusal(name: str, server: str, instead: str) -> UnsafeError:
 
 @contextlib.contextmanager
 def resting(servers: Servers, domain: Domain, runs_on: str) -> Iterator[None]:
-    """Shut a domain down that runs, and boot it again after the block, whatever came of that."""
+    """Shut a domain down that runs, and boot it again after the block, whatever came of that.
+
+    Of whoever dies meanwhile a note stays beside the domain file, by which a later run boots it: see `left_down`.
+    """
     name, path = domain.name, domain.config_path
     if not runs_on:
         yield
         return
-    is_registered = _is_registered(name)
-    if is_registered:
+    imagefiles.note_down(path, runs_on)
+    if _is_registered(name):
         host_events.stop(LiveCib(), name)
-    else:
+    elif name in where(servers):
         servers.must(runs_on, ["xl", "shutdown", "-w", name], timeout_s=host_events.STOPPED_WITHIN_S)
     try:
         yield
     finally:
-        if is_registered:
-            host_events.start(LiveCib(), name)
-        else:
-            servers.must(runs_on, ["xl", "create", path], timeout_s=STARTED_WITHIN_S)
+        _boot(servers, domain, runs_on)
+        imagefiles.note_up(path)
+
+
+def _boot(servers: Servers, domain: Domain, server: str) -> None:
+    if _is_registered(domain.name):
+        host_events.start(LiveCib(), domain.name)
+    elif domain.name not in where(servers):
+        # Nobody else has started it meanwhile: it would run twice.
+        servers.must(server, ["xl", "create", domain.config_path], timeout_s=STARTED_WITHIN_S)
+
+
+def left_down(paths: Mapping[str, str]) -> list[Finding]:
+    """Of domains, by their files, those that were shut down for their images and not booted yet."""
+    return [
+        Finding(
+            Severity.WARNING,
+            "left-down",
+            f"{name} was shut down on {server} for the migration of its images, and not booted again",
+            f"unless that is still at work: snow ha images migrate {name}",
+        )
+        for name, path in paths.items()
+        if (server := imagefiles.noted_down(path))
+    ]
 
 
 def _is_registered(name: str) -> bool:

@@ -8,12 +8,13 @@ import pytest
 from snow_ha_plugin.cli import status as status_verb
 from snow_ha_plugin.cli import status_view
 from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import intent
 from snow_ha_plugin.core.reports import verdict
 from snow_ha_plugin.core.reports.overview import DomainView, FencingView, Overview, overview
 from snow_ha_plugin.core.reports.verdict import Verdict, Word
 from snow_ha_plugin.model import FailedAction, MigrationProgress
 from snow_ha_plugin.system import pacemaker
-from tests.captures import capture
+from tests.captures import capture, guide_cluster
 from tests.unit.cli.conftest import Ended, Files
 
 KEYS = {
@@ -244,3 +245,9 @@ def test_status_changes_nothing(files: Files) -> None:
     before = files.cib.read_bytes()
     status(files)
     assert files.cib.read_bytes() == before
+
+
+def test_only_of_domains_that_are_kept_stopped_the_files_are_looked_at() -> None:
+    tree = guide_cluster()
+    intent.want(tree, ["nis01"], "Stopped")
+    assert status_verb._stopped(tree) == {"nis01": cib.domains(tree)["nis01"].parameters["xmfile"]}

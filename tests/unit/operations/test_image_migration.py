@@ -12,7 +12,7 @@ import pytest
 
 from snow_ha_plugin.errors import ConfigurationError, NoInputError, SnowHaError, UnavailableError, UnsafeError
 from snow_ha_plugin.model import Change, Domain
-from snow_ha_plugin.operations.image_migration import copying, plans, way_back
+from snow_ha_plugin.operations.image_migration import copying, plans, running, way_back
 from snow_ha_plugin.operations.image_migration.copying import Outcome
 from snow_ha_plugin.operations.image_migration.plans import Plan
 from snow_ha_plugin.system import imagefiles, snowtools
@@ -157,6 +157,63 @@ def test_a_domain_whose_migration_fails_is_booted_again_too(place: Place, monkey
     assert isinstance(place.outcome(restart=True), UnavailableError)
     assert place.halls.log()[-1] == f"snow01 xl create {place.file}"
     assert place.file.read_bytes() == place.before
+
+
+def test_a_domain_that_somebody_else_has_booted_meanwhile_is_not_booted_twice(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = imagefiles.copy
+
+    def copy(*words: object) -> None:
+        real(*words)  # type: ignore[arg-type]
+        place.halls.runs("snow02", "web01")
+
+    place.halls.runs("snow01", "web01")
+    monkeypatch.setattr(imagefiles, "copy", copy)
+    assert isinstance(place.outcome(restart=True), UnsafeError)
+    assert not any("xl create" in line for line in place.halls.log())
+    assert imagefiles.noted_down(str(place.file)) == ""
+
+
+RESTARTS = [("note_down", "after"), ("content", "before"), ("copy", "after"), ("keep", "after"), ("note_up", "before")]
+
+
+@pytest.mark.parametrize(("name", "when"), RESTARTS)
+def test_a_restart_that_is_killed_is_ended_by_the_next_run(
+    place: Place, monkeypatch: pytest.MonkeyPatch, name: str, when: str
+) -> None:
+    place.halls.runs("snow01", "web01")
+
+    def work() -> None:
+        at(name, 1, when)(monkeypatch)
+        place.outcome(restart=True)
+
+    assert killed(work)
+    (found,) = running.left_down({"web01": str(place.file)})
+    assert found.message.startswith("web01 was shut down on snow01 ")
+    is_up = name in ("note_down", "note_up")
+    if is_up:
+        # It runs: as nobody has shut it down yet, or as it is booted again.
+        place.plans()
+        assert running.left_down({"web01": str(place.file)}) == []
+    outcome = place.outcome(restart=is_up)
+    assert isinstance(outcome, list) or name == "note_up"
+    place.assert_migrated()
+    assert (place.root / "guests-snow01").read_text() == "web01\n"
+    assert sum("xl create" in line for line in place.halls.log()) == 1
+
+
+def test_a_domain_that_was_left_down_after_its_copy_is_booted(place: Place) -> None:
+    place.migrate()
+    imagefiles.note_down(str(place.file), "snow02")
+    planned = copying.outcomes(place.plans())["web01"]
+    assert isinstance(planned, list)
+    assert [change.message for change in planned] == [
+        "boot web01 again, which a run that was interrupted has shut down"
+    ]
+    assert place.outcome() == planned
+    assert place.halls.log()[-1] == f"snow02 xl create {place.file}"
+    place.assert_migrated()
 
 
 @pytest.mark.parametrize("name", ["web01", "web01--incoming"])
