@@ -17,6 +17,7 @@ from snow_ha_plugin.core.cib.ids import Kind
 from snow_ha_plugin.model import Change, Domain
 
 OPTION = "allow-migrate"
+_PAIR = f"nvpair[@name='{OPTION}']"
 
 
 def pv_migrates(answers: Collection[bool | None]) -> bool | None:
@@ -28,16 +29,15 @@ def pv_migrates(answers: Collection[bool | None]) -> bool | None:
 
 def tell(tree: cib.Tree, domain: Domain, pv_migrates: bool | None) -> Change | None:
     """Bring `allow-migrate` of our primitive up to what the domain can; None where nothing was to do."""
-    name, found = domain.name, _pairs(tree, domain.name)
-    can = pv_migrates if domain.is_pv else True
-    if can is None or len(found) != 1:
+    name, element = domain.name, cib.resource(tree, domain.name)
+    found, can = _values(tree, name), pv_migrates if domain.is_pv else True
+    if element is None or can is None or len(found) != 1:
         return None
-    present = (_holder(found[0]).get("id"), found[0].get("value"))
-    if not can and present == _yes(name):
-        _replace(found[0], *_no(name))
+    if not can and found == [_yes(name)]:
+        _put(element, *_no(name))
         return Change("live", name, f"have {name} restarted, not migrated: a server has no shadow paging")
-    if can and present == _no(name):
-        _replace(found[0], *_yes(name))
+    if can and found == [_no(name)]:
+        _put(element, *_yes(name))
         return Change("live", name, f"let {name} migrate live")
     return None
 
@@ -50,23 +50,20 @@ def _no(name: str) -> tuple[str, str]:
     return ids.of(Kind.RESTARTED, name), "false"
 
 
-def _pairs(tree: cib.Tree, name: str) -> list[cib.Tree]:
-    path = "configuration/resources//primitive[@id=$id]/meta_attributes/nvpair[@name=$name]"
-    found: list[cib.Tree] = tree.xpath(path, id=name, name=OPTION)
-    return found
+def _values(tree: cib.Tree, name: str) -> list[tuple[str, str]]:
+    """Each value that a primitive itself has, and the id of its set."""
+    element = cib.resource(tree, name)
+    sets = [] if element is None else element.findall("meta_attributes")
+    return [(each.get("id", ""), pair.get("value", "")) for each in sets for pair in each.iterfind(_PAIR)]
 
 
-def _holder(element: cib.Tree) -> cib.Tree:
-    return next(element.iterancestors())
-
-
-def _replace(pair: cib.Tree, set_id: str, value: str) -> None:
-    """Have it in another set, and its own no more where it was all of that."""
-    holder = _holder(pair)
-    primitive = _holder(holder)
-    cib.drop(pair)
-    if len(holder) == 0:
-        cib.drop(holder)
+def _put(primitive: cib.Tree, set_id: str, value: str) -> None:
+    """Have the value in a set, and in no other; a set that is empty then goes."""
+    for holder in primitive.findall("meta_attributes"):
+        for pair in holder.findall(_PAIR):
+            holder.remove(pair)
+            if len(holder) == 0:
+                primitive.remove(holder)
     cib.put_pairs(primitive, "meta_attributes", set_id, {OPTION: value})
 
 
@@ -77,4 +74,4 @@ def migrates(tree: cib.Tree, name: str) -> bool:
 
 def cannot(tree: cib.Tree, name: str) -> bool:
     """Whether `tell` has found that it cannot."""
-    return any((_holder(pair).get("id"), pair.get("value")) == _no(name) for pair in _pairs(tree, name))
+    return _no(name) in _values(tree, name)

@@ -233,7 +233,8 @@ def _restarted(tree: cib.Tree, names: list[str]) -> Iterator[Finding]:
     if found:
         why = "para-virtualised, and a hypervisor lacks shadow paging"
         message = f"{in_words(found)} cannot migrate live and would be restarted: {why}"
-        yield Finding(Severity.WARNING, "restarts", message, 'type = "pvh" in the domain files, then snow ha sync')
+        remedy = 'type = "pvh" in the domain files, then snow ha sync'
+        yield Finding(Severity.WARNING, "restarts", message, remedy, subject=" ".join(found))
     if wanted := [name for name in names if name not in found]:
         message = f"{in_words(wanted)} would be restarted instead of migrated (allow-migrate), and that is respected"
-        yield Finding(Severity.INFO, "restarts-as-wanted", message)
+        yield Finding(Severity.INFO, "restarts-as-wanted", message, subject=" ".join(wanted))

@@ -78,6 +78,7 @@ def left_down(paths: Mapping[str, str]) -> list[Finding]:
             "left-down",
             f"{name} was shut down on {server} for the migration of its images, and not booted again",
             f"unless that is still at work: snow ha images migrate {name}",
+            subject=name,
         )
         for name, path in paths.items()
         if (server := imagefiles.noted_down(path))
