@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import sys
+from functools import partial
 
 import click
 
-from snow_ha_plugin.cli import options, output, status
+from snow_ha_plugin.cli import images, options, output, status
 from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.errors import UsageError
 from snow_ha_plugin.guide import disable as backwards
 from snow_ha_plugin.guide import enable as forwards
-from snow_ha_plugin.guide.run import Looked, Run, errors
+from snow_ha_plugin.guide.run import Blocked, Looked, Run, errors
 from snow_ha_plugin.model import Change, Severity
 from snow_ha_plugin.operations import cluster
 
@@ -23,6 +24,8 @@ from snow_ha_plugin.operations import cluster
 @click.option("--without-fencing", is_flag=True, help="As --fencing none: a cut network can destroy images.")
 @click.option("--floating-ip", metavar="IP/PREFIX", help="Instead of the gateway of NET_SNOW.")
 @options.replace_agents
+@click.option("--restart", is_flag=True, help="To copy images, shut domains down that run, and boot them again.")
+@click.option("--yes", is_flag=True, help="Do not ask before images are copied.")
 @options.dry_run
 @options.json_output
 def enable(
@@ -31,21 +34,35 @@ def enable(
     without_fencing: bool,
     floating_ip: str | None,
     replace_agents: bool,
+    restart: bool,
+    yes: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
     """Make every domain of this site highly available, on all servers of SNOW_NODES, with fencing.
 
     Looks first, changes only what is missing, and can be run again at any time. Domains that run keep running;
-    those that do not are started.
+    those that do not are started. Images that only this server has are listed, and copied to where all have them once
+    that is agreed to.
     """
     options.require_root()
     if without_fencing and way not in (None, fencing.NONE):
         raise click.UsageError(f"--without-fencing and --fencing {way} contradict each other")
     asked = fencing.NONE if without_fencing else way or ""
-    here = cluster.load(fencing=asked, qdevice=qdevice or "", floating_ip=_address(floating_ip))
-    screen = output.Screen(quiet=as_json)
-    run, changes = forwards.enable(here, screen, replace_agents=replace_agents, dry_run=dry_run)
+    load = partial(cluster.load, fencing=asked, qdevice=qdevice or "", floating_ip=_address(floating_ip))
+    here = load()
+    carry_out = partial(
+        forwards.enable, screen=output.Screen(quiet=as_json), replace_agents=replace_agents, dry_run=dry_run
+    )
+    try:
+        run, changes = carry_out(here)
+    except Blocked as blocked:
+        is_about_images = "image-not-shared" in blocked.codes
+        if not is_about_images or not images.offer(here, restart=restart, yes=yes, dry_run=dry_run, quiet=as_json):
+            raise
+        # The domain files are others now.
+        here = load()
+        run, changes = carry_out(here)
     tell(run, changes, as_json=as_json)
     if not (dry_run or as_json):
         for line in status.as_it_is(here.store):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -18,8 +19,12 @@ from snow_ha_plugin.operations import cluster
 from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.operations.image_migration import copying, plans, running, way_back
 from snow_ha_plugin.operations.image_migration.copying import Outcome
+from snow_ha_plugin.operations.image_migration.plans import Plan
 from snow_ha_plugin.system import imagefiles, snowtools
 from snow_ha_plugin.system.imagefiles import Meter
+
+# By domain.
+Plans = Mapping[str, Plan | SnowHaError]
 
 HEAD = ("Domain", "Disk", "What", "Size", "Used", "Shared", "Fit", "Image")
 
@@ -115,14 +120,62 @@ def migrate(
             found = plans.plans(here.servers, chosen, str(target), restart=restart)
             outcomes = copying.outcomes(found)
             if not dry_run and _changes(outcomes):
-                meter = Meter()
-                with output.moving("Copying images", quiet=as_json) as show:
-                    outcomes = copying.migrate_all(here.servers, found, parallel, meter, partial(_show, meter, show))
-                    _raise_first(outcomes)
+                outcomes = _carry_out(here, found, parallel, quiet=as_json)
         _raise_first(outcomes)
     finally:
         if outcomes is not None:
             _tell(here, outcomes, dry_run=dry_run, as_json=as_json)
+
+
+class _Failed(Exception):
+    """Something was not copied."""
+
+
+def _carry_out(here: Site, found: Plans, parallel: int, *, quiet: bool) -> dict[str, Outcome]:
+    """Copy, and tell whether all of it went well; what did not is among the outcomes."""
+    meter = Meter()
+    with contextlib.suppress(_Failed), output.moving("Copying images", quiet=quiet) as show:
+        outcomes = copying.migrate_all(here.servers, found, parallel, meter, partial(_show, meter, show))
+        if _failures(outcomes):
+            raise _Failed
+    return outcomes
+
+
+def offer(here: Site, *, restart: bool, yes: bool, dry_run: bool, quiet: bool) -> bool:
+    """List what only this server has and all should have, and copy it where that is agreed to; whether it was."""
+    directory = _directory(here)
+    with imagefiles.alone():
+        found = plans.plans(here.servers, here.domains, str(directory), restart=restart)
+        todo = {name: plan for name, plan in found.items() if isinstance(plan, Plan)}
+        count, size = sum(len(plan.copies) for plan in todo.values()), sum(plan.size for plan in todo.values())
+        question = f"copy {count} images, {_bytes(size)}, to {directory}"
+        if not quiet:
+            for line in _listed(found.values()):
+                click.echo(line)
+        if not todo:
+            return False
+        if dry_run or not (yes or (sys.stdin.isatty() and not quiet)):
+            if not quiet:
+                words = " --restart" if restart else ""
+                output.info(f"to {question}: snow-ha images migrate{words}, or snow-ha enable --yes{words}")
+            return False
+        if not output.consent(question, yes=yes):
+            return False
+        outcomes = _carry_out(here, todo, 1, quiet=quiet)
+    if not quiet:
+        output.changes(_changes(outcomes), dry_run=False)
+    _raise_first(outcomes)
+    return True
+
+
+def _listed(found: Iterable[Plan | SnowHaError]) -> Iterator[str]:
+    for plan in found:
+        if isinstance(plan, SnowHaError):
+            yield f"  not now: {plan}"
+            continue
+        down = f" (it runs on {plan.runs_on}: shut down, and booted again)" if plan.runs_on else ""
+        for copy in plan.copies:
+            yield f"  {plan.domain.name}: {copy.source}, {_bytes(copy.size)}, to {copy.target}{down}"
 
 
 def _changes(outcomes: Mapping[str, Outcome]) -> list[Change]:

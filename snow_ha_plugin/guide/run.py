@@ -36,6 +36,7 @@ class Blocked(SnowHaError):
         super().__init__(last.message, remedy=last.remedy)
         self.others = tuple(SnowHaError(finding.message, remedy=finding.remedy) for finding in others)
         self.exit_code = findings[0].exit_code
+        self.codes = frozenset(finding.id for finding in findings)
 
 
 class Run:

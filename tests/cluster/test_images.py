@@ -136,6 +136,7 @@ class TestStatus:
         done = state.attempt(volumes.lab, ["snow-ha", "enable", "--without-fencing"])
         assert done.returncode == 78
         assert "is a volume of snow01 only; copy it to where all have it: snow-ha images migrate nis01" in done.stderr
+        assert "[I] to copy 8 images, 96.0 MiB, to /sNow/domains: snow-ha images migrate, or" in done.stdout
 
 
 class TestMigrate:

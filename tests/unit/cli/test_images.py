@@ -24,6 +24,7 @@ shift
 SERVER=snow02 exec sh -c "$(printf %s "$*" | sed 's,@/volumes,/not/here,g')"
 """
 XL = """#!/bin/sh
+[ "$1" != info ] || { echo 'total_memory : 4096'; echo 'nr_cpus : 4'; exit; }
 echo 'Name ID Mem VCPUs State Time(s)'
 echo 'Domain-0 0 2048 2 r----- 1.0'
 [ "$SERVER" = snow02 ] || cat '@/guests'
@@ -53,6 +54,9 @@ def images(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyte
     for name, text in (("ssh", SSH), ("xl", XL)):
         (root / "bin" / name).write_text(text.replace("@", str(root)))
         (root / "bin" / name).chmod(0o755)
+    # /sNow is a mount as far as the guide looks.
+    (root / "bin/findmnt").write_text("#!/bin/sh\necho nfs4\n")
+    (root / "bin/findmnt").chmod(0o755)
     (root / "guests").write_text("")
     (etc / "snow.conf").write_text(f"SNOW_NODES=( {HERE} snow02 )\nIMG_DST='lvm=snow_vg'\n")
     (etc / "snow.conf").chmod(0o600)
@@ -139,3 +143,38 @@ def test_rollback_of_what_was_not_migrated_is_one_line(images: Images) -> None:
 
 def test_a_domain_that_is_not_there_is_one_line(images: Images) -> None:
     assert images.run("migrate", "web99").status == 105
+
+
+def enable(images: Images, *words: str) -> Ended:
+    """Nothing of a cluster is there: it ends with that, after the images."""
+    ended = images.files.run("enable", "--without-fencing", *words)
+    assert ended.status
+    return ended
+
+
+def test_enable_lists_the_images_and_tells_what_copies_them(images: Images) -> None:
+    before = images.file.read_text()
+    ended = enable(images)
+    source, target = f"{images.root}/volumes/web01-disk", f"{images.root}/domains/web01/web01-disk"
+    assert f"\n  web01: {source}, 1.0 MiB, to {target}\n" in ended.out
+    assert f"[I] to copy 1 images, 1.0 MiB, to {images.root}/domains: snow-ha images migrate, or" in ended.out
+    assert "copy it to where all have it: snow-ha images migrate web01" in ended.err
+    assert enable(images, "--yes", "--dry-run").out == ended.out
+    assert images.file.read_text() == before
+
+
+def test_enable_copies_the_images_once_that_is_agreed_to(images: Images) -> None:
+    ended = enable(images, "--yes")
+    assert "[*] Copying images ... OK" in ended.out
+    assert Path(f"{images.root}/domains/web01/web01-disk").read_bytes() == DATA
+    assert "the image of web01" not in ended.err
+    assert "the image of web01" not in enable(images).err
+
+
+def test_enable_copies_nothing_of_a_domain_that_runs(images: Images) -> None:
+    before = images.file.read_text()
+    (images.root / "guests").write_text("web01 1 512 1 -b---- 1.0\n")
+    ended = enable(images, "--yes")
+    assert f"  not now: web01 runs on {HERE}; its image changes meanwhile; shut it down" in ended.out
+    assert "Copying" not in ended.out
+    assert images.file.read_text() == before
