@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from snow_ha_plugin.cli import options, output
+from snow_ha_plugin.cli import interruption, options, output
+from snow_ha_plugin.cli.transfer import Meter, Trail
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer.decision import Decision, Wishes
 from snow_ha_plugin.core.balancer.planner import Limits
@@ -108,16 +110,24 @@ def _apply(store: Store, agreement: Agreement, *, as_json: bool) -> None:
         if decision.batches:
             judge = undisturbed(tell=unsaid)
             change(store, lambda tree: decision.edit(tree, decision.resting), judge)
-            moves.carry_out(store, decision.batches, on_progress=_teller(sum(map(len, decision.batches)), as_json))
+            _migrate(store, decision.batches, quiet=as_json)
         changes = change(store, lambda tree: decision.edit(tree, decision.final), undisturbed())
     if changes:
         _say(f"{len(changes)} changes written", as_json)
 
 
-def _teller(count: int, quiet: bool) -> moves.Progress:
+def _migrate(store: Store, batches: Sequence[Sequence[Move]], *, quiet: bool) -> None:
+    planned = [move for batch in batches for move in batch]
+    trail, again = Trail(planned), "go on: snow ha balance"
+    with interruption.told(lambda: trail.account(again)), output.moving("domains migrate", quiet=quiet) as show:
+        moves.carry_out(store, batches, on_progress=_teller(trail, len(planned), quiet), on_wait=Meter(show))
+
+
+def _teller(trail: Trail, count: int, quiet: bool) -> moves.Progress:
     ended = []
 
     def tell(move: Move, state: str) -> None:
+        trail.note(move, state)
         if state != "migrating":
             ended.append(move)
             state += f" ({len(ended)} of {count})"

@@ -8,7 +8,8 @@ from functools import partial
 
 import click
 
-from snow_ha_plugin.cli import images, options, output, status
+from snow_ha_plugin.cli import images, interruption, options, output, status
+from snow_ha_plugin.cli.interruption import Account
 from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.errors import UsageError
 from snow_ha_plugin.guide import disable as backwards
@@ -50,24 +51,33 @@ def enable(
         raise click.UsageError(f"--without-fencing and --fencing {way} contradict each other")
     asked = fencing.NONE if without_fencing else way or ""
     load = partial(cluster.load, fencing=asked, qdevice=qdevice or "", floating_ip=_address(floating_ip))
-    here = load()
-    carry_out = partial(
-        forwards.enable, screen=output.Screen(quiet=as_json), replace_agents=replace_agents, dry_run=dry_run
-    )
-    try:
-        run, changes = carry_out(here)
-    except Blocked as blocked:
-        is_about_images = "image-not-shared" in blocked.codes
-        if not is_about_images or not images.offer(here, restart=restart, yes=yes, dry_run=dry_run, quiet=as_json):
-            raise
-        # The domain files are others now.
-        here = load()
-        run, changes = carry_out(here)
+    here, screen = load(), output.Screen(quiet=as_json)
+    carry_out = partial(forwards.enable, screen=screen, replace_agents=replace_agents, dry_run=dry_run)
+    with interruption.told(lambda: _account(screen, "snow-ha enable, with the same options", "snow-ha disable")):
+        try:
+            run, changes = carry_out(here)
+        except Blocked as blocked:
+            is_about_images = "image-not-shared" in blocked.codes
+            if not is_about_images or not images.offer(here, restart=restart, yes=yes, dry_run=dry_run, quiet=as_json):
+                raise
+            # The domain files are others now.
+            here = load()
+            run, changes = carry_out(here)
     tell(run, changes, as_json=as_json)
     if not (dry_run or as_json):
         for line in status.as_it_is(here.store):
             click.echo(line)
         click.echo("try: snow ha move DOMAIN    watch: snow ha status --watch    undo: snow ha disable")
+
+
+def _account(screen: output.Screen, again: str, back: str) -> Account:
+    done = [title for title in screen.done if title != forwards.LOOKING]
+    if not done and screen.at in ("", forwards.LOOKING):
+        return Account()
+    going = [screen.at] if screen.at else []
+    return Account(
+        done, going, ["all that follows"], ("domains that run go on running", f"go on: {again}; back: {back}")
+    )
 
 
 def tell(run: Run, changes: list[Change], *, as_json: bool) -> None:
@@ -125,7 +135,9 @@ def disable(yes: bool, dry_run: bool, as_json: bool) -> None:
     here = cluster.load()
     if not (yes or dry_run) and backwards.plan(here):
         _be_sure()
-    plan = backwards.disable(here, output.Screen(quiet=as_json), dry_run=dry_run)
+    screen = output.Screen(quiet=as_json)
+    with interruption.told(lambda: _account(screen, "snow-ha disable", "snow-ha enable")):
+        plan = backwards.disable(here, screen, dry_run=dry_run)
     if as_json:
         output.as_json({"dry_run": dry_run, "changes": output.changes_json(part.change for part in plan)})
     elif dry_run:

@@ -10,14 +10,16 @@ from typing import Any
 
 import click
 
-from snow_ha_plugin.cli import enable, options, output
+from snow_ha_plugin.cli import enable, interruption, options, output
+from snow_ha_plugin.cli.interruption import Account
+from snow_ha_plugin.cli.servers import emptying
 from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.core.reports import findings
 from snow_ha_plugin.guide import corosync, qdevice, start
 from snow_ha_plugin.guide import fencing as protection
 from snow_ha_plugin.guide.run import Run, errors
 from snow_ha_plugin.model import Change
-from snow_ha_plugin.operations import cluster, fencing_test
+from snow_ha_plugin.operations import cluster, fencing_test, standby
 from snow_ha_plugin.operations.transaction import change, undisturbed, whereabouts
 from snow_ha_plugin.system import lock, sbd
 
@@ -123,13 +125,16 @@ def test(server: str, yes: bool, as_json: bool) -> None:
     fencing_test.refuse(here, server)
     if not yes:
         click.confirm(f"[?] {server} will be emptied, then reset like a lost server. Go on", abort=True)
-    with output.progress(f"{server} is emptied", quiet=as_json):
-        fencing_test.empty(here, server)
-    with output.progress(f"{server} is reset, and waited for", quiet=as_json):
-        took = fencing_test.reset(here, server)
-    with output.progress(f"{server} is taken back", quiet=as_json):
-        start.apply(here)
-        changes = fencing_test.take_back(here, server)
+    there = fencing_test.domains_of(here, server)
+    with emptying(here.store, server, there, quiet=as_json) as on_wait:
+        standby.empty(here.store, server, there, on_wait=on_wait)
+    back = f"{server} stays in standby; once it has booted: snow ha start {server}; snow ha undrain {server}"
+    with interruption.told(lambda: Account(going=[f"the reset of {server}"], then=(back,))):
+        with output.progress(f"{server} is reset, and waited for", quiet=as_json):
+            took = fencing_test.reset(here, server)
+        with output.progress(f"{server} is taken back", quiet=as_json):
+            start.apply(here)
+            changes = fencing_test.take_back(here, server)
     if as_json:
         output.as_json({"server": server, "fenced_s": round(took, 1), "changes": output.changes_json(changes)})
     else:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from snow_ha_plugin.cli import options, output
+from snow_ha_plugin.cli import interruption, options, output
+from snow_ha_plugin.cli.interruption import Account
 from snow_ha_plugin.core.images import kinds
 from snow_ha_plugin.core.images.kinds import Image
 from snow_ha_plugin.errors import SnowHaError
@@ -115,8 +116,9 @@ def migrate(
     chosen = _chosen(here, domains)
     target = (directory or _directory(here)).absolute()
     outcomes: dict[str, Outcome] | None = None
+    kept = "what is whole is kept; go on: the same command again; back: snow ha images rollback DOMAIN"
     try:
-        with imagefiles.alone():
+        with interruption.told(lambda: Account(ahead=["the rest"], then=(kept,))), imagefiles.alone():
             found = plans.plans(here.servers, chosen, str(target), restart=restart)
             outcomes = copying.outcomes(found)
             if not dry_run and _changes(outcomes):

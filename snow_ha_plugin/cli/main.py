@@ -9,11 +9,9 @@ from pathlib import Path
 import click
 
 from snow_ha_plugin import __version__, plugin, plugins
-from snow_ha_plugin.cli import options, output
+from snow_ha_plugin.cli import interruption, options, output
 from snow_ha_plugin.cli.verbs import Verbs
 from snow_ha_plugin.errors import SnowHaError, UsageError
-
-INTERRUPTED = 130
 
 # sysexits(3), EX_SOFTWARE
 DEFECT = 70
@@ -43,6 +41,7 @@ def main() -> None:
     # The host exports the LANG of snow.conf, often one whose character set lacks what a table is drawn with.
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    interruption.listen()
     manager = plugins.load(plugin, lambda name, error: output.warning(f"the plugin {name} cannot be loaded: {error}"))
     for name, failure in plugins.fire(manager, "snow_ha_commands", group=group):
         output.warning(f"the verbs of the plugin {name} are missing: {failure}")
@@ -56,9 +55,8 @@ def main() -> None:
         verb = error.ctx.command_path if error.ctx else "snow-ha"
         output.error(f"{error.format_message().rstrip('.')}; see {verb} --help")
         sys.exit(UsageError.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        output.error("interrupted; run the same command again to go on")
-        sys.exit(INTERRUPTED)
+    except (click.Abort, KeyboardInterrupt) as error:
+        sys.exit(interruption.tell(error))
     except Exception as error:
         log.debug("the trace:", exc_info=True)
         what = " ".join(f"{type(error).__name__}: {error}".split())

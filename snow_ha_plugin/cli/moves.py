@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from snow_ha_plugin.cli import options, output
+from snow_ha_plugin.cli import interruption, options, output
+from snow_ha_plugin.cli.transfer import Meter, Trail
 from snow_ha_plugin.model import Move
 from snow_ha_plugin.operations import moves
 
@@ -28,8 +29,9 @@ def move(domain: str, server: str | None, yes: bool, dry_run: bool, as_json: boo
         if plan.restarts and not output.consent(question, yes=yes, quiet=as_json):
             output.info("nothing was changed")
             return
-        with output.progress(_text(plan), quiet=as_json):
-            moves.carry_out(store, [[plan]])
+        trail, again = Trail([plan]), f"go on: snow ha move {domain} {plan.target}"
+        with interruption.told(lambda: trail.account(again)), output.moving(_text(plan), quiet=as_json) as show:
+            moves.carry_out(store, [[plan]], on_progress=trail.note, on_wait=Meter(show))
     _tell_moves([plan] if plan else [], f"{domain} is there already", dry_run, as_json)
 
 

@@ -10,8 +10,8 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -141,20 +141,30 @@ def moving(text: str, *, quiet: bool = False) -> Iterator[Callable[[str], None]]
                 yield lambda told: line.update(f"{text}: {told}")
         else:
             yield lambda told: None
+    except KeyboardInterrupt:
+        click.echo(f"{style('[!]', fg='yellow')} {text} ... interrupted")
+        raise
     except BaseException:
         click.echo(f"{style('[!]', fg='red')} {text} ... FAIL")
         raise
     click.echo(f"{style('[*]', fg='green')} {text} ... OK ({time.monotonic() - start:.1f} s)")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Screen:
-    """Where a run through the guide tells what it does; with `quiet` only what is wrong."""
+    """Where a run through the guide tells what it does; with `quiet` only what is wrong. `at` is what it is doing."""
 
     quiet: bool
+    done: list[str] = field(default_factory=list)
+    at: str = ""
 
-    def progress(self, title: str, takes: str = "") -> AbstractContextManager[None]:
-        return progress(title, takes, quiet=self.quiet)
+    @contextmanager
+    def progress(self, title: str, takes: str = "") -> Iterator[None]:
+        self.at = title
+        with progress(title, takes, quiet=self.quiet):
+            yield
+        self.done.append(title)
+        self.at = ""
 
     def changes(self, done: Iterable[Change]) -> None:
         if not self.quiet:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
-from snow_ha_plugin.cli import options, output
+from snow_ha_plugin.cli import interruption, options, output
+from snow_ha_plugin.cli.interruption import Account
+from snow_ha_plugin.cli.transfer import Meter
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer import replicas
 from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.core.reports.text import in_words
-from snow_ha_plugin.errors import UnsafeError
-from snow_ha_plugin.operations import simulation, standby
+from snow_ha_plugin.errors import SnowHaError, UnsafeError
+from snow_ha_plugin.operations import moves, simulation, standby
 from snow_ha_plugin.operations.simulation import Consequences, Loss, Outcome, Outlook
-from snow_ha_plugin.system import qdevice
+from snow_ha_plugin.system import pacemaker, qdevice
 from snow_ha_plugin.system.pacemaker import Store
 
 
@@ -152,8 +155,8 @@ def drain(server: str, force: bool, apart_off: frozenset[str], yes: bool, dry_ru
             output.info("nothing was changed")
             return
         there = [domain for domain, place in outcome.before.items() if place == server]
-        with output.progress(f"{server} is emptied", quiet=as_json):
-            changes = standby.empty(store, server, there, outcome.after)
+        with emptying(store, server, there, quiet=as_json) as on_wait:
+            changes = standby.empty(store, server, there, outcome.after, on_wait)
         if changes and not as_json:
             output.info(f"{server} takes no domains until snow ha undrain {server}")
             if fencing.is_last_one_weak(now.tree, third_vote=bool(qdevice.votes_here())):
@@ -165,6 +168,23 @@ def drain(server: str, force: bool, apart_off: frozenset[str], yes: bool, dry_ru
     if as_json:
         told = {"dry_run": dry_run, "server": server, "restarted": list(outcome.restarted)}
         output.as_json(told | _json(outcome, meant))
+
+
+@contextmanager
+def emptying(store: Store, server: str, there: Collection[str], *, quiet: bool) -> Iterator[moves.Waiting]:
+    """Show how far it is; Pacemaker empties on a server that nobody waits for any more."""
+
+    def account() -> Account:
+        with suppress(SnowHaError):
+            tree = store.read()
+            if any(node.name == server and node.standby for node in pacemaker.state(tree).nodes):
+                left = standby.left_on(tree, server)
+                back = f"{server} stays in standby; give it back once nothing migrates: snow ha undrain {server}"
+                return Account([name for name in there if name not in left], sorted(left), (), (back,))
+        return Account(then=("see snow ha status",))
+
+    with interruption.told(account), output.moving(f"{server} is emptied", quiet=quiet) as show:
+        yield Meter(show)
 
 
 @click.command()

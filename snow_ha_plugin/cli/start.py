@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import click
 
-from snow_ha_plugin.cli import options, output
+from snow_ha_plugin.cli import interruption, options, output
+from snow_ha_plugin.cli.interruption import Account
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import UsageError
 from snow_ha_plugin.operations import cluster, joining
@@ -39,14 +41,14 @@ def start(server: str | None, alone: bool, yes: bool, dry_run: bool, as_json: bo
         dead = [name for name in here.servers.names if name not in names]
         _be_sure(here, dead, yes=yes or dry_run)
         if not dry_run:
-            with output.progress(f"{in_words(names)} starts without {in_words(dead)}", quiet=as_json):
+            with _starting(names), output.progress(f"{in_words(names)} starts without {in_words(dead)}", quiet=as_json):
                 joining.start_alone(here, dead)
     else:
         names, silent = joining.to_start(here, server)
         for name in silent:
             output.warning(f"{name} does not answer, and is left out; power it on, then: snow ha start {name}")
         if names and not dry_run:
-            with output.progress(f"{in_words(names)} comes into the cluster", quiet=as_json):
+            with _starting(names), output.progress(f"{in_words(names)} comes into the cluster", quiet=as_json):
                 joining.start(here, names, silent)
     if as_json:
         output.as_json({"dry_run": dry_run, "started": names})
@@ -56,6 +58,10 @@ def start(server: str | None, alone: bool, yes: bool, dry_run: bool, as_json: bo
         output.info(f"would start the cluster on {in_words(names)}")
     else:
         output.info("its domains start now where they may; see snow ha status")
+
+
+def _starting(names: Sequence[str]) -> AbstractContextManager[None]:
+    return interruption.told(lambda: Account(going=names, then=("see snow ha status; go on: snow ha start",)))
 
 
 @click.command("confirm-off")

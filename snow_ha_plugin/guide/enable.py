@@ -41,6 +41,9 @@ SETTLED_WITHIN_S = 600
 # Who goes without is reminded of it.
 WITHOUT_FENCING_S = 30 * 86400
 
+# The step in which nothing is changed yet.
+LOOKING = "Looking at the site"
+
 # In one line.
 MOST_NAMES = 8
 
@@ -52,7 +55,7 @@ def enable(site: Site, screen: Screen, *, replace_agents: bool, dry_run: bool) -
 
 
 def _enable(site: Site, screen: Screen, *, replace_agents: bool, dry_run: bool) -> tuple[Run, list[Change]]:
-    with screen.progress("Looking at the site"):
+    with screen.progress(LOOKING):
         run = Run(fencing.decide(_as_accepted(site)), screen, dry_run=dry_run)
         run.refuse_blocked(section for section in SERVER_STEPS if section.apply is None)
         # Before any edit, which may be tried several times and must not ask servers.

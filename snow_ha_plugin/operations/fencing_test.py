@@ -13,7 +13,7 @@ from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.core.configure.fencing import Timing
 from snow_ha_plugin.errors import TimedOutError, UnavailableError, UnsafeError
 from snow_ha_plugin.model import Change
-from snow_ha_plugin.operations import simulation, standby
+from snow_ha_plugin.operations import simulation
 from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.operations.transaction import change, cleaning
 from snow_ha_plugin.system import pacemaker
@@ -38,10 +38,9 @@ def refuse(site: Site, server: str) -> None:
         raise UnsafeError(f"without {server} {', '.join(lost)} would not run", "nothing was changed", "make room first")
 
 
-def empty(site: Site, server: str) -> None:
-    """Migrate its domains away, live."""
-    there = [domain for domain, place in simulation.Outlook(site.store.read()).places.items() if place == server]
-    standby.empty(site.store, server, there)
+def domains_of(site: Site, server: str) -> list[str]:
+    """To be migrated away, before it."""
+    return [domain for domain, place in simulation.Outlook(site.store.read()).places.items() if place == server]
 
 
 def reset(site: Site, server: str) -> float:

@@ -44,10 +44,20 @@ cibadmin --delete-all --force --xpath "{migration.ALL}"
 """
 
 Progress = Callable[[Move, str], None]
+# Told again and again what is so, and which domains are waited for.
+Waiting = Callable[[ClusterState, Sequence[str]], None]
+
+
+def in_silence(state: ClusterState, names: Sequence[str]) -> None:
+    """For who tells nothing while it waits."""
 
 
 def carry_out(
-    store: Store, batches: Sequence[Sequence[Move]], *, on_progress: Progress = lambda move, state: None
+    store: Store,
+    batches: Sequence[Sequence[Move]],
+    *,
+    on_progress: Progress = lambda move, state: None,
+    on_wait: Waiting = in_silence,
 ) -> None:
     """Migrate the domains of each batch; the first move that fails ends it, with every domain where it is then.
 
@@ -58,7 +68,7 @@ def carry_out(
     with command.cleaning_up(clean_up(move.domain for batch in batches for move in batch)) as all_is_clean:
         try:
             for batch in batches:
-                failed = _carry_out(store, batch, on_progress)
+                failed = _carry_out(store, batch, on_progress, on_wait)
                 if failed:
                     break
                 let_go(store)
@@ -69,13 +79,13 @@ def carry_out(
         raise _failure(store, failed)
 
 
-def _carry_out(store: Store, batch: Sequence[Move], on_progress: Progress) -> list[Move]:
+def _carry_out(store: Store, batch: Sequence[Move], on_progress: Progress, on_wait: Waiting) -> list[Move]:
     """Have the domains of a batch migrated; those whose move has failed."""
     before = store.read()
     change(store, lambda tree: migration.put(tree, batch), _exactly(batch))
     for move in batch:
         on_progress(move, "migrating")
-    return _wait(store, before, batch, on_progress)
+    return _wait(store, before, batch, on_progress, on_wait)
 
 
 def clean_up(domains: Iterable[str]) -> tuple[str, ...]:
@@ -203,7 +213,7 @@ def _refuse_absent(tree: cib.Tree, batch: Sequence[Move]) -> None:
             raise TryAgainError(f"{move.domain} is on {where}, not on {move.source}", remedy="run the command again")
 
 
-def _wait(store: Store, before: cib.Tree, batch: Sequence[Move], on_progress: Progress) -> list[Move]:
+def _wait(store: Store, before: cib.Tree, batch: Sequence[Move], on_progress: Progress, on_wait: Waiting) -> list[Move]:
     """Wait until each domain of the batch has arrived or failed; those that have failed, or that somebody else has
     taken out of the CIB meanwhile."""
     deadline = time.monotonic() + arrived_within_s(before, (move.domain for move in batch))
@@ -229,6 +239,7 @@ def _wait(store: Store, before: cib.Tree, batch: Sequence[Move], on_progress: Pr
             names = ", ".join(move.domain for move in under_way)
             raise TimedOutError(f"{names} did not arrive in time", remedy="see crm_mon and the log")
         if under_way:
+            on_wait(seen, [move.domain for move in under_way])
             time.sleep(POLL_S)
     return failed
 

@@ -57,7 +57,13 @@ def put(
     return changes
 
 
-def empty(store: Store, server: str, domains: Collection[str], expected: Where | None = None) -> list[Change]:
+def empty(
+    store: Store,
+    server: str,
+    domains: Collection[str],
+    expected: Where | None = None,
+    on_wait: moves.Waiting = moves.in_silence,
+) -> list[Change]:
     """Put a server in standby, and wait until it is empty and its domains are where they are `expected`.
 
     UnavailableError for one of `domains` that could not be migrated: the server is given back, and the domain runs on.
@@ -67,7 +73,7 @@ def empty(store: Store, server: str, domains: Collection[str], expected: Where |
         try:
             changes = put(store, server, on=True, held=domains, expected=expected)
             within_s = max(EMPTY_WITHIN_S, moves.arrived_within_s(store.read(), domains))
-            failed = _wait_until_empty(store, server, within_s)
+            failed = _wait_until_empty(store, server, within_s, on_wait)
         finally:
             if failed:
                 put(store, server, on=False)
@@ -82,21 +88,22 @@ def empty(store: Store, server: str, domains: Collection[str], expected: Where |
     return changes
 
 
-def _wait_until_empty(store: Store, server: str, within_s: int) -> list[str]:
+def _wait_until_empty(store: Store, server: str, within_s: int, on_wait: moves.Waiting) -> list[str]:
     """Until no domain is left there but those that could not be migrated: these.
 
     What is under way must have arrived before the server is given back: a migration whose target is not wanted any
     more Pacemaker ends by a restart.
     """
     deadline = time.monotonic() + within_s
-    while _left_on(tree := store.read(), server) - set(failed := moves.blocked(tree)):
+    while left := left_on(tree := store.read(), server) - set(failed := moves.blocked(tree)):
         if time.monotonic() > deadline:
             raise TimedOutError(f"{server} is not empty yet", f"after {within_s} s", "see crm_mon")
+        on_wait(pacemaker.state(tree), sorted(left))
         time.sleep(moves.POLL_S)
     return failed
 
 
-def _left_on(tree: cib.Tree, server: str) -> set[str]:
+def left_on(tree: cib.Tree, server: str) -> set[str]:
     """The domains there that Pacemaker looks after."""
     domains = cib.domains(tree)
     return {
