@@ -24,14 +24,15 @@ def snow_ha_commands(group: click.Group) -> None:
         images,
         maintainer,
         moves,
+        report,
         servers,
         start,
     )
     from snow_ha_plugin.cli import status as looking
 
     for module in (
-        enable, check, images, fencing, domains, moves, servers, start, balance, looking, explain, accept, event,
-        maintainer,
+        enable, check, images, fencing, domains, moves, servers, start, balance, looking, explain, accept, report,
+        event, maintainer,
     ):  # fmt: skip
         for command in module.COMMANDS:
             group.add_command(command)

@@ -105,10 +105,10 @@ def _domains(domains: tuple[DomainView, ...], now: float) -> Iterator[str]:
     odd = [domain for domain in domains if domain.state != "running" or not domain.managed]
     longest = max((len(domain.name) for domain in odd), default=0)
     for domain in odd:
-        yield f"{domain.name:<{longest}}  {_doing(domain)}"
+        yield f"{domain.name:<{longest}}  {doing(domain)}"
 
 
-def _doing(domain: DomainView) -> str:
+def doing(domain: DomainView) -> str:
     where = f" on {domain.server}" if domain.server else ""
     if domain.state in ("stopped", "unknown") and domain.wanted:
         told = output.style("DOWN", fg="red")

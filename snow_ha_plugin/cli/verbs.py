@@ -7,7 +7,7 @@ import difflib
 import click
 
 GROUPS = {
-    "Look": ("status", "check", "explain", "what-if"),
+    "Look": ("status", "check", "explain", "what-if", "report"),
     "Change": (
         "add", "remove", "sync", "hold", "release", "balance", "move", "drain", "undrain", "start", "confirm-off",
         "accept",

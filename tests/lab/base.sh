@@ -15,8 +15,8 @@ packages="
     systemd-sysv dbus iproute2 iputils-ping openssh-server procps kmod gawk ca-certificates nftables
     corosync pacemaker pacemaker-cli-utils crmsh resource-agents $fence_agents ipmitool libxml2-utils
     sbd corosync-qdevice corosync-qnetd libnss3-tools
-    python3 python3-pluggy python3-sh python3-lxml python3-click python3-rich
-    python3-pytest python3-pytest-mock python3-hypothesis"
+    python3 python3-pluggy python3-sh python3-lxml python3-click python3-jinja2 python3-rich
+    python3-pytest python3-pytest-mock python3-hypothesis python3-prometheus-client"
 
 # A base that is lost in a crash is built again: no fsync for each file.
 mkdir -p "$target/etc/dpkg/dpkg.cfg.d"

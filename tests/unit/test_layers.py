@@ -41,6 +41,7 @@ ONLY_IN = {
         "system/scheduler.py",
     },
     "pluggy": {"plugins.py", "hookspecs.py"},
+    "jinja2": {"cli/page.py"},
     "rich": {"cli/balance_view.py", "cli/output.py", "cli/status.py"},
 }
 CLICK = ("cli/", "plugin.py", "hookspecs.py")

@@ -1,0 +1,80 @@
+"""`report`: the cluster as a page for a browser, and as numbers for Prometheus."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from snow_ha_plugin.cli import options, output, page
+from snow_ha_plugin.core.reports import metrics, verdict
+from snow_ha_plugin.model import Change
+from snow_ha_plugin.operations import sight
+from snow_ha_plugin.system import published, record
+from snow_ha_plugin.system.pacemaker import Store
+
+
+@click.command()
+@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write a page that needs nothing else.")
+@click.option(
+    "--prometheus", type=click.Path(path_type=Path), metavar="FILE",
+    help="Write numbers for node_exporter's textfile collector.",
+)  # fmt: skip
+@options.cib_file
+@options.domains_dir
+@options.dry_run
+@options.json_output
+def report(
+    html: Path | None, prometheus: Path | None, cib_path: Path | None, domains_dir: Path | None, dry_run: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Write a page to look at, with the last week, or numbers for Prometheus.
+
+    The page is one file that a browser shows from anywhere: no server and no network is needed.
+    """
+    if not html and not prometheus:
+        raise click.UsageError("say what to write: --html FILE or --prometheus FILE")
+    done = write(options.store(cib_path), html, prometheus, domains_dir=domains_dir, dry_run=dry_run)
+    if as_json:
+        output.as_json({"dry_run": dry_run, "changes": output.changes_json(done)})
+    else:
+        output.changes(done, dry_run=dry_run)
+
+
+def write(
+    store: Store, html: Path | None, prometheus: Path | None, *, domains_dir: Path | None = None, every: int = 0,
+    dry_run: bool = False,
+) -> list[Change]:  # fmt: skip
+    """Both from one look at the cluster."""
+    outlook = sight.outlook(store, domains_dir)
+    view = sight.look(store, outlook)
+    now = time.time()
+    changes = []
+    if html:
+        past = record.read(now - page.DAYS * page.DAY_S) if store.live else record.Record(())
+        sheet = page.Sheet(outlook.tree, view, past.events, past.missing, now, record.here(), every)
+        changes.append(Change("page", str(html), f"put the page into {html}"))
+        if not dry_run:
+            published.put(html, page.render(sheet).encode())
+    if prometheus:
+        told = metrics.text(view, verdict.of(view), _tested_at(view.fencing.tested), now)
+        changes.append(Change("metrics", str(prometheus), f"put the numbers for Prometheus into {prometheus}"))
+        if not dry_run:
+            published.put(prometheus, told.encode())
+    return changes
+
+
+def _tested_at(tested: Mapping[str, str]) -> dict[str, float]:
+    """When the fencing of servers was tested, of those where the CIB has a time."""
+    found = {}
+    for server, text in tested.items():
+        with suppress(ValueError):
+            found[server] = datetime.fromisoformat(text).timestamp()
+    return found
+
+
+COMMANDS = (report,)

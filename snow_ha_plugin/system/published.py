@@ -1,0 +1,40 @@
+"""Files that others read, such as a web server or node_exporter: they see the old one or the new one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from snow_ha_plugin.errors import UnavailableError, UsageError
+
+MODE = 0o644
+
+
+def put(path: Path, data: bytes) -> None:
+    """Put a file in place in one step, for everybody to read; a link to it stays."""
+    real = path.resolve()
+    if real.exists() and not real.is_file():
+        raise UsageError(f"{path} is no file", "it would be replaced", "give the name of a file")
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{real.name}.", dir=real.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                os.fchmod(file.fileno(), MODE)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(real)
+        except BaseException:
+            with suppress(OSError):
+                Path(name).unlink()
+            raise
+    except OSError as error:
+        raise UnavailableError(
+            f"{path} cannot be written", str(error.strerror), "see its directory, and the room there"
+        ) from None
+
+
+def remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
