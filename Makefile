@@ -19,7 +19,7 @@ XEN_PACKAGES = cpio e2fsprogs qemu-system-x86
 OF_LABS = tests/chaos tests/model tests/mutants
 UNIT = tests/unit tests/packaging tests/scenarios
 
-.PHONY: help demo test unit unit-newest mutants lint contract random-clusters lab-tests chaos test-xen test-xen-smoke bench deb findings apt-repo dependencies venv
+.PHONY: help demo test unit unit-newest mutants lint contract browser random-clusters lab-tests chaos test-xen test-xen-smoke bench deb findings apt-repo dependencies venv
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -31,6 +31,7 @@ demo: dependencies  ## the main job on two servers in containers, as root: enabl
 test: dependencies lint  ## everything but real Xen, as root: lint, package, unit, contract and lab tests, benchmarks
 	$(MAKE) --jobs=2 --output-sync=target deb unit-newest
 	$(MAKE) contract
+	$(MAKE) browser
 	$(MAKE) random-clusters
 	$(MAKE) lab-tests
 	$(MAKE) bench
@@ -65,6 +66,11 @@ lint: dependencies venv  ## ruff, mypy and shellcheck
 # Most of their time is waiting for deadlines to pass.
 contract: dependencies  ## the agents and the hook, each as a program against a stand-in of xl, ssh or snow
 	$(PYTHON) -m pytest -q --numprocesses=4 --dist=loadgroup tests/contract
+
+# Debian's Chromium without a screen: 80 MB.
+browser: PACKAGES = $(BUILD_PACKAGES) chromium-headless-shell fonts-dejavu-core
+browser: dependencies  ## the page of report, in a real browser
+	$(PYTHON) -m pytest -q tests/browser
 
 # Clusters by chance, each put to the verbs and to the scheduler: SNOW_HA_RANDOM_CLUSTERS=300 for more. SNOW_HA_CTS names
 # a checkout of Pacemaker whose scheduler's inputs are taken too.

@@ -16,6 +16,7 @@ from snow_ha_plugin.core.reports.events import Event, Kind
 from snow_ha_plugin.core.reports.overview import overview
 from snow_ha_plugin.system import pacemaker
 from tests.captures import capture
+from tests.scenarios import cluster
 from tests.unit.cli.conftest import Ended, Files
 
 VOID = {"meta", "link", "br"}
@@ -166,6 +167,25 @@ def test_of_many_failures_the_newest_are_told() -> None:
     assert "150 older ones are left out" in shown
     assert shown.count("number") <= page.MOST_FAILURES + page.MOST_MARKS
     assert "number199." in shown and "number100." not in shown
+
+
+def test_a_week_of_256_domains_is_small_and_quick_to_draw() -> None:
+    lines = [f"server snow0{number} 262144 64" for number in range(1, 5)]
+    lines += [f"domain domain{number:04} 2048 2 on snow0{1 + number % 4}" for number in range(256)]
+    tree = cluster.read("\n".join(lines) + "\n").tree
+    view = overview(tree, pacemaker.state(tree), None, {})
+    reason = "/sNow/domains/domain/disk.img is missing or not readable on this server"
+    events = [
+        Event(
+            ago(day + 0.5), Kind.MIGRATE if day % 2 else Kind.FAILURE, domain.name, "snow02", reason, ok=bool(day % 2)
+        )
+        for day in range(page.DAYS - 1)
+        for domain in view.domains
+    ]
+    began = time.process_time()
+    text = page.render(page.Sheet(tree, view, events, "", time.time(), "snow01"))
+    assert time.process_time() - began < 3
+    assert len(text.encode()) < 1_000_000
 
 
 def test_an_empty_record_is_told() -> None:
