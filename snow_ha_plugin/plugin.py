@@ -21,6 +21,7 @@ def snow_ha_commands(group: click.Group) -> None:
         event,
         explain,
         fencing,
+        history,
         images,
         maintainer,
         moves,
@@ -31,8 +32,8 @@ def snow_ha_commands(group: click.Group) -> None:
     from snow_ha_plugin.cli import status as looking
 
     for module in (
-        enable, check, images, fencing, domains, moves, servers, start, balance, looking, explain, accept, report,
-        event, maintainer,
+        enable, check, images, fencing, domains, moves, servers, start, balance, looking, explain, accept, history,
+        report, event, maintainer,
     ):  # fmt: skip
         for command in module.COMMANDS:
             group.add_command(command)

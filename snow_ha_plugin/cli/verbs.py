@@ -7,10 +7,10 @@ import difflib
 import click
 
 GROUPS = {
-    "Look": ("status", "check", "explain", "what-if", "report"),
+    "Look": ("status", "check", "explain", "history", "what-if", "report"),
     "Change": (
         "add", "remove", "sync", "hold", "release", "balance", "move", "drain", "undrain", "start", "confirm-off",
-        "accept",
+        "accept", "rollback",
     ),
     "Set up": ("enable", "disable", "fencing", "images"),
 }  # fmt: skip

@@ -19,6 +19,7 @@ from typing import Protocol
 from lxml import etree
 
 from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.reports.events import Event, Kind
 from snow_ha_plugin.errors import (
     ConfigurationError,
     DataError,
@@ -317,17 +318,21 @@ def state_in(root: cib.Tree, *, quorum: bool = True, maintenance: bool = False) 
 def _failed_action(failure: cib.Tree) -> FailedAction:
     """`op_key` is RESOURCE_TASK_INTERVAL; its task is told once more, since a name may hold what parts them."""
     task, interval = failure.get("task", ""), failure.get("interval", "0")
-    try:
-        when = int(datetime.fromisoformat(re.sub(r" (?=[+-]\d)", "", failure.get("last-rc-change", ""))).timestamp())
-    except ValueError:
-        when = 0
     return FailedAction(
         resource=failure.get("op_key", "").removesuffix(f"_{task}_{interval}"),
         server=failure.get("node", ""),
         task=task,
         reason=failure.get("exitreason") or failure.get("exitstatus") or "",
-        when=when,
+        when=_epoch(failure.get("last-rc-change", "")),
     )
+
+
+def _epoch(text: str) -> int:
+    """A time as Pacemaker prints it, in seconds since 1970; 0 for what is none."""
+    try:
+        return int(datetime.fromisoformat(re.sub(r" (?=[+-]\d)", "", text)).timestamp())
+    except ValueError:
+        return 0
 
 
 def _node_state(node: cib.Tree) -> NodeState:
@@ -405,6 +410,23 @@ def fence(node: str, timeout_s: int) -> None:
         raise UnavailableError(
             f"{node} could not be fenced", result.reason, f"stonith_admin --history {node} --verbose tells why"
         )
+
+
+def fencings() -> tuple[Event, ...]:
+    """What the cluster's fencers remember to have fenced, or tried to; not what is under way."""
+    result = command.run(["stonith_admin", "--history", "*", "--output-as=xml"])
+    if not result.ok:
+        raise UnavailableError("Pacemaker does not tell what it has fenced", result.reason, "see stonith_admin")
+    found = []
+    for each in etree.fromstring(result.stdout).iter("fence_event"):
+        if each.get("status") in ("success", "failed"):
+            by = each.get("delegate") or each.get("origin") or ""
+            text = f"{each.get('action', '')} by {by}"
+            done = each.get("status") == "success"
+            found.append(
+                Event(_epoch(each.get("completed", "")), Kind.FENCING, each.get("target", ""), by, text, ok=done)
+            )
+    return tuple(found)
 
 
 def confirm_off(node: str) -> None:

@@ -1,0 +1,200 @@
+"""`history` and `rollback` as a user sees them: on a record in a directory, and a CIB in a file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from pytest_mock import MockerFixture
+
+from snow_ha_plugin.cli import options
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.reports.events import Event, Kind
+from snow_ha_plugin.system import command, configurations, record
+from snow_ha_plugin.system.command import Result
+from tests.captures import capture
+from tests.chaos.test_views import HISTORY
+from tests.unit.cli.conftest import Files
+
+HOUR_S = 3600
+
+
+@pytest.fixture
+def cluster(files: Files, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture) -> dict[str, Result]:
+    """A running cluster of the guide; what each of its programs says may be put into this."""
+    monkeypatch.setattr(options, "require_root", lambda: None)
+    said = {
+        "cibadmin": Result((), 0, files.cib.read_bytes(), b""),
+        "crm_mon": Result((), 0, capture("crm_mon-2.1.5-all-running.xml"), b""),
+        "stonith_admin": Result((), 0, HISTORY.encode(), b""),
+    }
+
+    def run(argv: Sequence[str], **given: object) -> Result:
+        return said[argv[0]]
+
+    mocker.patch.object(command, "run", side_effect=run)
+    return said
+
+
+def ago(passed_s: float, kind: Kind, subject: str, *rest: str, **more: object) -> Event:
+    return Event(time.time() - passed_s, kind, subject, *rest, **more)  # type: ignore[arg-type]
+
+
+def week() -> None:
+    record.append(
+        *(
+            ago(3 * 86400 - 60 * minute, Kind.FAILURE, "nis01", "snow01", "it is gone " * 6, ok=False)
+            for minute in range(14)
+        ),
+        ago(
+            2 * HOUR_S, Kind.CHANGE, "nis01", "snow01", "migrate nis01 from snow01 to snow02", "ada: snow-ha move nis01"
+        ),
+        ago(2 * HOUR_S, Kind.MIGRATE, "nis01", "snow02", "from snow01", seconds=3.2, mib=512),
+        ago(HOUR_S, Kind.START, "web09", "snow02"),
+        ago(8 * 86400, Kind.STOP, "nis01", "snow02"),
+    )
+
+
+def test_a_domains_week_is_one_screen(files: Files, cluster: dict[str, Result]) -> None:
+    week()
+    ended = files.run("history", "nis01")
+    assert (ended.status, ended.err) == (0, "")
+    lines = ended.out.splitlines()
+    assert max(map(len, lines)) <= 80
+    text = " ".join(ended.out.split())
+    assert "x14 nis01 failed on snow01: " + "it is gone " * 6 + "(first 13 min before)" in text
+    assert "2 h nis01 migrated from snow01 to snow02, 3 s, 512 MiB" in text
+    assert "ada: snow-ha move nis01 migrate nis01 from snow01 to snow02" in text
+    assert "stopped" not in text
+    assert "web09" not in text
+    assert text.index("failed") < text.index("migrated")
+
+
+def test_the_time_stands_in_front_as_it_is_on_this_server(files: Files, cluster: dict[str, Result]) -> None:
+    at = datetime(2026, 11, 20, 13, 5, 7).timestamp()
+    record.append(Event(at, Kind.STOP, "web01", "snow01"))
+    assert files.run("history", "web01", "--since", "2026-11-20 13:05").out.startswith("20 Nov 13:05:07 ")
+    assert "nothing happened" in files.run("history", "nis01", "--since", "2026-11-20 13:06").out
+
+
+def test_what_pacemaker_has_fenced_is_there_too(files: Files, cluster: dict[str, Result]) -> None:
+    shown = files.run("history", "--since", "2026-11-26", "--json").json["events"]
+    assert [(event["subject"], event["text"], event["ok"]) for event in shown] == [
+        ("snow01", "reboot by snow02", True),
+        ("snow02", "reboot by snow01", False),
+        ("snow02", "on by snow01", True),
+    ]
+    assert shown[0]["at"] == datetime.fromisoformat("2026-11-28T02:20:10+00:00").timestamp()
+
+
+def test_what_pacemaker_calls_failed_is_there_too(files: Files, cluster: dict[str, Result]) -> None:
+    cluster["crm_mon"] = Result((), 0, capture("crm_mon-2.1.5-troubled.xml"), b"")
+    kinds = {event["kind"] for event in files.run("history", "--since", "2020-01-01", "--json").json["events"]}
+    assert kinds == {"failure", "fencing"}
+
+
+def test_without_a_cluster_the_record_is_shown_with_a_warning(files: Files, cluster: dict[str, Result]) -> None:
+    cluster["stonith_admin"] = cluster["cibadmin"] = Result((), 102, b"", b"not connected")
+    record.append(ago(60, Kind.STOP, "web01", "snow01"))
+    ended = files.run("history", "web01")
+    assert "web01 stopped on snow01" in ended.out
+    assert ended.err.startswith("[W] not here: what Pacemaker knows itself: ")
+    assert files.run("history", "nobody").status == 0
+
+
+def test_what_cannot_be_read_is_told(files: Files, cluster: dict[str, Result], shared_record: Path) -> None:
+    record.append(ago(60, Kind.STOP, "web01", "snow01"))
+    (shared_record / "snow02.jsonl").write_text("{\n")
+    assert files.run("history", "web01").err == "[W] 1 lines of the record cannot be read\n"
+    assert files.run("history", "web01", "--json").json["unknown"] == 1
+
+
+def test_a_name_that_nobody_has_is_an_error(files: Files, cluster: dict[str, Result]) -> None:
+    ended = files.run("history", "nis1")
+    assert (ended.status, ended.out) == (105, "")
+    assert "there is no domain or server nis1; and nothing is recorded of one; did you mean nis01" in ended.err
+    assert files.run("history", "snow01").status == 0
+
+
+@pytest.mark.parametrize("since", ["soon", "", "7", "-1d", "7y", "2026-13-01"])
+def test_a_time_that_is_none_is_one_line(files: Files, cluster: dict[str, Result], since: str) -> None:
+    ended = files.run("history", f"--since={since}")
+    assert (ended.status, ended.out, ended.err.count("\n")) == (64, "", 1)
+
+
+def test_a_change_tells_how_to_undo_it_and_names_the_first_of_many(files: Files, cluster: dict[str, Result]) -> None:
+    tree = cib.parse(files.cib.read_bytes())
+    with configurations.kept(tree) as keep:
+        keep()
+    at, version = time.time(), cib.epoch(tree)
+    by = "ada: snow-ha sync"
+    record.append(
+        *(Event(at, Kind.CHANGE, f"web{n}", "snow01", f"register web{n}", by, version=version) for n in range(9))
+    )
+    ended = files.run("history")
+    assert f"ada: snow-ha sync (before it: {version})" in ended.out
+    assert "register web3\n" in ended.out
+    assert "register web4" not in ended.out
+    assert "and 5 more" in ended.out
+    assert "register web4" in files.run("history", "web4").out
+
+
+# --- rollback
+
+
+@pytest.fixture
+def kept(files: Files) -> str:
+    """The version of the configuration that is kept; web01 was added since."""
+    tree = cib.parse(files.cib.read_bytes())
+    with configurations.kept(tree) as keep:
+        keep()
+    assert files.add("web01").status == 0
+    return cib.epoch(tree)
+
+
+def roll_back(files: Files, *words: str) -> tuple[int, str, str]:
+    ended = files.run("rollback", "--cib", str(files.cib), *words)
+    return ended.status, ended.out, ended.err
+
+
+def test_rollback_shows_the_difference_and_what_pacemaker_would_do(files: Files, kept: str) -> None:
+    before = files.cib.read_bytes()
+    status, out, _ = roll_back(files, "--dry-run")
+    assert status == 0
+    assert out.startswith(f"[I] {kept} was in force until ")
+    assert "[I] would unregister web01\n" in out
+    assert out.endswith("[I] Pacemaker would have nothing to do\n")
+    assert files.cib.read_bytes() == before
+
+
+def test_rollback_with_consent_puts_it_back(files: Files, kept: str) -> None:
+    status, out, _ = roll_back(files, "--yes", kept)
+    assert (status, files.registered() & {"web01"}) == (0, set())
+    assert out.endswith(f"[I] {kept} is back: 1 changes\n")
+    assert roll_back(files, "--yes")[1] == "[I] nothing to do: no configuration of before says another thing\n"
+
+
+def test_rollback_asks_nobody_where_there_is_nobody(files: Files, kept: str) -> None:
+    before = files.cib.read_bytes()
+    status, _, err = roll_back(files)
+    assert (status, files.cib.read_bytes()) == (64, before)
+    assert "there is nobody to ask; add --yes, or --dry-run" in err
+
+
+def test_rollback_as_json(files: Files, kept: str) -> None:
+    ended = files.run("rollback", "--cib", str(files.cib), "--dry-run", "--json")
+    assert ended.json == {
+        "dry_run": True,
+        "version": kept,
+        "changes": [{"action": "unregister", "target": "web01", "message": "unregister web01"}],
+        "actions": [],
+    }
+
+
+def test_rollback_to_nothing_known_names_what_there_is(files: Files, kept: str) -> None:
+    before = files.cib.read_bytes()
+    message = files.refused(files.run("rollback", "--cib", str(files.cib), "--yes", "77"), 105, before)
+    assert message == f"[E] there is no configuration 77; there is {kept}; see snow ha history\n"
