@@ -123,6 +123,7 @@ def _json(view: Overview, told: Verdict) -> dict[str, Any]:
                 "name": server.name,
                 "online": server.online,
                 "standby": server.standby,
+                "maintenance": server.maintenance,
                 "domains": list(server.domains),
                 "memory_mib": {"capacity": server.capacity_mib, "used": server.used_mib},
             }

@@ -42,8 +42,8 @@ def _domain(view: Overview, domain: DomainView, scores: Mapping[str, int], now: 
     if domain.state == intent.NOT_PROTECTED:
         yield f"  somebody has taken it out of Pacemaker's hands; back: snow ha add {domain.name}"
         return
-    if not domain.managed:
-        yield f"  held: Pacemaker keeps its hands off it until snow ha release {domain.name}"
+    if off := domain.hands_off:
+        yield f"  {off.why}: Pacemaker keeps its hands off it; back: {off.remedy}"
     if not domain.wanted and not domain.server:
         yield f"  somebody has stopped it; start it: snow boot {domain.name}"
     for server in view.servers:
@@ -54,8 +54,8 @@ def _says(server: ServerView, score: int | None, *, is_here: bool) -> str:
     """What Pacemaker's score of a domain on a server means."""
     if not server.online:
         return "not in the cluster"
-    if server.standby:
-        return "in standby, takes no domains"
+    if server.standby or server.maintenance:
+        return f"in {'standby' if server.standby else 'maintenance'}, takes no domains"
     if score is None:
         return "not asked by Pacemaker: it does not run there, and may not"
     if score <= -INFINITY:
@@ -64,7 +64,15 @@ def _says(server: ServerView, score: int | None, *, is_here: bool) -> str:
 
 
 def _server(view: Overview, server: ServerView, now: float) -> Iterator[str]:
-    state = "not in the cluster" if not server.online else "in standby" if server.standby else "online"
+    state = (
+        "not in the cluster"
+        if not server.online
+        else "in standby"
+        if server.standby
+        else "in maintenance"
+        if server.maintenance
+        else "online"
+    )
     tested = view.fencing.tested.get(server.name) or "never"
     load = status_view.bar(server.used_mib / server.capacity_mib) if server.capacity_mib else ""
     yield f"{server.name}  {state}; {server.used_mib} of {server.capacity_mib} MiB {load}; last fencing test: {tested}"

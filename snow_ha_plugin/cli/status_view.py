@@ -15,7 +15,6 @@ from collections.abc import Iterator
 import click
 
 from snow_ha_plugin.cli import output
-from snow_ha_plugin.core.configure import intent
 from snow_ha_plugin.core.reports.overview import DomainView, Overview, ServerView
 from snow_ha_plugin.core.reports.text import duration
 from snow_ha_plugin.core.reports.verdict import Verdict, Word
@@ -69,7 +68,7 @@ def _servers(servers: tuple[ServerView, ...], columns: int) -> Iterator[str]:
     sizes = {server.name: _size(server) for server in servers}
     longest = [max(map(len, texts), default=0) for texts in (states, states.values(), sizes.values())]
     for server in servers:
-        colour = {"OFFLINE": "red", "standby": "yellow"}.get(states[server.name], "green")
+        colour = {"OFFLINE": "red", "standby": "yellow", "maintenance": "yellow"}.get(states[server.name], "green")
         load = server.used_mib / server.capacity_mib if server.capacity_mib else 0.0
         plain = f"{server.name:<{longest[0]}}  "
         told = plain + output.style(f"{states[server.name]:<{longest[1]}}", fg=colour) + "  "
@@ -86,7 +85,7 @@ def _servers(servers: tuple[ServerView, ...], columns: int) -> Iterator[str]:
 def _state(server: ServerView) -> str:
     if not server.online:
         return "OFFLINE"
-    return "standby" if server.standby else "online"
+    return "standby" if server.standby else "maintenance" if server.maintenance else "online"
 
 
 def bar(load: float) -> str:
@@ -102,7 +101,10 @@ def _size(server: ServerView) -> str:
 
 def _domains(domains: tuple[DomainView, ...], now: float) -> Iterator[str]:
     """Those that do not just run."""
-    odd = [domain for domain in domains if domain.state != "running" or not domain.managed]
+    odd = [
+        domain for domain in domains
+        if domain.state != "running" or (domain.hands_off and not domain.hands_off.is_wider)
+    ]  # fmt: skip
     longest = max((len(domain.name) for domain in odd), default=0)
     for domain in odd:
         yield f"{domain.name:<{longest}}  {doing(domain)}"
@@ -121,9 +123,7 @@ def doing(domain: DomainView) -> str:
         return told + (f", {duration(left / way.mib_per_s)} left" if left > 0 and way.mib_per_s else "")
     else:
         told = domain.state + where
-    if domain.managed or domain.state == intent.NOT_PROTECTED:
-        return told
-    return f"{told}, held: Pacemaker keeps its hands off"
+    return f"{told}; {off.why}: Pacemaker keeps its hands off" if (off := domain.hands_off) else told
 
 
 def _foot(view: Overview, columns: int) -> Iterator[str]:

@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from snow_ha_plugin.core import cib, timeouts
 from snow_ha_plugin.core.configure import intent
+from snow_ha_plugin.core.reports import hands_off
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import (
     ConfigurationError,
@@ -104,16 +105,10 @@ class Task:
 
     def refuse_held(self) -> None:
         """ConfigurationError where Pacemaker would not do it: it keeps its hands off."""
-        if self.began.maintenance:
-            raise ConfigurationError(
-                f"Pacemaker is in maintenance mode, so nothing is done to {in_words(self.names)}",
-                remedy="crm configure property maintenance-mode=false",
-            )
-        held = [name for name in self.names if (found := _resource(self.began, name)) and not found.managed]
-        if held:
-            raise ConfigurationError(
-                f"Pacemaker keeps its hands off {in_words(held)}", "nothing was done", f"snow ha release {held[0]}"
-            )
+        off = {name: found for name in self.names if (found := hands_off.of(self.tree, self.began, name))}
+        for found in off.values():
+            why = f"{found.why}, and nothing was done"
+            raise ConfigurationError(f"Pacemaker keeps its hands off {in_words(list(off))}", why, found.remedy)
 
 
 def _shutdown(task: Task) -> dict[str, Handled]:

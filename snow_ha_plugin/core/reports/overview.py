@@ -9,7 +9,8 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer.loader import size
 from snow_ha_plugin.core.configure import cluster_options, fencing, intent
 from snow_ha_plugin.core.configure.acceptance import Acceptance
-from snow_ha_plugin.core.reports import findings
+from snow_ha_plugin.core.reports import findings, hands_off
+from snow_ha_plugin.core.reports.hands_off import HandsOff
 from snow_ha_plugin.core.reports.health import Standing
 from snow_ha_plugin.model import ClusterState, Domain, Finding, MigrationProgress, Primitive, ResourceState
 
@@ -19,6 +20,7 @@ class ServerView:
     name: str
     online: bool
     standby: bool
+    maintenance: bool
     domains: tuple[str, ...]
     capacity_mib: int
     used_mib: int
@@ -38,6 +40,7 @@ class DomainView:
     since: int | None
     migration: MigrationProgress | None = None
     wanted: bool = True
+    hands_off: HandsOff | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,14 @@ def overview(
     """
     states = {resource.id: resource for resource in state.resources}
     domains = tuple(
-        _domain(tree, primitive, states.get(name), files.get(name), (progress or {}).get(name))
+        _domain(
+            tree,
+            primitive,
+            states.get(name),
+            files.get(name),
+            (progress or {}).get(name),
+            hands_off.of(tree, state, name),
+        )
         for name, primitive in sorted(cib.domains(tree).items())
     ) + tuple(_left_out(name, files.get(name)) for name in intent.left_out(tree))
     online = {node.name: node for node in state.nodes}
@@ -105,6 +115,7 @@ def overview(
                 name=node.name,
                 online=now is not None and now.online,
                 standby=now is not None and now.standby,
+                maintenance=now is not None and now.maintenance,
                 domains=tuple(domain.name for domain in here),
                 capacity_mib=node.memory_mib,
                 used_mib=sum(domain.memory_mib for domain in here),
@@ -140,6 +151,7 @@ def _domain(
     state: ResourceState | None,
     file: Domain | None,
     migration: MigrationProgress | None,
+    off: HandsOff | None,
 ) -> DomainView:
     server = _server(state)
     memory, vcpus = size(primitive, file, {})
@@ -153,6 +165,7 @@ def _domain(
         since=cib.since(tree, primitive.id, server) if server else None,
         migration=migration,
         wanted=cib.meta(tree, primitive.id, "target-role", "Started") != "Stopped",
+        hands_off=off,
     )
 
 

@@ -39,7 +39,7 @@ def test_held_domains_are_unmanaged_and_told_until_released(files: Files) -> Non
     shown = on_cib(files, "status")
     assert "Pacemaker keeps its hands off maui01 and nis01" in shown.out
     assert "snow ha release maui01 nis01" in shown.out
-    assert shown.out.count("running on snow02, held: ") == 2
+    assert shown.out.count("running on snow02; it is held: ") == 2
     assert on_cib(files, "hold", "nis01").out == "[I] held already: nis01\n"
     assert on_cib(files, "release", "--all").out.count("look after") == 2
     assert on_cib(files, "release", "nis01").out == "[I] not held: nis01\n"
