@@ -11,7 +11,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from snow_ha_plugin.core import cib, timeouts
+from snow_ha_plugin.core.cib import INFINITY
 from snow_ha_plugin.core.configure import live, migration
+from snow_ha_plugin.core.reports import hindrance
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import (
     NoSuchObjectError,
@@ -44,6 +46,8 @@ cibadmin --delete-all --force --xpath "{migration.ALL}"
 """
 
 Progress = Callable[[Move, str], None]
+# Moves that have failed, each with the reason that the agent gave.
+Failed = dict[Move, str]
 # Told again and again what is so, and which domains are waited for.
 Waiting = Callable[[ClusterState, Sequence[str]], None]
 
@@ -64,7 +68,7 @@ def carry_out(
     UnsafeError, before anything of it is moved, for a batch that Pacemaker would not carry out by live migration.
     """
     let_go(store)
-    failed: list[Move] = []
+    failed = Failed()
     with command.cleaning_up(clean_up(move.domain for batch in batches for move in batch)) as all_is_clean:
         try:
             for batch in batches:
@@ -79,7 +83,7 @@ def carry_out(
         raise _failure(store, failed)
 
 
-def _carry_out(store: Store, batch: Sequence[Move], on_progress: Progress, on_wait: Waiting) -> list[Move]:
+def _carry_out(store: Store, batch: Sequence[Move], on_progress: Progress, on_wait: Waiting) -> Failed:
     """Have the domains of a batch migrated; those whose move has failed."""
     before = store.read()
     change(store, lambda tree: migration.put(tree, batch), _exactly(batch))
@@ -160,11 +164,7 @@ def plan_one(tree: cib.Tree, domain: str, server: str | None) -> Move | None:
 def _roomiest_first(outlook: Outlook, other_than: str) -> list[str]:
     """The other servers in service, those with the most free memory first."""
     serving = [node.name for node in outlook.now.state.nodes if node.serves and node.name != other_than]
-    free = {name: outlook.sizes.room.get(name, 0) for name in serving}
-    for name, server in outlook.places.items():
-        if server in free:
-            free[server] -= outlook.sizes.needs.get(name, 0)
-    return sorted(free, key=lambda name: (-free[name], name))
+    return sorted(serving, key=lambda name: (-outlook.free_mib.get(name, 0), name))
 
 
 def _refuse_surprises(tree: cib.Tree, move: Move) -> None:
@@ -187,11 +187,7 @@ def _exactly(batch: Sequence[Move]) -> Judge:
                 "see what binds these together: crm configure show",
             )
         if missing := [m for m in batch if Action(m.task, m.domain, m.target) not in answer.actions]:
-            raise UnsafeError(
-                "Pacemaker would not " + ", ".join(f"{m.task} {m.domain} to {m.target}" for m in missing),
-                "a rule, a standby server, maintenance or a lack of memory is in the way",
-                "see snow ha status and crm configure show",
-            )
+            raise _hindered(tree, missing)
         there = scheduler.ask(cib.reconfigured(arrived, tree))
         moved = {move.domain for move in batch}
         if back := [found for found in there.actions if found.task in DISTURBING and found.resource in moved]:
@@ -204,6 +200,20 @@ def _exactly(batch: Sequence[Move]) -> Judge:
     return judge
 
 
+def _hindered(tree: cib.Tree, missing: Sequence[Move]) -> UnsafeError:
+    """Each move that the scheduler does not carry out with its own reason; the first is what the verb ends with."""
+    outlook = Outlook(tree)
+    errors = []
+    for move in missing:
+        lacking = outlook.sizes.needs.get(move.domain, 0) - outlook.free_mib.get(move.target, INFINITY)
+        found = hindrance.of(tree, outlook.now.state, move.domain, move.target, lacking)
+        what = f"Pacemaker would not {move.task} {move.domain} to {move.target}"
+        errors.append(UnsafeError(what, found.why, found.remedy))
+    *others, last = errors
+    last.others = tuple(others)
+    return last
+
+
 def _refuse_absent(tree: cib.Tree, batch: Sequence[Move]) -> None:
     states = {resource.id: resource for resource in pacemaker.state(tree).resources}
     for move in batch:
@@ -213,11 +223,11 @@ def _refuse_absent(tree: cib.Tree, batch: Sequence[Move]) -> None:
             raise TryAgainError(f"{move.domain} is on {where}, not on {move.source}", remedy="run the command again")
 
 
-def _wait(store: Store, before: cib.Tree, batch: Sequence[Move], on_progress: Progress, on_wait: Waiting) -> list[Move]:
+def _wait(store: Store, before: cib.Tree, batch: Sequence[Move], on_progress: Progress, on_wait: Waiting) -> Failed:
     """Wait until each domain of the batch has arrived or failed; those that have failed, or that somebody else has
     taken out of the CIB meanwhile."""
     deadline = time.monotonic() + arrived_within_s(before, (move.domain for move in batch))
-    under_way, failed = list(batch), []
+    under_way, failed = list(batch), Failed()
     while under_way:
         tree = store.read()
         seen = pacemaker.state(tree)
@@ -226,11 +236,11 @@ def _wait(store: Store, before: cib.Tree, batch: Sequence[Move], on_progress: Pr
         for move in list(under_way):
             state = states.get(move.domain)
             if state is None or move.domain not in known:
-                failed.append(move)
+                failed[move] = ""
             elif state.pending:
                 continue
             elif _has_failed(move, before, tree, seen):
-                failed.append(move)
+                failed[move] = hindrance.failure_of(seen, move.domain)
             elif state.servers != (move.target,) or state.role != "Started":
                 continue
             under_way.remove(move)
@@ -255,7 +265,7 @@ def _has_failed(move: Move, before: cib.Tree, tree: cib.Tree, now: ClusterState)
 _DONE = {"migrate": "migrated to", "move": "restarted on"}
 
 
-def _failure(store: Store, failed: Sequence[Move]) -> SnowHaError:
+def _failure(store: Store, failed: Failed) -> SnowHaError:
     """What to say of failed migrations, once Pacemaker has seen where their domains are."""
     known = cib.domains(store.read())
     if gone := [move.domain for move in failed if move.domain not in known]:
@@ -278,6 +288,8 @@ def _failure(store: Store, failed: Sequence[Move]) -> SnowHaError:
         details = "Pacemaker has started it again: " + ", ".join(
             f"{move.domain} on {' and '.join(servers)}" for move, servers in places.items()
         )
+    if any(failed.values()):
+        details += "; " + hindrance.grouped({move.domain: why for move, why in failed.items()})
     return UnavailableError(
         ", ".join(f"{move.domain} could not be {_DONE[move.task]} {move.target}" for move in failed),
         details,

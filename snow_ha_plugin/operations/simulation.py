@@ -89,6 +89,15 @@ class Outlook:
         """Which part of its memory the domains of each server take, where that is known."""
         return self.loads_of(self.places)
 
+    @property
+    def free_mib(self) -> dict[str, int]:
+        """The memory that domains do not take, of each server where it is known."""
+        free = dict(self.sizes.room)
+        for name, server in self.places.items():
+            if server in free:
+                free[server] -= self.sizes.needs.get(name, 0)
+        return free
+
     def loads_of(self, places: Where) -> dict[str, float]:
         """`loads`, were the domains at these places."""
         used = dict.fromkeys(self.sizes.room, 0)

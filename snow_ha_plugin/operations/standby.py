@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import migration
+from snow_ha_plugin.core.reports import hindrance
 from snow_ha_plugin.errors import TimedOutError, TryAgainError, UnavailableError
 from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations import moves, simulation
@@ -68,7 +69,7 @@ def empty(
 
     UnavailableError for one of `domains` that could not be migrated: the server is given back, and the domain runs on.
     """
-    failed: list[str] = []
+    failed: dict[str, str] = {}
     with command.cleaning_up(moves.clean_up(domains)) as all_is_clean:
         try:
             changes = put(store, server, on=True, held=domains, expected=expected)
@@ -82,14 +83,14 @@ def empty(
     if failed:
         raise UnavailableError(
             f"{', '.join(failed)} could not be migrated from {server}",
-            f"a live migration failed; {server} takes domains again",
+            f"{hindrance.grouped(failed)}; {server} takes domains again",
             "see the log of that server: journalctl -u pacemaker",
         )
     return changes
 
 
-def _wait_until_empty(store: Store, server: str, within_s: int, on_wait: moves.Waiting) -> list[str]:
-    """Until no domain is left there but those that could not be migrated: these.
+def _wait_until_empty(store: Store, server: str, within_s: int, on_wait: moves.Waiting) -> dict[str, str]:
+    """Until no domain is left there but those that could not be migrated: these, with the reasons of the agent.
 
     What is under way must have arrived before the server is given back: a migration whose target is not wanted any
     more Pacemaker ends by a restart.
@@ -100,7 +101,8 @@ def _wait_until_empty(store: Store, server: str, within_s: int, on_wait: moves.W
             raise TimedOutError(f"{server} is not empty yet", f"after {within_s} s", "see crm_mon")
         on_wait(pacemaker.state(tree), sorted(left))
         time.sleep(moves.POLL_S)
-    return failed
+    state = pacemaker.state(tree)
+    return {name: hindrance.failure_of(state, name) for name in failed}
 
 
 def left_on(tree: cib.Tree, server: str) -> set[str]:

@@ -1,0 +1,67 @@
+"""The one thing that keeps a domain from coming to a server, as far as it can be told, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.cib import INFINITY
+from snow_ha_plugin.core.configure import intent
+from snow_ha_plugin.core.reports.text import in_words
+from snow_ha_plugin.model import ClusterState
+
+
+@dataclass(frozen=True)
+class Hindrance:
+    why: str
+    remedy: str
+
+
+def of(tree: cib.Tree, state: ClusterState, domain: str, target: str, lacking_mib: int = 0) -> Hindrance:
+    """`lacking_mib`: by how much the domain is larger than what is free on the target."""
+    node = next((node for node in state.nodes if node.name == target), None)
+    resource = next((resource for resource in state.resources if resource.id == domain), None)
+    if state.maintenance:
+        return Hindrance("the cluster is in maintenance mode", "crm configure property maintenance-mode=false")
+    if resource and not resource.managed:
+        if intent.is_held(tree, domain):
+            return Hindrance(f"{domain} is held: Pacemaker keeps its hands off", f"snow ha release {domain}")
+        server = in_words(resource.servers)
+        return Hindrance(
+            f"Pacemaker keeps its hands off {domain}: {server} is in maintenance", f"crm node ready {server}"
+        )
+    if node is None or not node.online:
+        return Hindrance(f"{target} is not in the cluster", f"snow ha start {target}")
+    if node.standby:
+        return Hindrance(f"{target} is in standby", f"snow ha undrain {target}")
+    if node.maintenance:
+        return Hindrance(f"{target} is in maintenance", f"crm node ready {target}")
+    if ban := next(_bans(tree, domain, target), None):
+        clear = f"crm resource clear {domain}" if ban.startswith("cli-") else f"crm configure delete {ban}"
+        return Hindrance(f"the rule {ban} keeps {domain} off {target}", f"if it is no longer wanted: {clear}")
+    if lacking_mib > 0 and cib.goes_by_sizes(tree):
+        return Hindrance(f"{target} lacks {lacking_mib} MiB for {domain}", "snow ha balance, or stop a domain there")
+    named = [constraint.id for constraint in cib.constraints(tree) if domain in constraint.resources]
+    if named:
+        return Hindrance(f"one of the rules that name {domain} is in the way", f"crm configure show {' '.join(named)}")
+    return Hindrance("Pacemaker says no more", f"snow ha status {domain}")
+
+
+def _bans(tree: cib.Tree, domain: str, target: str) -> Iterator[str]:
+    for rule in tree.iterfind("configuration/constraints/rsc_location"):
+        if rule.get("rsc") == domain and rule.get("node") == target and cib.score(rule.get("score", "")) <= -INFINITY:
+            yield rule.get("id", "")
+
+
+def failure_of(state: ClusterState, domain: str) -> str:
+    """What the agent said of the last that failed with a domain."""
+    return next((each.reason for each in reversed(state.failures) if each.resource == domain and each.reason), "")
+
+
+def grouped(reasons: Mapping[str, str]) -> str:
+    """`web01 and web02: no memory; nis01: timed out`: each reason once, with the domains that it is of."""
+    names: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        names.setdefault(reason or "no reason was given", []).append(name)
+    return "; ".join(f"{in_words(found)}: {reason}" for reason, found in names.items())
