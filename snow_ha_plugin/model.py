@@ -133,6 +133,7 @@ class SnowConf:
 
     `bmc_suffix` makes a server's name that of its BMC; it is empty where sNow! has no account on the BMCs.
     `image_destination` is IMG_DST, where new domains get their images: `lvm=VG`, `dir=/path`, `nfs=server:/path`.
+    `alert_mail` are the addresses that notices go to.
     """
 
     servers: tuple[str, ...]
@@ -144,6 +145,7 @@ class SnowConf:
     bmc_suffix: str = ""
     qdevice: str = ""
     image_destination: str = ""
+    alert_mail: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -238,13 +240,17 @@ class FailedAction:
 
 @dataclass(frozen=True)
 class ClusterState:
-    """What crm_mon says at one moment; `failures` come in the order in which Pacemaker tells them."""
+    """What crm_mon says at one moment; `failures` come in the order in which Pacemaker tells them.
+
+    `dc` is the server that decides for all; empty where there is none.
+    """
 
     quorum: bool
     maintenance: bool
     nodes: tuple[NodeState, ...]
     resources: tuple[ResourceState, ...]
     failures: tuple[FailedAction, ...] = ()
+    dc: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
-"""`tend-hook`: what the package's scripts do about the hook. Not for people, and not in the help."""
+"""`tend-hook`, `tend-events`: what the package's scripts and units run. Not for people, and not in the help."""
 
 from __future__ import annotations
 
 import click
 
-from snow_ha_plugin.cli import output
+from snow_ha_plugin.cli import options, output
 from snow_ha_plugin.guide import hook
-from snow_ha_plugin.system import snowtools
+from snow_ha_plugin.operations import events
+from snow_ha_plugin.system import record, snowtools
 from snow_ha_plugin.system.servers import Servers
 
 
@@ -30,4 +31,10 @@ def tend_hook(event: str) -> None:
         output.info(f"the hook of `snow` is gone with the last package: {path}")
 
 
-COMMANDS = (tend_hook,)
+@click.command("tend-events", hidden=True)
+def tend_events() -> None:
+    """Take up the events that Pacemaker's alert agent has put aside."""
+    events.tend(options.store(None), record.here())
+
+
+COMMANDS = (tend_hook, tend_events)

@@ -9,6 +9,7 @@ from snow_ha_plugin.guide import (
     corosync,
     defaults,
     domains,
+    events,
     fencing,
     floating_ip,
     hook,
@@ -41,13 +42,14 @@ SERVER_STEPS = (
     corosync.STEP,
     permissions.STEP,
     shutdown.STEP,
+    events.SERVERS,
     fencing.SET_UP,
     start.STEP,
     qdevice.VOTE,
 )
 
 # All of these are one commit of the CIB.
-CONFIGURATION_STEPS = (fencing.STEP, defaults.STEP, floating_ip.STEP, domains.STEP)
+CONFIGURATION_STEPS = (fencing.STEP, defaults.STEP, floating_ip.STEP, domains.STEP, events.STEP)
 
 # Last, because from then on `snow` speaks to the cluster.
 AFTERWARDS = (hook.STEP,)

@@ -12,7 +12,7 @@ from functools import partial
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import cluster_options, intent, kept, primitive
-from snow_ha_plugin.guide import fencing, hook, qdevice, shutdown
+from snow_ha_plugin.guide import events, fencing, hook, qdevice, shutdown
 from snow_ha_plugin.guide.run import Screen
 from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations import stopping
@@ -57,6 +57,8 @@ def plan(site: Site) -> list[Part]:
     if qdevice.is_set_up(site):
         message = "take the third vote off the servers"
         parts.append(Part(Change("third-vote", "corosync-qdevice", message), lambda: qdevice.disable(site)))
+    if running or events.is_there(site):
+        parts.append(Part(Change("events", events.UNIT, "take up no more events"), lambda: events.remove(site)))
     if running or shutdown.is_there(site):
         parts.append(Part(Change("shutdown", "order", "take out the order of shutdown"), lambda: shutdown.remove(site)))
     if site.servers.read(site.servers.here, str(site.layout.hooks_dir / hook.NAME)) is not None:

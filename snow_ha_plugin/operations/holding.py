@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import intent
 from snow_ha_plugin.model import Change
+from snow_ha_plugin.operations import failed_migrations, moves
 from snow_ha_plugin.operations.registration import forget
 from snow_ha_plugin.operations.transaction import change, cleaning, undisturbed, unsaid
 from snow_ha_plugin.system import pacemaker
@@ -21,7 +22,10 @@ def hold(store: Store, names: Sequence[str], *, dry_run: bool = False) -> list[C
 
 
 def release(store: Store, names: Sequence[str], *, dry_run: bool = False) -> list[Change]:
-    """UnsafeError where Pacemaker would disturb a domain then, wherever somebody has put it meanwhile."""
+    """Also what a failed migration blocks, as which it is tried again.
+
+    UnsafeError where Pacemaker would disturb a domain then, wherever somebody has put it meanwhile.
+    """
 
     def edit(tree: cib.Tree) -> list[Change]:
         return intent.release(tree, names or sorted(cib.domains(tree)))
@@ -31,4 +35,8 @@ def release(store: Store, names: Sequence[str], *, dry_run: bool = False) -> lis
         # What it last saw of them may be long ago, or be a failure.
         forget(held)
         pacemaker.wait_idle(IDLE_WITHIN_S)
-    return change(store, edit, undisturbed(tell=unsaid), dry_run=dry_run)
+    stuck = [name for name in failed_migrations.blocked(store.read()) if name in names or not names]
+    if store.live and not dry_run:
+        moves.look_anew(store, stuck)
+    told = [Change("release", name, f"have {name} looked at anew, whose migration failed") for name in stuck]
+    return told + change(store, edit, undisturbed(tell=unsaid), dry_run=dry_run)

@@ -103,8 +103,7 @@ def let_go(store: Store) -> None:
     change(store, migration.release, cleaning)
     tree = store.read()
     if migration.held(tree):
-        for domain in blocked(tree):
-            _look_anew(store, domain)
+        look_anew(store, blocked(tree))
         change(store, migration.remove, cleaning)
 
 
@@ -114,18 +113,20 @@ def blocked(tree: cib.Tree) -> list[str]:
     return [resource.id for resource in pacemaker.state(tree).resources if resource.blocked and resource.id in held]
 
 
-def _look_anew(store: Store, domain: str) -> None:
-    """Have Pacemaker forget what it knows of a domain whose migration failed, and see where it is.
+def look_anew(store: Store, domains: Sequence[str]) -> None:
+    """Have Pacemaker forget what it knows of domains whose migration failed, and see where they are.
 
     At the source last: what the other server remembers of an earlier migration from there would look like one that is
     under way once the source has forgotten its half of it, and Pacemaker "forces recovery".
     """
     tree = store.read()
-    sources = {server for server, _ in cib.failed_migrations(tree, domain)}
     online = [node.name for node in cib.nodes(tree) if cib.is_online(tree, node.name)]
-    for servers in (set(online) - sources, sources):
-        for server in sorted(servers):
-            pacemaker.forget(domain, server)
+    sources = {domain: {server for server, _ in cib.failed_migrations(tree, domain)} for domain in domains}
+    for at_source in (False, True) if domains else ():
+        for domain in domains:
+            for server in online:
+                if (server in sources[domain]) == at_source:
+                    pacemaker.forget(domain, server)
         pacemaker.wait_idle(SEEN_WITHIN_S)
 
 

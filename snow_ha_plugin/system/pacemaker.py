@@ -292,10 +292,11 @@ def parse_state(data: bytes) -> ClusterState:
         root,
         quorum=dc is not None and dc.get("with_quorum") == "true",
         maintenance=options is not None and options.get("maintenance-mode") == "true",
+        dc=dc.get("name", "") if dc is not None else "",
     )
 
 
-def state_in(root: cib.Tree, *, quorum: bool = True, maintenance: bool = False) -> ClusterState:
+def state_in(root: cib.Tree, *, quorum: bool = True, maintenance: bool = False, dc: str = "") -> ClusterState:
     """The members and resources in crm_mon's XML, or in the part of crm_simulate's that is like it.
 
     Of a name that two entries have, the member is the one that is online: the other is left over from another id.
@@ -312,6 +313,7 @@ def state_in(root: cib.Tree, *, quorum: bool = True, maintenance: bool = False) 
         nodes=tuple(members.values()),
         resources=tuple(_resource_state(resource) for resource in root.iterfind("resources//resource")),
         failures=tuple(_failed_action(failure) for failure in root.iterfind("failures/failure")),
+        dc=dc,
     )
 
 

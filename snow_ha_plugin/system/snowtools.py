@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import socket
 import stat
 from collections.abc import Iterable
@@ -27,6 +28,9 @@ from snow_ha_plugin.errors import (
 from snow_ha_plugin.model import Domain, DomainFile, Network, Server, SnowConf
 from snow_ha_plugin.system import command
 
+# What no shell, program or header of a mail takes for anything else.
+_ADDRESS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._%+-]*(@[A-Za-z0-9][A-Za-z0-9.-]*)?")
+
 SERVER_ROLE = "snow"
 BMC_SUFFIX = "-mgmt"
 
@@ -42,6 +46,7 @@ exit 1
 _ARRAYS = (
     "SNOW_NODES", "NET_SNOW", "NET_COMP", "NET_MGMT", "IPMI_USER",
     "IMG_DST", "SNOW_HA_MIGRATION_MIB_S", "SNOW_HA_FENCING", "SNOW_HA_WATCHDOG_S", "SNOW_HA_QDEVICE",
+    "SNOW_HA_ALERT_MAIL",
 )  # fmt: skip
 _PRINT = f"""
 source "$1" >/dev/null 2>&1 3>/dev/null
@@ -93,6 +98,7 @@ def read_conf(path: Path) -> SnowConf:
         bmc_suffix=_bmc_suffix(values["NET_MGMT"]) if any(values["IPMI_USER"]) else "",
         qdevice=_qdevice(values["SNOW_HA_QDEVICE"], path),
         image_destination="".join(values["IMG_DST"][:1]),
+        alert_mail=_addresses(values["SNOW_HA_ALERT_MAIL"], path),
     )
 
 
@@ -173,6 +179,16 @@ def _qdevice(fields: list[str], path: Path) -> str:
             f"{path}: SNOW_HA_QDEVICE={text!r}", f"it is a host's name or address, or {qdevice.NONE}", "mend it"
         )
     return text
+
+
+def _addresses(fields: list[str], path: Path) -> tuple[str, ...]:
+    found = tuple(" ".join(fields).replace(",", " ").split())
+    for address in found:
+        if not _ADDRESS.fullmatch(address):
+            raise ConfigurationError(
+                f"{path}: SNOW_HA_ALERT_MAIL has {address!r}", "it has addresses of mail or local users", "mend it"
+            )
+    return found
 
 
 def _bmc_suffix(fields: list[str]) -> str:

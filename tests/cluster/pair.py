@@ -102,8 +102,8 @@ class Pair:
 
 
 @contextmanager
-def enabled(purpose: str, domains: Sequence[SiteDomain]) -> Iterator[Pair]:
-    """A lab with these domains in domains.conf, from `enable` on until the end of the block."""
-    with Lab.up(f"{purpose}-{os.getpid()}", site=partial(build_site, domains=domains)) as lab:
+def enabled(purpose: str, domains: Sequence[SiteDomain], **settings: str) -> Iterator[Pair]:
+    """A lab with these domains, and settings of snow.conf, from `enable` on until the end of the block."""
+    with Lab.up(f"{purpose}-{os.getpid()}", site=partial(build_site, domains=domains, **settings)) as lab:
         lab.run(lab.names[0], ["snow-ha", "enable", "--without-fencing"], timeout=ENABLED_WITHIN_S)
         yield Pair(lab)

@@ -1,6 +1,8 @@
 """`move`, `drain`, `undrain`, `what-if`, and the change of agents: on a running cluster, and killed half-way."""
 
+import itertools
 import json
+import os
 import signal
 import subprocess
 import time
@@ -8,6 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from snow_ha_plugin.operations.failed_migrations import ATTEMPTS
+from tests.cluster.failing_migrations import Story, ways
 from tests.cluster.pair import Pair, enabled
 from tests.lab import ledger
 from tests.lab.site import SiteDomain
@@ -16,11 +20,20 @@ pytestmark = pytest.mark.lab
 
 DOMAINS = ("a01", "b01", "c01")
 UNSAFE = 107
+# Where a server's sendmail puts what it is given.
+MAILBOX = "/var/mail/sent"
+# Each takes about 15 s.
+FAILED_MIGRATIONS = int(os.environ.get("SNOW_HA_FAILED_MIGRATIONS", "2"))
 
 
 @pytest.fixture(scope="module")
 def pair() -> Iterator[Pair]:
-    with enabled("moves", [SiteDomain(name, "proxy", memory_mib=512, vcpus=1) for name in DOMAINS]) as up:
+    domains = [SiteDomain(name, "proxy", memory_mib=512, vcpus=1) for name in DOMAINS]
+    with enabled("moves", domains, SNOW_HA_ALERT_MAIL="root") as up:
+        for server in up.lab.names:
+            sendmail = up.lab.disk(server) / "usr/local/sbin/sendmail"
+            sendmail.write_text(f"#!/bin/sh\ncat >>{MAILBOX}\n")
+            sendmail.chmod(0o755)
         yield up
 
 
@@ -194,6 +207,43 @@ def test_a_drain_that_fails_gives_the_server_back_and_its_domain_runs_on(pair: P
     assert pair.world.where("b01") == [server]
     assert interrupted(pair, began) == []
     assert "nothing to do" in pair.snow_ha("undrain", server).stdout
+
+
+def test_a_migration_that_pacemaker_began_and_that_fails_restarts_nothing(pair: Pair) -> None:
+    for begin, go_wrong in itertools.islice(ways(), FAILED_MIGRATIONS):
+        story = Story(pair, "a01")
+        way = f"{begin.__name__}, {go_wrong.__name__}"
+        go_wrong(story)
+        begin(story)
+        pair.wait_for(lambda: story.failures() > 0, f"the migration does not fail: {way}")  # noqa: B023
+        story.mend()
+        pair.wait_for(lambda: pair.world.where("a01") == [story.target], f"it is not tried again: {way}")  # noqa: B023
+        story.end()
+        assert not story.was_interrupted(), way
+
+
+def test_what_cannot_be_migrated_runs_on_is_told_in_one_mail_and_released(pair: Pair) -> None:
+    story = Story(pair, "a01")
+    mails = mails_of(pair, story.source)
+    story.cut()
+    story.standby()
+    pair.wait_for(lambda: mails_of(pair, story.source) != mails, "nothing is told")
+    assert story.failures() == ATTEMPTS
+    assert pair.world.where("a01") == [story.source]
+    assert [f["id"] for f in pair.status()["findings"] if "a01" in f["message"]] == ["migration-failed"]
+    (mail,) = mails_of(pair, story.source)[len(mails) :]
+    assert "Subject: [snow-ha] a01 could not be migrated\n" in mail
+    assert f"({ATTEMPTS} times)" in mail
+    story.mend()
+    pair.snow_ha("release", "a01")
+    pair.wait_for(lambda: pair.world.where("a01") == [story.target], "it is not tried again")
+    story.end()
+    assert not story.was_interrupted()
+
+
+def mails_of(pair: Pair, server: str) -> list[str]:
+    path = pair.lab.disk(server) / MAILBOX[1:]
+    return path.read_text().split("To: ")[1:] if path.exists() else []
 
 
 def test_draining_the_last_server_is_refused_unless_forced(pair: Pair) -> None:

@@ -30,6 +30,7 @@ class Kind(StrEnum):
     LEFT_OUT = "not-protected"
     KEPT = "kept-rules"
     ACCEPTED = "accepted"
+    ALERT = "alert"
     # of a primitive
     PARAMETERS = "params"
     META = "meta"
@@ -38,6 +39,7 @@ class Kind(StrEnum):
     HELD = "held"
     PAUSE = "pause"
     RESTARTED = "restarted"
+    COLD = "cold"
     # of a server
     CAPACITY = "capacity"
     OVERCOMMIT = "overcommit"

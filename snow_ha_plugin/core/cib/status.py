@@ -59,3 +59,30 @@ def was_started(tree: Tree, resource_id: str, node: str) -> bool:
     """Whether a node's history has a start of the resource; it has none of one that was found running."""
     path = "status/node_state[@uname=$node]//lrm_resource[@id=$id]/lrm_rsc_op[@operation='start' and @rc-code='0']"
     return bool(tree.xpath(path, id=resource_id, node=node))
+
+
+def is_shutting_down(tree: Tree, node: str) -> bool:
+    """Whether a node has asked to leave."""
+    path = "status/node_state[@uname=$node]/transient_attributes//nvpair[@name='shutdown']/@value"
+    return any(value not in ("", "0") for value in tree.xpath(path, node=node))
+
+
+def migration_target(tree: Tree, resource_id: str, node: str) -> str:
+    """Where a node has just sent a resource; empty once its history has something later."""
+    path = "status/node_state[@uname=$node]//lrm_resource[@id=$id]/lrm_rsc_op[@operation='migrate_to']/@migrate_target"
+    return str(next(iter(tree.xpath(path, node=node, id=resource_id)), ""))
+
+
+def started_since(tree: Tree, when: float) -> dict[str, str]:
+    """The node that each resource was started on since then (seconds since 1970), as the histories have it."""
+    starts = tree.xpath("status/node_state//lrm_rsc_op[@operation='start' and @rc-code='0']")
+    return {
+        next(start.iterancestors("lrm_resource")).get("id"): next(start.iterancestors("node_state")).get("uname")
+        for start in starts
+        if int(start.get("last-rc-change", "0")) >= int(when)
+    }
+
+
+def was_told_to_leave(tree: Tree, node: str) -> bool:
+    """Whether a node that is gone has left in order, or been fenced: Pacemaker expects it to be down."""
+    return bool(tree.xpath("status/node_state[@uname=$node and @expected='down']", node=node))

@@ -73,10 +73,18 @@ ENTRIES = (
     ),
     Entry(
         "resource-failed", Severity.ERROR, "Something has failed, and Pacemaker has given up on it",
-        "A stop or a migration has failed, or starts have failed too often. Pacemaker leaves it as it is, since to go"
+        "A stop has failed, or starts have failed too often. Pacemaker leaves it as it is, since to go"
         " on could run it twice.",
         "Mend what the reason names, look with xl list where it runs, then crm resource cleanup NAME.",
         ("snow ha status DOMAIN", "crm_mon"),
+    ),
+    Entry(
+        "migration-failed", Severity.WARNING, "A domain could not be migrated, and runs where it was",
+        "Its live migration has failed three times. Until the failure-timeout of ten minutes is over, when Pacemaker"
+        " tries again, it looks after the domain no more: one that crashed would stay down.",
+        "Mend what the reason names; snow ha release DOMAIN has it tried again at once, or lets it stay where it is if"
+        " its server serves again.",
+        ("snow ha release", "snow ha status DOMAIN"),
     ),
     Entry(
         "domain-down", Severity.ERROR, "A domain should run and does not",

@@ -63,6 +63,18 @@ ENTRIES = (
         _MENDED,
     ),
     Entry(
+        "events-unseen", Severity.ERROR, "A server does not take up Pacemaker's events",
+        "They are neither recorded for snow ha history nor told by mail, and a migration that has failed is tried again"
+        " only when the failure-timeout is over.",
+        _MENDED,
+        ("systemctl status snow-ha-events.path",),
+    ),
+    Entry(
+        "no-mailer", Severity.WARNING, "A server cannot send mail",
+        "snow.conf has SNOW_HA_ALERT_MAIL, but the server has neither sendmail nor mail: what it has to tell is lost.",
+        "Install a mail server that passes mail on, such as postfix.",
+    ),
+    Entry(
         "shutdown-order", Severity.ERROR, "A server may stop Xen or its network before Pacemaker",
         "At a reboot its domains would be shut down instead of migrated.",
         _MENDED,

@@ -1,9 +1,10 @@
-"""What makes Pacemaker migrate a domain, and is there only as long as it takes.
+"""What becomes of a domain whose migration fails; and what makes Pacemaker migrate one, as long as that takes.
 
-A rule pulls the domain to its target. Beside it, a migration that fails blocks the domain: Pacemaker's own answer to
-one is to stop and to start it, also where it runs on as if nothing had happened (unpack_migrate_to_failure in
-Pacemaker's lib/pengine/unpack.c counts it as active on both servers). That holds only while somebody is there to
-look at what is left: a domain that is lost must not stay blocked.
+A migration that fails blocks the domain: Pacemaker's own answer to one is to stop and to start it, also where it runs
+on as if nothing had happened (unpack_migrate_to_failure in Pacemaker's lib/pengine/unpack.c counts it as active on both
+servers). Somebody must look at what is left: the verb that began it, which `hold` tells, else operations.events. Where
+nobody does, the failure-timeout ends it: as a meta attribute, unlike as an attribute of the operation, on-fail=block
+does not keep a failure from running out (block_failure in lib/pengine/failcounts.c), and Pacemaker tries again.
 """
 
 from __future__ import annotations
@@ -20,6 +21,54 @@ PREFIX = ids.beginning(Kind.MOVE)
 # For whoever takes these away after their maker has died.
 RULES = f"//rsc_location[starts-with(@id,'{PREFIX}')]"
 ALL = f"//*[starts-with(@id,'{PREFIX}')]"
+
+_COLD = f"configuration/resources//primitive/meta_attributes[starts-with(@id,'{ids.beginning(Kind.COLD)}')]"
+
+
+# The operations whose failure leaves a domain running.
+OPERATIONS = ("migrate_to", "migrate_from")
+
+
+def block(primitive: cib.Tree) -> bool:
+    """Have failed migrations block a domain of ours, unless somebody has said what they shall lead to; whether
+    anything changed."""
+    changed = False
+    for name in OPERATIONS:
+        for operation in primitive.iterfind(f"operations/op[@name='{name}']"):
+            if "on-fail" not in operation.attrib and "on-fail" not in cib.pairs(operation, "meta_attributes"):
+                changed |= cib.put_pairs(operation, "meta_attributes", _block_id(primitive, name), {"on-fail": "block"})
+    return changed
+
+
+def _block_id(primitive: cib.Tree, operation: str) -> str:
+    return ids.of(Kind.OPERATION, primitive.get("id", ""), part=f"{operation}.meta")
+
+
+def end_live(tree: cib.Tree, domains: Iterable[str]) -> list[Change]:
+    """Have domains stopped and started instead of migrated, for as long as their server shuts down."""
+    changes = []
+    for domain in domains:
+        primitive, set_id = cib.resource(tree, domain), ids.of(Kind.COLD, domain)
+        if primitive is not None and cib.put_pairs(primitive, "meta_attributes", set_id, {"allow-migrate": "false"}):
+            # Of several sets the one with the highest score counts.
+            cib.part(primitive, f"meta_attributes[@id='{set_id}']").set("score", "1")
+            changes.append(Change("cold", domain, f"stop {domain} and start it elsewhere: it cannot be migrated"))
+    return changes
+
+
+def barred(tree: cib.Tree) -> list[str]:
+    """The domains that `end_live` keeps from migrating."""
+    return [found.getparent().get("id", "") for found in tree.xpath(_COLD)]
+
+
+def begin_live(tree: cib.Tree) -> list[Change]:
+    """End every `end_live`."""
+    changes = []
+    for found in tree.xpath(_COLD):
+        domain = found.getparent().get("id", "")
+        cib.drop(found)
+        changes.append(Change("live", domain, f"let {domain} migrate live again"))
+    return changes
 
 
 def put(tree: cib.Tree, moves: Iterable[Move]) -> list[Change]:
@@ -44,7 +93,7 @@ def put(tree: cib.Tree, moves: Iterable[Move]) -> list[Change]:
 
 
 def hold(tree: cib.Tree, domain: str) -> None:
-    """Have a failed migration block the domain, unless somebody has said what it shall lead to."""
+    """Have a failed migration block the domain until `remove`, unless somebody has said what it shall lead to."""
     primitive = cib.resource(tree, domain)
     if primitive is None:
         return
@@ -62,7 +111,8 @@ def hold(tree: cib.Tree, domain: str) -> None:
         operation = cib.add(operations, "op", **{"interval": "0s"} | attributes)
     else:
         given = cib.pairs(operation, "meta_attributes")
-    if "on-fail" not in operation.attrib and "on-fail" not in given:
+    is_ours = operation.find(f"meta_attributes[@id='{_block_id(primitive, 'migrate_to')}']") is not None
+    if is_ours or ("on-fail" not in operation.attrib and "on-fail" not in given):
         added = {"on-fail": "block"} | ({} if operation.find("meta_attributes") is not None else given)
         cib.put_pairs(operation, "meta_attributes", ids.of(Kind.MOVE, domain, part=".hold"), added)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from snow_ha_plugin.core import cib, timeouts
 from snow_ha_plugin.core.cib import ids
 from snow_ha_plugin.core.cib.ids import Kind
-from snow_ha_plugin.core.configure import live
+from snow_ha_plugin.core.configure import live, migration
 from snow_ha_plugin.errors import ConfigurationError, NoSuchObjectError
 from snow_ha_plugin.model import Change, Domain, DomainFile, Primitive
 
@@ -97,6 +97,7 @@ def register(
         return None
     changed = _put_size(element, domain)
     changed |= _raise_timeouts(element, _timeouts(domain, migration_mib_s, cib.migrations_at_once(tree)))
+    changed |= migration.block(element)
     changed |= cib.put_pairs(
         element, "instance_attributes", ids.of(Kind.PARAMETERS, domain.name), {"xmfile": domain.config_path}
     )
@@ -149,6 +150,7 @@ def _add(tree: cib.Tree, domain: Domain, migration_mib_s: int, stopped: bool) ->
     times = _timeouts(domain, migration_mib_s, cib.migrations_at_once(tree))
     for name, timeout_s in times.items():
         cib.add_operation(operations, domain.name, name, timeout_s)
+    migration.block(primitive)
     cib.add_operation(operations, domain.name, "monitor", timeouts.MONITOR_S, interval_s=timeouts.MONITOR_INTERVAL_S)
     _put_size(primitive, domain)
 

@@ -76,6 +76,12 @@ def of_state(state: ClusterState) -> list[Finding]:
             )
     for resource in state.resources:
         remedy = f"see crm_mon and the log, then crm resource cleanup {resource.id}"
+        if resource.blocked and (failed := last_failure(state, resource.id)) and failed.task.startswith("migrate_"):
+            # Pacemaker supposes such a domain on both servers.
+            message = f"{resource.id} runs on where it was, and is left alone: {failed.task} failed: {failed.reason}"
+            remedy = f"mend that, then snow ha release {resource.id}"
+            findings.append(Finding(Severity.WARNING, "migration-failed", message, remedy, since=failed.when))
+            continue
         if len(resource.servers) > 1 and resource.role.lower() != "migrating":
             where = " and ".join(resource.servers)
             findings.append(

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from lxml import etree
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import migration
 from snow_ha_plugin.model import Move
-from tests.captures import capture
+from tests.captures import capture, guide_cluster, schema_errors
 from tests.unit.core.test_cib import with_parts
 
 MOVE = Move("web01", "snow01", "snow02", 512)
@@ -63,3 +64,56 @@ def test_what_an_administrator_wants_of_a_failed_migration_stays(operation: str)
     migration.put(tree, [MOVE])
     assert on_fail(tree, "web01") == "restart"
     assert migration.held(tree) == frozenset()
+
+
+def registered(*, operation: str = "") -> cib.Tree:
+    """The guide's cluster; with `operation` nis01's migrate_to is that one."""
+    tree = guide_cluster()
+    if operation:
+        (present,) = cib.resource(tree, "nis01").xpath("operations/op[@name='migrate_to']")
+        present.getparent().replace(present, etree.fromstring(operation))
+    return tree
+
+
+def test_a_failed_migration_of_a_domain_of_ours_blocks_it_until_the_failure_timeout() -> None:
+    tree = registered()
+    for name in migration.OPERATIONS:
+        (operation,) = cib.resource(tree, "nis01").xpath("operations/op[@name=$name]", name=name)
+        # As an attribute of the operation it would never run out (block_failure in Pacemaker).
+        assert operation.get("on-fail") is None
+        assert cib.pairs(operation, "meta_attributes")["on-fail"] == "block"
+    assert migration.held(tree) == set()
+    assert not migration.block(cib.resource(tree, "nis01"))
+    assert schema_errors(tree) == ""
+
+
+def test_what_somebody_wants_of_a_failed_migration_stays() -> None:
+    tree = registered(operation='<op id="theirs" name="migrate_to" interval="0s" on-fail="restart"/>')
+    assert not migration.block(cib.resource(tree, "nis01"))
+    assert on_fail(tree, "nis01") == "restart"
+
+
+def test_a_verb_takes_a_blocked_domain_into_its_hands_and_leaves_it_blocked() -> None:
+    tree = registered()
+    before = cib.serialize(tree)
+    migration.hold(tree, "nis01")
+    assert migration.held(tree) == {"nis01"} and schema_errors(tree) == ""
+    migration.remove(tree)
+    assert cib.serialize(tree) == before
+    # One that somebody else wants blocked is nobody's to release.
+    theirs = registered(operation='<op id="theirs" name="migrate_to" interval="0s" on-fail="block"/>')
+    migration.hold(theirs, "nis01")
+    assert migration.held(theirs) == set()
+
+
+def test_a_domain_that_may_not_stay_is_stopped_instead_and_migrates_again_afterwards() -> None:
+    tree = registered()
+    before = cib.serialize(tree)
+    assert [change.target for change in migration.end_live(tree, ["nis01", "gone"])] == ["nis01"]
+    assert migration.end_live(tree, ["nis01"]) == []
+    assert cib.meta(tree, "nis01", "allow-migrate", "") == "false"
+    assert migration.barred(tree) == ["nis01"] and schema_errors(tree) == ""
+    migration.remove(tree)
+    assert migration.barred(tree) == ["nis01"], "another verb's end is not the server's"
+    assert [change.target for change in migration.begin_live(tree)] == ["nis01"]
+    assert cib.serialize(tree) == before

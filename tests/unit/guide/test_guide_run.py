@@ -13,7 +13,7 @@ from pytest_mock import MockerFixture
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import cluster_options, fencing
 from snow_ha_plugin.errors import UnavailableError
-from snow_ha_plugin.guide import disable, enable, hook
+from snow_ha_plugin.guide import disable, enable, events, hook
 from snow_ha_plugin.guide.run import Blocked
 from snow_ha_plugin.guide.section import ConfigurationStep, Step
 from snow_ha_plugin.model import Change, Finding, Guest, Hypervisor, Severity
@@ -196,7 +196,7 @@ def test_pacemaker_lets_go_first_and_this_server_is_stopped_last(enabled: Site) 
     parts = disable.plan(enabled)
     assert [(part.change.action, part.change.target) for part in parts if part.change.action != "fencing"] == [
         ("let-go", "domains"), ("unregister", "domains"), ("stop", "snow02"), ("stop", "snow01"),
-        ("shutdown", "order"), ("hook", hook.NAME),
+        ("events", events.UNIT), ("shutdown", "order"), ("hook", hook.NAME),
     ]  # fmt: skip
 
 

@@ -141,6 +141,26 @@ def test_a_speed_can_be_set(tmp_path: Path) -> None:
     assert read(tmp_path, "SNOW_HA_MIGRATION_MIB_S=1000\n").migration_mib_s == 1000
 
 
+@pytest.mark.parametrize(
+    ("text", "addresses"),
+    [
+        ("", ()),
+        ("SNOW_HA_ALERT_MAIL=", ()),
+        ("SNOW_HA_ALERT_MAIL=root", ("root",)),
+        ("SNOW_HA_ALERT_MAIL='root, ops+ha@example.org'", ("root", "ops+ha@example.org")),
+        ("SNOW_HA_ALERT_MAIL=( root ops@example.org )", ("root", "ops@example.org")),
+    ],
+)
+def test_notices_go_to_one_address_or_more(tmp_path: Path, text: str, addresses: tuple[str, ...]) -> None:
+    assert read(tmp_path, NODES + text).alert_mail == addresses
+
+
+@pytest.mark.parametrize("address", ["-oQ/tmp", "a@b@c", "root;reboot", "'a\nBcc: b'", "<root>"])
+def test_what_is_no_address_is_told(tmp_path: Path, address: str) -> None:
+    with pytest.raises(ConfigurationError, match="SNOW_HA_ALERT_MAIL"):
+        read(tmp_path, f'{NODES}SNOW_HA_ALERT_MAIL="{address}"')
+
+
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666, 0o777])
 def test_a_file_that_others_can_write_is_not_executed(tmp_path: Path, mode: int) -> None:
     path = conf(tmp_path, f"touch {tmp_path}/executed\n", mode)

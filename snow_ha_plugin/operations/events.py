@@ -1,0 +1,86 @@
+"""Pacemaker's events, as its alert agent puts them aside: recorded, told by mail, and failed migrations looked at.
+
+`tend` runs once for each burst of events (snow-ha-events.path), and stays until nothing follows any more.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.reports import alerts, notices
+from snow_ha_plugin.core.reports.alerts import Alert
+from snow_ha_plugin.errors import SnowHaError
+from snow_ha_plugin.model import ClusterState
+from snow_ha_plugin.operations import failed_migrations
+from snow_ha_plugin.system import journal, mail, pacemaker, record, spool
+from snow_ha_plugin.system.pacemaker import Store
+
+log = logging.getLogger(__name__)
+
+# How long Pacemaker may be busy without anything new happening: fencing, or a large domain that migrates.
+QUIET_S = 600
+POLL_S = 1.0
+
+_UNKNOWN = ClusterState(quorum=False, maintenance=False, nodes=(), resources=())
+
+
+def tend(store: Store, here: str) -> None:
+    """Take what there is to its end; what cannot be looked at, since Pacemaker stops, is recorded all the same."""
+    seen: list[Alert] = []
+    deadline = time.monotonic() + QUIET_S
+    while True:
+        tree, state = _look(store)
+        new = [_explained(alert, state) for alert in spool.take()]
+        record.append(*alerts.recorded(new, seen, tree, state, here))
+        seen += new
+        if not any(_goes_on(alert) for alert in seen):
+            break
+        if new:
+            deadline = time.monotonic() + QUIET_S
+        elif not pacemaker.is_idle() and time.monotonic() < deadline:
+            time.sleep(POLL_S)
+        elif not _try_again(store, seen, here):
+            break
+    _tell(seen, *_look(store), here)
+
+
+def _try_again(store: Store, seen: Sequence[Alert], here: str) -> bool:
+    """Whether there was a migration to be tried again."""
+    try:
+        failed_migrations.settle(store)
+        return failed_migrations.look(store, seen, here)
+    except SnowHaError as error:
+        log.warning("%s", error)
+        return False
+
+
+def _explained(alert: Alert, state: ClusterState) -> Alert:
+    said = journal.reason(alert.resource, alert.task, alert.at) if alert.failed_migration else ""
+    return alerts.explained(alert, state, said)
+
+
+def _goes_on(alert: Alert) -> bool:
+    """Whether more is to come that belongs to it."""
+    return alert.failed or alert.lost or alert.kind == "fencing" or alert.task == "migrate_to"
+
+
+def _look(store: Store) -> tuple[cib.Tree, ClusterState]:
+    try:
+        return store.read(), pacemaker.state()
+    except SnowHaError as error:
+        log.debug("%s", error)
+        return cib.empty(), _UNKNOWN
+
+
+def _tell(seen: Sequence[Alert], tree: cib.Tree, state: ClusterState, here: str) -> None:
+    to = next((alert.mail for alert in reversed(seen) if alert.mail), "")
+    notice = notices.notice(seen, tree, state, here, _clock)
+    if to and notice:
+        mail.send(to, f"[snow-ha] {notice.subject}", notice.text)
+
+
+def _clock(at: float) -> str:
+    return time.strftime("%d %b %H:%M:%S", time.localtime(at))

@@ -1,0 +1,70 @@
+"""Live migrations that Pacemaker itself began (standby, a clean shutdown, failback) and that failed.
+
+The domain is blocked, and runs on (core.configure.migration). Looked at anew, it is found where it is, and Pacemaker
+tries again at once. After ATTEMPTS it stays blocked: until `release`, or until the failure-timeout is over, when
+Pacemaker itself tries again. A server that shuts down cannot wait for that, and its domains cannot stay: then they are
+stopped, and started elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import migration
+from snow_ha_plugin.core.reports.alerts import Alert
+from snow_ha_plugin.operations import moves
+from snow_ha_plugin.operations.transaction import change, cleaning
+from snow_ha_plugin.system import pacemaker
+from snow_ha_plugin.system.pacemaker import Store
+
+ATTEMPTS = 3
+
+
+def blocked(tree: cib.Tree) -> list[str]:
+    """The domains that a failed migration blocks, but those that a verb holds, which looks at them itself."""
+    domains, held = cib.domains(tree), migration.held(tree)
+    return [
+        resource.id
+        for resource in pacemaker.state(tree).resources
+        if resource.blocked
+        and resource.id in domains
+        and resource.id not in held
+        and cib.failed_migrations(tree, resource.id)
+    ]
+
+
+def look(store: Store, seen: Sequence[Alert], here: str) -> bool:
+    """Have what could not be migrated, and is in nobody's hands, looked at anew; whether there was any to look at.
+
+    `seen` are the events that this server has seen of it: the one where a migration failed takes care.
+    """
+    tries = Counter(alert.resource for alert in seen if alert.failed_migration and alert.node == here)
+    if not tries:
+        return False
+    tree = store.read()
+    if _has_nowhere_to_go(tree, here):
+        return False
+    stuck = [name for name in blocked(tree) if tries[name]]
+    again = [name for name in stuck if tries[name] < ATTEMPTS]
+    cold = sorted(set(stuck) - set(again)) if cib.is_shutting_down(tree, here) else []
+    if cold:
+        change(store, lambda tree: migration.end_live(tree, cold), cleaning)
+    if again or cold:
+        moves.look_anew(store, again + cold)
+    return bool(again or cold)
+
+
+def _has_nowhere_to_go(tree: cib.Tree, here: str) -> bool:
+    """Whether Pacemaker would stop what it found running here: in standby, with no other server in service."""
+    nodes = pacemaker.state(tree).nodes
+    stays = any(node.name == here and node.standby and not node.leaving for node in nodes)
+    return stays and not any(node.serves for node in nodes)
+
+
+def settle(store: Store) -> None:
+    """Let domains migrate live again that could not while their server shut down, once none does."""
+    tree = store.read()
+    if migration.barred(tree) and not any(cib.is_shutting_down(tree, node.name) for node in cib.nodes(tree)):
+        change(store, migration.begin_live, cleaning)

@@ -1,0 +1,168 @@
+"""Migrations that Pacemaker began and that failed: who looks at them, how often, and what of a server that leaves.
+
+The CIB is what Pacemaker 2.1.5 had in a lab: snow02 in standby, a01 blocked there; its own crm_mon judges it.
+"""
+
+from __future__ import annotations
+
+import pytest
+from pytest_mock import MockerFixture
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import migration
+from snow_ha_plugin.core.reports import alerts, findings
+from snow_ha_plugin.core.reports.alerts import Alert
+from snow_ha_plugin.operations import events, failed_migrations, holding
+from snow_ha_plugin.operations.failed_migrations import ATTEMPTS
+from snow_ha_plugin.system import command, journal, mail, pacemaker, record, spool
+from snow_ha_plugin.system.command import Result
+from tests.captures import capture
+from tests.unit.operations.test_transaction import Memory
+
+FAILED = Alert(1795878635.0, "resource", "snow02", "error", "a01", "migrate_to", 1, 0, 6.3, "root")
+
+
+def failed_cluster() -> cib.Tree:
+    tree = cib.parse(capture("cibadmin-2.1.5-migration-failed.xml"))
+    # It was over ten minutes after that.
+    (timeout,) = tree.xpath("//nvpair[@name='failure-timeout']")
+    timeout.set("value", "0")
+    return tree
+
+
+def leave(tree: cib.Tree, server: str = "snow02") -> cib.Tree:
+    (states,) = tree.xpath("status/node_state[@uname=$n]/transient_attributes/instance_attributes", n=server)
+    cib.add(states, "nvpair", id="shutdown", name="shutdown", value="1795878700")
+    return tree
+
+
+def stay_alone(tree: cib.Tree) -> cib.Tree:
+    """snow01, the other server, is lost."""
+    (state,) = tree.xpath("status/node_state[@uname='snow01']")
+    for name, value in {"in_ccm": "false", "crmd": "offline", "join": "down"}.items():
+        state.set(name, value)
+    return tree
+
+
+@pytest.fixture(autouse=True)
+def looks(mocker: MockerFixture) -> list[tuple[str, str]]:
+    """Which domain is looked at anew on which server, in that order."""
+    found: list[tuple[str, str]] = []
+    mocker.patch.object(pacemaker, "forget", side_effect=lambda domain, server: found.append((domain, server)))
+    mocker.patch.object(pacemaker, "wait_idle")
+    return found
+
+
+def test_a_failed_migration_is_looked_at_anew_at_its_source_last(looks: list[tuple[str, str]]) -> None:
+    assert failed_migrations.look(Memory(failed_cluster()), [FAILED], "snow02")
+    assert looks == [("a01", "snow01"), ("a01", "snow02")]
+
+
+@pytest.mark.parametrize(
+    ("seen", "here"),
+    [([], "snow02"), ([FAILED], "snow01"), ([FAILED] * ATTEMPTS, "snow02")],
+    ids=["nothing failed now", "another server's", "too often"],
+)
+def test_what_is_left_alone(looks: list[tuple[str, str]], seen: list[Alert], here: str) -> None:
+    store = Memory(failed_cluster())
+    assert not failed_migrations.look(store, seen, here)
+    assert (looks, store.commits) == ([], 0)
+
+
+def test_what_a_verb_holds_is_that_verbs(looks: list[tuple[str, str]]) -> None:
+    tree = failed_cluster()
+    migration.hold(tree, "a01")
+    assert not failed_migrations.look(Memory(tree), [FAILED], "snow02")
+    assert looks == []
+
+
+def test_a_domain_that_would_be_stopped_as_soon_as_it_is_found_stays(looks: list[tuple[str, str]]) -> None:
+    assert not failed_migrations.look(Memory(stay_alone(failed_cluster())), [FAILED], "snow02")
+    assert looks == []
+
+
+def test_a_server_that_shuts_down_gives_its_domain_up_after_some_attempts(looks: list[tuple[str, str]]) -> None:
+    store = Memory(leave(failed_cluster()))
+    assert failed_migrations.look(store, [FAILED], "snow02")
+    assert migration.barred(store.tree) == []
+    assert failed_migrations.look(store, [FAILED] * ATTEMPTS, "snow02")
+    assert migration.barred(store.tree) == ["a01"]
+    assert looks[-1] == ("a01", "snow02")
+    # It stays so until that server is gone.
+    failed_migrations.settle(store)
+    assert migration.barred(store.tree) == ["a01"]
+    (state,) = store.tree.xpath("status/node_state[@uname='snow02']")
+    state.remove(state.find("transient_attributes"))
+    failed_migrations.settle(store)
+    assert migration.barred(store.tree) == []
+
+
+def test_release_has_it_tried_again(looks: list[tuple[str, str]]) -> None:
+    store = Memory(failed_cluster())
+    assert holding.release(store, ["b01"]) == [] and looks == []
+    assert holding.release(store, ["a01"], dry_run=True) != [] and looks == []
+    (told,) = holding.release(store, ["a01"])
+    assert (told.action, told.target) == ("release", "a01")
+    assert looks == [("a01", "snow01"), ("a01", "snow02")]
+
+
+def test_it_is_no_double_run_but_a_failed_migration() -> None:
+    (found,) = (f for f in findings.of_state(pacemaker.state(failed_cluster())) if "a01" in f.message)
+    assert found.id == "migration-failed"
+    assert "snow ha release a01" in found.remedy
+
+
+# as snow-ha-events.service does it
+
+
+@pytest.fixture
+def cluster(mocker: MockerFixture) -> Memory:
+    store = Memory(failed_cluster())
+    real = pacemaker.state
+    mocker.patch.object(pacemaker, "state", side_effect=lambda tree=None: real(store.tree if tree is None else tree))
+    mocker.patch.object(pacemaker, "is_idle", return_value=True)
+    mocker.patch.object(journal, "reason", return_value="no room")
+    mocker.patch.object(record, "append")
+    mocker.patch.object(mail, "send")
+    return store
+
+
+def test_a_burst_of_failures_is_one_mail_and_each_is_on_record(
+    cluster: Memory, mocker: MockerFixture, looks: list[tuple[str, str]]
+) -> None:
+    mocker.patch.object(spool, "take", side_effect=[[FAILED], [], [FAILED], [], [FAILED], []])
+    events.tend(cluster, "snow02")
+    assert len(looks) == 2 * (ATTEMPTS - 1)
+    assert [len(call.args) for call in record.append.call_args_list] == [1, 0, 1, 0, 1, 0]
+    mail.send.assert_called_once()
+    to, subject, text = mail.send.call_args.args
+    assert (to, subject) == ("root", "[snow-ha] a01 could not be migrated")
+    assert f"a01 on snow02: migrate_to: no room ({ATTEMPTS} times)\n" in text
+
+
+def test_what_needs_no_care_ends_at_once(cluster: Memory, mocker: MockerFixture) -> None:
+    take = mocker.patch.object(
+        spool, "take", return_value=[Alert(1.0, "resource", "snow02", resource="a01", task="start")]
+    )
+    events.tend(cluster, "snow02")
+    take.assert_called_once()
+    mail.send.assert_not_called()
+
+
+def test_without_an_address_nothing_is_sent(cluster: Memory, mocker: MockerFixture) -> None:
+    silent = [alerts.replace(FAILED, mail="")] * ATTEMPTS
+    mocker.patch.object(spool, "take", side_effect=[silent, []])
+    events.tend(cluster, "snow02")
+    mail.send.assert_not_called()
+
+
+def test_a_cluster_that_stops_costs_no_record(mocker: MockerFixture) -> None:
+    mocker.patch.object(command, "run", return_value=Result(("crm_mon",), 102, b"", b"not connected"))
+    mocker.patch.object(pacemaker, "is_idle", return_value=True)
+    send = mocker.patch.object(mail, "send")
+    append = mocker.patch.object(record, "append")
+    mocker.patch.object(spool, "take", side_effect=[[FAILED], []])
+    events.tend(pacemaker.LiveCib(), "snow02")
+    assert [len(call.args) for call in append.call_args_list] == [1, 0]
+    # Where it is nobody knows.
+    assert "down" not in send.call_args.args[2]
