@@ -16,10 +16,10 @@ PACKAGES = $(BUILD_PACKAGES) \
 	ganeti-htools gawk libxml2-utils openssh-client resource-agents shellcheck
 XEN_PACKAGES = cpio e2fsprogs qemu-system-x86
 # What the labs, the proofs and the mutants are made of, which no package needs.
-OF_LABS = tests/chaos tests/model tests/mutants
+OF_LABS = tests/chaos tests/lab tests/model tests/mutants
 UNIT = tests/unit tests/packaging tests/scenarios
 
-.PHONY: help demo test unit unit-newest mutants lint contract browser random-clusters lab-tests chaos test-xen test-xen-smoke bench deb findings apt-repo dependencies venv
+.PHONY: help demo play docs test unit unit-newest mutants lint contract browser random-clusters lab-tests chaos test-xen test-xen-smoke bench deb findings apt-repo dependencies venv
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -27,8 +27,13 @@ help:  ## this list
 demo: dependencies  ## the main job on two servers in containers, as root: enable, migration, loss of a server
 	tests/lab/demo
 
+play: dependencies  ## two servers to play in, as root, until tests/lab/lab down --name play
+	tests/lab/lab up --name play
+	tests/lab/lab run --name play snow01 snow-ha enable
+	@echo "get in: tests/lab/lab run --name play snow01 bash"
+
 # The package's build runs the unit tests with Debian 12's libraries, beside those with PyPI's newest.
-test: dependencies lint  ## everything but real Xen, as root: lint, package, unit, contract and lab tests, benchmarks
+test: dependencies lint docs  ## everything but real Xen, as root: lint, package, unit, contract and lab tests, benchmarks
 	$(MAKE) --jobs=2 --output-sync=target deb unit-newest
 	$(MAKE) contract
 	$(MAKE) browser
@@ -62,6 +67,9 @@ lint: dependencies venv  ## ruff, mypy and shellcheck
 	shellcheck hooks/*.sh packaging/alert packaging/apt-repo packaging/build-deb packaging/completion/snow-ha packaging/ipmitool packaging/sbd-disk \
 		packaging/tend-hook tests/lab/*.sh tests/xenlab/*.sh
 	shellcheck --shell=sh packaging/debian/snow-ha.p* packaging/debian/tests/agent packaging/debian/tests/two-servers
+
+docs: dependencies venv  ## the guide as a site, in build/site: a dead link is an error
+	$(VENV)/bin/mkdocs build --strict --quiet
 
 # Most of their time is waiting for deadlines to pass.
 contract: dependencies  ## the agents and the hook, each as a program against a stand-in of xl, ssh or snow
@@ -140,6 +148,6 @@ venv: dependencies
 	@[ -x $(VENV)/bin/python ] || $(PYTHON) -m venv $(VENV)
 	@[ -n "$$(find $(VENV)/upgraded -newer $(firstword $(MAKEFILE_LIST)) -mmin -1440 2>/dev/null)" ] || { \
 		$(VENV)/bin/pip install -q --disable-pip-version-check --upgrade \
-			click jinja2 lxml pluggy rich sh hypothesis prometheus-client pytest pytest-mock mypy==2.4.1 \
+			click jinja2 lxml mkdocs pluggy rich sh hypothesis prometheus-client pytest pytest-mock mypy==2.4.1 \
 			types-lxml==2026.2.16 ruff==0.17.6 && \
 		touch $(VENV)/upgraded; }
