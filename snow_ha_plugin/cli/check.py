@@ -34,7 +34,7 @@ def check(verbose: bool, as_json: bool) -> None:
         output.as_json(_json(checked))
     else:
         for line in _lines(site, checked, verbose=verbose, took_s=time.monotonic() - began):
-            click.echo(line)
+            output.echo(line)
     sys.exit(checked.word.exit_code)
 
 

@@ -66,8 +66,8 @@ def enable(
     tell(run, changes, as_json=as_json)
     if not (dry_run or as_json):
         for line in status.as_it_is(here.store):
-            click.echo(line)
-        click.echo("try: snow ha move DOMAIN    watch: snow ha status --watch    undo: snow ha disable")
+            output.echo(line)
+        output.echo("try: snow ha move DOMAIN    watch: snow ha status --watch    undo: snow ha disable")
 
 
 def _account(screen: output.Screen, again: str, back: str) -> Account:

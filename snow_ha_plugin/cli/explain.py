@@ -26,7 +26,7 @@ def explain(code: str | None, as_json: bool) -> None:
         output.as_json({"findings": [asdict(found) for found in entries]})
     else:
         for line in _page(entries[0]) if code else _list():
-            click.echo(line)
+            output.echo(line)
 
 
 def entry(code: str) -> Entry:
@@ -54,7 +54,7 @@ def _page(found: Entry) -> Iterator[str]:
 
 def _item(label: str, text: str) -> str:
     return textwrap.fill(
-        text, COLUMNS, initial_indent=f"{label:<8}", subsequent_indent=" " * 8,
+        output.typed(text), COLUMNS, initial_indent=f"{label:<8}", subsequent_indent=" " * 8,
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
 

@@ -39,20 +39,31 @@ def style(text: str, fg: str | None = None, *, bold: bool = False) -> str:
     return text if os.environ.get("NO_COLOR") else click.style(text, fg=fg, bold=bold or None)
 
 
+def typed(text: str) -> str:
+    """A text with its commands as they work now: without the hook `snow` does not know of `snow ha`."""
+    from snow_ha_plugin.system import snowtools
+
+    return text if "snow ha " not in text or snowtools.hook_is_in() else text.replace("snow ha ", "snow-ha ")
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    click.echo(typed(text), err=err)
+
+
 def as_json(value: dict[str, Any]) -> None:
     click.echo(json.dumps(value, indent=2, sort_keys=False))
 
 
 def error(text: str) -> None:
-    click.echo(f"{style('[E]', fg='red')} {text}", err=True)
+    echo(f"{style('[E]', fg='red')} {text}", err=True)
 
 
 def warning(text: str) -> None:
-    click.echo(f"{style('[W]', fg='yellow')} {text}", err=True)
+    echo(f"{style('[W]', fg='yellow')} {text}", err=True)
 
 
 def info(text: str) -> None:
-    click.echo(f"{style('[I]', fg='blue')} {text}")
+    echo(f"{style('[I]', fg='blue')} {text}")
 
 
 def finding_line(finding: Finding) -> str:
@@ -61,7 +72,7 @@ def finding_line(finding: Finding) -> str:
 
 def finding(found: Finding, *, err: bool = False) -> None:
     letter = style(f"[{LETTER[found.severity]}]", fg=COLOUR[found.severity])
-    click.echo(f"{letter} {finding_line(found)}", err=err)
+    echo(f"{letter} {finding_line(found)}", err=err)
 
 
 def changes(done: Iterable[Change], *, dry_run: bool) -> None:
@@ -80,7 +91,7 @@ def consent(question: str, *, yes: bool, quiet: bool = False) -> bool:
 
 def findings_json(found: Iterable[Finding]) -> list[dict[str, str]]:
     keys = ("severity", "id", "subject", "message", "remedy")
-    return [{key: str(getattr(item, key)) for key in keys} for item in found]
+    return [{key: typed(str(getattr(item, key))) for key in keys} for item in found]
 
 
 def accepted_json(found: Iterable[tuple[Finding, Acceptance]]) -> list[dict[str, Any]]:

@@ -72,7 +72,7 @@ def status(
         click.echo(status_view.head(told))
     else:
         for line in status_view.lines(view, told, status_view.columns(), time.time()):
-            click.echo(line)
+            output.echo(line)
     sys.exit(told.word.exit_code)
 
 
@@ -112,7 +112,7 @@ def _describe(outlook: Outlook, view: Overview, name: str) -> None:
     """One domain or server; NoSuchObjectError for what is neither."""
     columns = status_view.columns()
     for line in status_object.described(outlook.tree, view, outlook.now.scores, name, columns, time.time()):
-        click.echo(line)
+        output.echo(line)
 
 
 def _json(view: Overview, told: Verdict) -> dict[str, Any]:

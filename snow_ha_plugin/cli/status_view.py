@@ -182,7 +182,7 @@ def item(label: str, colour: str, text: str, columns: int) -> Iterator[str]:
 
 
 def _wrapped(text: str, columns: int) -> list[str]:
-    return textwrap.wrap(text, columns - 6, break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(output.typed(text), columns - 6, break_long_words=False, break_on_hyphens=False)
 
 
 def check_line(verdict: Verdict, view: Overview | None) -> str:

@@ -12,9 +12,10 @@ from pathlib import Path
 from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.system import snowtools
 from snow_ha_plugin.system.servers import Servers
 
-NAME = "50-snow-ha.sh"
+NAME = snowtools.HOOK
 
 
 def check(site: Site) -> list[Finding]:

@@ -11,8 +11,10 @@ import re
 import socket
 import stat
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 from snow_ha_plugin import xlcfg
 from snow_ha_plugin.core import domainfile, qdevice, timeouts
@@ -30,6 +32,10 @@ from snow_ha_plugin.system import command
 
 # What no shell, program or header of a mail takes for anything else.
 _ADDRESS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._%+-]*(@[A-Za-z0-9][A-Za-z0-9.-]*)?")
+
+# The hook in `snow` that knows of `snow ha`, and how long a file server may take to say whether it is there.
+HOOK = "50-snow-ha.sh"
+HOOK_WITHIN_S = 1
 
 SERVER_ROLE = "snow"
 BMC_SUFFIX = "-mgmt"
@@ -78,6 +84,20 @@ def layout() -> Layout:
         etc = root / "snow-tools/etc"
         domains_dir, hooks_dir = etc / "domains", root / "snow-tools/share/hooks.d"
     return Layout(root, etc / "snow.conf", etc / "domains.conf", domains_dir, hooks_dir)
+
+
+def hook_is_in() -> bool:
+    """Whether `snow` knows of `snow ha`; where the file system does not answer, `snow` does not either."""
+    seen: list[bool] = []
+
+    def look_for_it() -> None:
+        with suppress(OSError):
+            seen.append((layout().hooks_dir / HOOK).exists())
+
+    look = Thread(target=look_for_it, daemon=True)
+    look.start()
+    look.join(HOOK_WITHIN_S)
+    return seen == [True]
 
 
 def read_conf(path: Path) -> SnowConf:

@@ -13,7 +13,7 @@ import snow_ha_plugin
 from snow_ha_plugin.core.codes import TABLE
 from snow_ha_plugin.model import Domain, Finding, Network, Server, Severity, SnowConf
 from snow_ha_plugin.operations.cluster import Site
-from snow_ha_plugin.system import command, record
+from snow_ha_plugin.system import command, record, snowtools
 from snow_ha_plugin.system.command import Result
 from snow_ha_plugin.system.servers import Servers
 from snow_ha_plugin.system.snowtools import Layout
@@ -40,6 +40,12 @@ def findings_are_in_the_table() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Finding, "__init__", checked)
         yield
+
+
+@pytest.fixture(autouse=True)
+def the_hook_is_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a server whose high availability is enabled: remedies are of `snow ha`."""
+    monkeypatch.setattr(snowtools, "hook_is_in", lambda: True)
 
 
 class Machines(Servers):

@@ -18,6 +18,7 @@ from snow_ha_plugin.errors import ConfigurationError, UnsafeError
 from snow_ha_plugin.hookspecs import hookimpl
 from snow_ha_plugin.model import Handled
 from snow_ha_plugin.operations import domain_actions, host_events
+from snow_ha_plugin.system import snowtools
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,10 +54,13 @@ def {hook}:
 
 
 class Site:
-    """A directory of installed plugins, and snow-ha started with it; its own events find no cluster here."""
+    """A directory of installed plugins, and snow-ha started with it as by the hook; its own events find no cluster."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        hooks = directory / "snow-tools/share/hooks.d"
+        hooks.mkdir(parents=True)
+        (hooks / snowtools.HOOK).touch()
 
     def install(self, name: str, source: str, entry: str | None = None) -> None:
         (self.directory / f"{name}.py").write_text(source)

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from snow_ha_plugin.system import snowtools
+from tests.unit.cli.conftest import Files
+
+# The fixture of all unit tests says yes.
+REAL = snowtools.hook_is_in
+
+
+@pytest.mark.parametrize("is_in", [True, False])
+def test_commands_are_told_as_they_work_now(files: Files, monkeypatch: pytest.MonkeyPatch, *, is_in: bool) -> None:
+    monkeypatch.setattr(snowtools, "hook_is_in", lambda: is_in)
+    now, other = ("snow ha ", "snow-ha ") if is_in else ("snow-ha ", "snow ha ")
+    cib = ("--cib", str(files.cib))
+    files.cib.write_text(files.cib.read_text().replace('name="hv_memory" value="512"', 'name="other" value="1"'))
+    for words in (
+        ("status", *cib), ("status", "--json", *cib), ("explain", "no-fencing"), ("accept", "held", *cib),
+    ):  # fmt: skip
+        ended = files.run(*words)
+        told = ended.out + ended.err
+        assert now in told, words
+        assert other not in told, words
+
+
+def test_the_hook_is_looked_for_where_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SNOW_ETC", raising=False)
+    monkeypatch.setenv("SNOW_ROOT", str(tmp_path))
+    assert not REAL()
+    (hook,) = [snowtools.layout().hooks_dir / snowtools.HOOK]
+    hook.parent.mkdir(parents=True)
+    hook.touch()
+    assert REAL()
+
+
+def test_a_file_server_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = threading.Event()
+    monkeypatch.setattr(snowtools, "HOOK_WITHIN_S", 0.1)
+    monkeypatch.setattr(Path, "exists", lambda path: answers.wait(60))
+    assert not REAL()
+    answers.set()
