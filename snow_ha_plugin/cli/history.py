@@ -98,7 +98,7 @@ def _lines(row: Row, kept: Container[str], *, every: bool) -> Iterator[str]:
     if row.count > 1:
         text += f" (first {duration(row.last - row.first)} before)"
     if row.version in kept:
-        text += f" (before it: {row.version})"
+        text += f" (before it: rollback {row.version})"
     yield from _wrapped(text, prefix, " " * len(prefix))
     indent = " " * (len(prefix) + 2)
     shown = row.details if every else row.details[:MOST_DETAILS]

@@ -5,6 +5,7 @@ That is Pacemaker's configuration alone: no file of a server changes, and neithe
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import probes
 from snow_ha_plugin.core.reports import difference
 from snow_ha_plugin.core.reports.text import in_words
-from snow_ha_plugin.errors import NoInputError, NoSuchObjectError
+from snow_ha_plugin.errors import DataError, NoInputError, NoSuchObjectError
 from snow_ha_plugin.model import Action, Change
 from snow_ha_plugin.operations.registration import forget
 from snow_ha_plugin.operations.simulation import Outlook
@@ -22,6 +23,8 @@ from snow_ha_plugin.system import configurations, pacemaker
 from snow_ha_plugin.system.configurations import Kept
 from snow_ha_plugin.system.pacemaker import Store
 from snow_ha_plugin.system.servers import Servers
+
+log = logging.getLogger(__name__)
 
 IDLE_WITHIN_S = 120
 
@@ -43,12 +46,20 @@ def choose(store: Store, version: str | None) -> Kept | None:
     there = configurations.listed()
     if version is None:
         now = store.read()
-        return next((kept for kept in there if difference.changes(now, _again(kept, now))), None)
+        return next((kept for kept in there if _says_another_thing(kept, now)), None)
     for kept in there:
         if version in (kept.version, kept.version.partition(".")[2]):
             return kept
     names = in_words([kept.version for kept in there]) or "none"
     raise NoSuchObjectError(f"there is no configuration {version}", f"there is {names}", "see snow ha history")
+
+
+def _says_another_thing(kept: Kept, now: cib.Tree) -> bool:
+    try:
+        return bool(difference.changes(now, _again(kept, now)))
+    except (DataError, NoInputError) as error:
+        log.debug("passed over: %s", error)
+        return False
 
 
 def plan(store: Store, kept: Kept, servers: Servers | None, tell: Tell) -> Plan:

@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib.ids import Kind
-from snow_ha_plugin.errors import SnowHaError
+from snow_ha_plugin.errors import NoInputError, SnowHaError
 from snow_ha_plugin.system import record
 
 T = TypeVar("T")
@@ -43,7 +43,11 @@ class Kept:
 
     def read(self) -> cib.Tree:
         """With the ids of the version that has written it."""
-        return cib.parse(record.within(self.path.read_bytes), str(self.path))
+        try:
+            data = record.within(self.path.read_bytes)
+        except OSError as error:
+            raise NoInputError(f"{self.path} cannot be read", str(error.strerror), "see snow ha history") from None
+        return cib.parse(data, str(self.path))
 
 
 @contextmanager

@@ -65,7 +65,7 @@ def sort(found: Iterable[Finding], acceptances: Iterable[Acceptance], now: float
 
 def acceptances(tree: cib.Tree) -> tuple[Acceptance, ...]:
     """By code and subject; without what somebody has made unreadable."""
-    found = [_read(pair.get("value", "")) for pair in tree.iterfind(f"{_PATH}/nvpair")]
+    found = [read(pair.get("value", "")) for pair in tree.iterfind(f"{_PATH}/nvpair")]
     return tuple(sorted((each for each in found if each), key=lambda each: (each.code, each.subject)))
 
 
@@ -100,7 +100,7 @@ def _take_out(tree: cib.Tree, gone: Callable[[Acceptance], bool]) -> list[Accept
         return []
     taken = []
     for pair in options.findall("nvpair"):
-        found = _read(pair.get("value", ""))
+        found = read(pair.get("value", ""))
         if found and gone(found):
             cib.drop(pair)
             taken.append(found)
@@ -109,7 +109,7 @@ def _take_out(tree: cib.Tree, gone: Callable[[Acceptance], bool]) -> list[Accept
     return taken
 
 
-def _read(text: str) -> Acceptance | None:
+def read(text: str) -> Acceptance | None:
     try:
         values = json.loads(text)
         return Acceptance(

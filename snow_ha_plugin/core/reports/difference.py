@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.configure import intent
+from snow_ha_plugin.core.configure import acceptance, intent
 from snow_ha_plugin.model import Change
 
 _SETS = ("cluster_property_set", "instance_attributes", "meta_attributes", "utilization", "operations")
@@ -107,10 +107,15 @@ class _Words:
     def _pair(self, pair: cib.Tree, value: str | None, before: str) -> Change:
         """`value` is None for one that goes, `before` empty for one that comes."""
         name, owner = pair.get("name", ""), _owner(pair)
-        if any(above.get("id") == intent.LEFT_OUT for above in pair.iterancestors()):
+        is_in = {_id(above) for above in pair.iterancestors()}
+        again = " no longer" if value is None else ""
+        if intent.LEFT_OUT in is_in:
             domain = intent.named(name)
-            again = " no longer" if value is None else ""
             return Change("leave-out", domain, f"leave {domain} out{again}")
+        if acceptance.SET in is_in:
+            accepted = acceptance.read(value or before)
+            what = accepted.what if accepted else name
+            return Change("accept", what, f"leave {what} aside{again}")
         if owner in self.domains and name == "target-role":
             stopped = cib.is_stopped(value or "")
             return Change("role", owner, f"keep {owner} stopped" if stopped else f"let {owner} run")

@@ -135,7 +135,7 @@ def test_a_change_tells_how_to_undo_it_and_names_the_first_of_many(files: Files,
         *(Event(at, Kind.CHANGE, f"web{n}", "snow01", f"register web{n}", by, version=version) for n in range(9))
     )
     ended = files.run("history")
-    assert f"ada: snow-ha sync (before it: {version})" in ended.out
+    assert f"ada: snow-ha sync (before it: rollback {version})" in ended.out
     assert "register web3\n" in ended.out
     assert "register web4" not in ended.out
     assert "and 5 more" in ended.out

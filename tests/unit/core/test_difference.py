@@ -7,10 +7,13 @@ from collections.abc import Callable
 import pytest
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.configure import cluster_options, intent, location, primitive
+from snow_ha_plugin.core.configure import acceptance, cluster_options, intent, location, primitive
 from snow_ha_plugin.core.reports.difference import changes
+from snow_ha_plugin.model import Severity
 from tests.captures import domain, guide_cluster
 from tests.unit.core.test_cib import with_parts
+
+ACCEPTED = acceptance.Acceptance("no-fencing", "", Severity.ERROR, 1764340000, 1764350000, "")
 
 
 def in_nis01(tree: cib.Tree, path: str) -> cib.Tree:
@@ -28,6 +31,10 @@ def in_nis01(tree: cib.Tree, path: str) -> cib.Tree:
             "keep Pacemaker's hands off nis01", "have Pacemaker look after nis01 again",
         ),
         (lambda tree: intent.leave_out(tree, ["web01"]), "leave web01 out", "leave web01 out no longer"),
+        (
+            lambda tree: acceptance.accept(tree, [ACCEPTED]),
+            "leave no-fencing aside", "leave no-fencing aside no longer",
+        ),
         (
             lambda tree: location.put(tree, [location.rule("nis01", "snow01", 100, beats_stickiness=False)]),
             "prefer snow01 for nis01 (score 50)", "prefer snow01 for nis01 no longer (score 50)",

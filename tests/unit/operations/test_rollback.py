@@ -11,7 +11,7 @@ from pytest_mock import MockerFixture
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import cluster_options, fencing, intent, location, primitive
 from snow_ha_plugin.core.configure.fencing import Timing
-from snow_ha_plugin.errors import NoInputError, NoSuchObjectError, UnsafeError
+from snow_ha_plugin.errors import DataError, NoInputError, NoSuchObjectError, UnsafeError
 from snow_ha_plugin.model import Change, Guest
 from snow_ha_plugin.operations import rollback
 from snow_ha_plugin.operations.transaction import change, cleaning, unsaid
@@ -256,3 +256,21 @@ def test_of_an_unknown_one_those_that_there_are_are_named(files: Files, asked: l
     there = " and ".join(found.version for found in configurations.listed())
     with pytest.raises(NoSuchObjectError, match=f"there is no configuration {version}; there is {there}; see"):
         rollback.choose(files.store(live=True), version)
+
+
+def test_one_that_is_broken_is_passed_over_unless_it_is_asked_for(
+    files: Files, asked: list[str], shared_record: Path
+) -> None:
+    changed(files, add)
+    (shared_record / "29991231-000000-0.90.xml").write_text("<cib")
+    store = files.store(live=True)
+    found = rollback.choose(store, None)
+    assert found
+    assert found.version == cib.epoch(guide_cluster())
+    broken = rollback.choose(store, "90")
+    assert broken
+    with pytest.raises(DataError, match=r"29991231-000000-0\.90\.xml is not whole XML"):
+        rollback.plan(store, broken, None, unsaid)
+    broken.path.unlink()
+    with pytest.raises(NoInputError, match="cannot be read"):
+        rollback.plan(store, broken, None, unsaid)
