@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from snow_ha_plugin.cli import interruption, options, output
+from snow_ha_plugin.cli import conversion, interruption, options, output
 from snow_ha_plugin.cli.interruption import Account
 from snow_ha_plugin.core.images import kinds
 from snow_ha_plugin.core.images.kinds import Image
@@ -262,5 +262,7 @@ def clean(as_json: bool) -> None:
     else:
         output.info("nothing to do: no copy of a volume of this server is in use")
 
+
+group.add_command(conversion.convert)
 
 COMMANDS = (group,)

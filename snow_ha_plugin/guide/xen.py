@@ -28,7 +28,7 @@ def check(site: Site) -> list[Finding]:
                     Severity.WARNING,
                     "no-pv-migration",
                     f"the hypervisor of {server} has no shadow paging: para-virtualised domains cannot migrate live",
-                    'use type = "pvh" in the domain files, or a hypervisor with shadow paging',
+                    "snow ha images convert DOMAIN makes one a PVH guest; or a hypervisor with shadow paging",
                     subject=server,
                 )
             )

@@ -249,9 +249,9 @@ def finish(target: str) -> None:
     _persist(Path(target).parent)
 
 
-def keep(path: str) -> None:
+def keep(path: str, suffix: str = OLD) -> None:
     """Keep a domain file as it is beside it, in one step."""
-    put(path + OLD, Path(path).read_bytes(), like=path)
+    put(path + suffix, Path(path).read_bytes(), like=path)
 
 
 def put(path: str, data: bytes, *, like: str) -> None:
@@ -268,10 +268,10 @@ def put(path: str, data: bytes, *, like: str) -> None:
     _persist(new.parent)
 
 
-def put_back(path: str) -> None:
+def put_back(path: str, suffix: str = OLD) -> None:
     """Put the domain file in place that `keep` has kept."""
     final = Path(path).resolve()
-    Path(path + OLD).replace(final)
+    Path(path + suffix).replace(final)
     _persist(final.parent)
 
 

@@ -22,6 +22,8 @@ DOM0_MIB = 2048
 REBOOT_WITHIN_S = 180
 # For Xen to scrub the memory of the old domain and to build the new one.
 RESET_TIMEOUT_S = 150
+# For a guest to boot and to shut down again.
+TRIED_WITHIN_S = 240
 
 # What is destroyed keeps its name until its memory is free, so that a new one is refused for a moment.
 _RESET = """
@@ -40,6 +42,23 @@ while new=$(xl domid "$1" 2>/dev/null); [ -z "$new" ] || [ "$new" = "$old" ]; do
     tries=$((tries - 1))
     [ $tries -gt 0 ] || exit {_NO_REACTION}
     sleep 0.2
+done
+"""
+
+
+# A guest that shuts down when it is told to has booted: its init is there. Early on it hears of it and does nothing.
+_TRY = f"""
+trap 'xl destroy "$1"; exit {_NO_REACTION}' HUP INT TERM
+xl create "$2" 'on_crash="preserve"' >&2 </dev/null || exit
+tries=$3
+while xl domid "$1" >/dev/null 2>&1; do
+    if [ $tries -le 0 ] || xl list "$1" | grep -q ' ----c. '; then
+        xl destroy "$1"
+        exit {_NO_REACTION}
+    fi
+    xl shutdown "$1" >/dev/null 2>&1
+    tries=$((tries - 1))
+    sleep 1
 done
 """
 
@@ -87,6 +106,20 @@ def reboot(servers: Servers, server: str, name: str) -> None:
         )
     if not result.ok:
         raise UnavailableError(f"{name} cannot be rebooted on {server}", result.reason, f"snow reset {name}")
+
+
+def try_out(servers: Servers, server: str, name: str, config_path: str) -> None:
+    """Boot a domain by a file, and shut it down; UnavailableError where it does not boot, and then it is gone too."""
+    argv = ["sh", "-c", _TRY, "sh", name, config_path, str(TRIED_WITHIN_S)]
+    result = servers.run(server, argv, timeout_s=TRIED_WITHIN_S * 2)
+    if result.exit_code == _NO_REACTION:
+        raise UnavailableError(
+            f"{name} does not boot like that on {server}",
+            f"it has crashed, or has not shut down within {TRIED_WITHIN_S} s",
+            "its file is as it was; its console tells why: xl create -c",
+        )
+    if not result.ok:
+        raise UnavailableError(f"{name} cannot be started on {server}", result.reason, "its file is as it was")
 
 
 def console(servers: Servers, server: str, name: str) -> int:

@@ -18,6 +18,7 @@ import pytest
 from tests.cluster import cluster_state as state
 from tests.lab.cluster import Lab
 from tests.lab.site import DOMAIN_FILES
+from tests.unit.system.test_kernel import image
 
 pytestmark = pytest.mark.lab
 
@@ -245,6 +246,26 @@ imagefiles.copy("/dev/snow_vg/nis01-disk", "/tmp/small/nis01-disk", content, met
         assert volumes.lab.run("snow01", ["ls", "/tmp/small"]).stdout == ""
         volumes.lab.run("snow01", ["umount", "/tmp/small"])
         volumes.assert_whole()
+
+
+class TestConvert:
+    def test_a_domain_that_boots_as_a_pvh_guest_becomes_one_and_goes_back(self, volumes: Volumes) -> None:
+        lab, before = volumes.lab, volumes.file("nis01")
+        kernel = lab.shared / "boot/vmlinuz"
+        was = kernel.read_bytes()
+        kernel.write_bytes(image("6.1.0-18-amd64 (x)"))
+        try:
+            state.snow_ha(lab, "images", "convert", "nis01", "--try")
+            assert 'type = "pvh"' in volumes.file("nis01")
+            assert "nis01" not in state.domids(lab)
+            lab.run("snow01", ["xl", "create", f"{state.DOMAIN_FILES}/nis01.cfg"])
+            refused = state.attempt(lab, ["snow-ha", "images", "convert", "nis01", "--back"])
+            assert (refused.returncode, "nis01 runs on snow01" in refused.stderr) == (107, True)
+            lab.run("snow01", ["xl", "destroy", "nis01"])
+            state.snow_ha(lab, "images", "convert", "nis01", "--back")
+            assert volumes.file("nis01") == before
+        finally:
+            kernel.write_bytes(was)
 
 
 def _in_order(lab: Lab) -> list[str]:

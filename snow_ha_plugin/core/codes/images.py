@@ -71,14 +71,16 @@ ENTRIES = (
     Entry(
         "no-pv-migration", Severity.WARNING, "Para-virtualised domains cannot migrate live",
         "The hypervisor has no shadow paging. Where Pacemaker moves them it restarts them.",
-        'Use type = "pvh" in the domain files, or a hypervisor with shadow paging.',
+        "snow ha images convert DOMAIN makes one a PVH guest; or a hypervisor with shadow paging.",
+        ("snow ha images convert",),
     ),
     Entry(
         "restarts", Severity.WARNING, "Domains are restarted where others migrate",
         "They are para-virtualised, and a server's hypervisor has no shadow paging: a live migration would fail, and"
         " end in a restart. So allow-migrate is false for them until that is mended.",
-        'Use type = "pvh" in their domain files, or a hypervisor with shadow paging everywhere; then snow ha sync.',
-        ("snow ha check", "snow ha sync"),
+        "snow ha images convert DOMAIN makes one a PVH guest; or a hypervisor with shadow paging everywhere, then"
+        " snow ha sync.",
+        ("snow ha images convert", "snow ha sync"),
     ),
     Entry(
         "restarts-as-wanted", Severity.INFO, "Somebody has set allow-migrate of domains to false",

@@ -239,7 +239,7 @@ def _restarted(tree: cib.Tree, names: list[str]) -> Iterator[Finding]:
     if found:
         why = "para-virtualised, and a hypervisor lacks shadow paging"
         message = f"{in_words(found)} cannot migrate live and would be restarted: {why}"
-        remedy = 'type = "pvh" in the domain files, then snow ha sync'
+        remedy = f"make it a PVH guest: snow ha images convert {found[0]} --try"
         yield Finding(Severity.WARNING, "restarts", message, remedy, subject=" ".join(found))
     if wanted := [name for name in names if name not in found]:
         message = f"{in_words(wanted)} would be restarted instead of migrated (allow-migrate), and that is respected"

@@ -51,7 +51,7 @@ def resting(servers: Servers, domain: Domain, runs_on: str) -> Iterator[None]:
         yield
         return
     imagefiles.note_down(path, runs_on)
-    if _is_registered(name):
+    if is_registered(name):
         host_events.stop(LiveCib(), name)
     elif name in where(servers):
         servers.must(runs_on, ["xl", "shutdown", "-w", name], timeout_s=host_events.STOPPED_WITHIN_S)
@@ -63,7 +63,7 @@ def resting(servers: Servers, domain: Domain, runs_on: str) -> Iterator[None]:
 
 
 def _boot(servers: Servers, domain: Domain, server: str) -> None:
-    if _is_registered(domain.name):
+    if is_registered(domain.name):
         host_events.start(LiveCib(), domain.name)
     elif domain.name not in where(servers):
         # Nobody else has started it meanwhile: it would run twice.
@@ -85,7 +85,7 @@ def left_down(paths: Mapping[str, str]) -> list[Finding]:
     ]
 
 
-def _is_registered(name: str) -> bool:
+def is_registered(name: str) -> bool:
     try:
         return name in cib.domains(LiveCib().read())
     except UnavailableError:

@@ -11,6 +11,7 @@ import pytest
 
 from snow_ha_plugin.system import imagefiles
 from tests.unit.cli.conftest import Ended, Files
+from tests.unit.system.test_kernel import image
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the verbs need root")
 
@@ -177,4 +178,26 @@ def test_enable_copies_nothing_of_a_domain_that_runs(images: Images) -> None:
     ended = enable(images, "--yes")
     assert f"  not now: web01 runs on {HERE}; its image changes meanwhile; shut it down" in ended.out
     assert "Copying" not in ended.out
+    assert images.file.read_text() == before
+
+
+def test_what_cannot_be_converted_is_one_line(images: Images) -> None:
+    ended = images.run("convert", "web01")
+    assert (ended.status, ended.out) == (78, "")
+    assert ended.err == (
+        f"[E] {images.file} cannot become that of a PVH guest; it names no kernel; mend that, or leave it as it is\n"
+    )
+    assert images.run("convert", "web01", "--try", "--back").status == 64
+    assert images.run("convert", "web01", "--back").status == 66
+
+
+def test_a_domain_is_converted_and_goes_back(images: Images) -> None:
+    (images.root / "boot/vmlinuz").write_bytes(image("6.1.0-18-amd64 (x)"))
+    before = images.file.read_text() + f"kernel = '{images.root}/boot/vmlinuz'\n"
+    images.file.write_text(before)
+    assert images.run("convert", "web01", "--dry-run").out.startswith("[I] would have web01 start as a PVH guest")
+    assert images.file.read_text() == before
+    assert images.run("convert", "web01").out == '[*] have web01 start as a PVH guest (type = "pvh")\n'
+    assert images.run("convert", "web01").out == "[I] nothing to do: web01 is a PVH guest already\n"
+    assert images.run("convert", "web01", "--back", "--json").json["changes"][0]["target"] == "web01"
     assert images.file.read_text() == before
