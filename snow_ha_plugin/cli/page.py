@@ -14,7 +14,7 @@ import click
 
 from snow_ha_plugin import __version__
 from snow_ha_plugin.cli import output, status_view
-from snow_ha_plugin.core import cib
+from snow_ha_plugin.core import cib, codes
 from snow_ha_plugin.core.reports import health, timeline, verdict
 from snow_ha_plugin.core.reports.events import Event, Kind
 from snow_ha_plugin.core.reports.overview import DomainView, Overview, ServerView
@@ -115,6 +115,8 @@ def _context(sheet: Sheet, shown: Timeline, environment: Any) -> dict[str, Any]:
         "view": view,
         "findings": [finding for finding in worst_first if finding.severity != Severity.INFO],
         "notes": [finding for finding in worst_first if finding.severity == Severity.INFO],
+        "accepted": view.accepted,
+        "codes": codes.TABLE,
         "levels": OF_SEVERITY,
         "labels": {severity: label for severity, (label, _) in status_view.LABEL.items()},
         "facts": list(_facts(view)),

@@ -55,6 +55,8 @@ def _of_state(view: Overview, told: Verdict, now: float) -> Iterator[Metric]:
     found = Counter((finding.id, finding.severity) for finding in view.findings)
     values = [({"code": code, "severity": severity}, float(count)) for (code, severity), count in found.items()]
     yield Metric("findings", "What is not as it should be, by code and severity.", tuple(values))
+    accepted = Counter(finding.id for finding, _ in view.accepted)
+    yield _by("findings_accepted", "What an administrator has accepted, by code.", "code", accepted)
 
 
 def _of_room(view: Overview) -> Iterator[Metric]:

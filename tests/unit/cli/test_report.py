@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from snow_ha_plugin.cli import page
 from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.codes import TABLE
 from snow_ha_plugin.core.reports.events import Event, Kind
 from snow_ha_plugin.core.reports.overview import overview
 from snow_ha_plugin.system import pacemaker
@@ -186,6 +187,16 @@ def test_a_week_of_256_domains_is_small_and_quick_to_draw() -> None:
     text = page.render(page.Sheet(tree, view, events, "", time.time(), "snow01"))
     assert time.process_time() - began < 3
     assert len(text.encode()) < 1_000_000
+
+
+def test_what_is_accepted_is_told_apart_and_what_it_means_beside(files: Files) -> None:
+    assert TABLE["no-fencing"].cause in read(files).text
+    accepted = files.run("accept", "no-fencing", "--cib", str(files.cib), "--domains-dir", str(files.domains))
+    assert accepted.status == 0
+    shown = read(files).text
+    assert shown.startswith("HEALTHY: ")
+    before, _, after = shown.partition("Accepted, and counted for nothing:")
+    assert "no-fencing there is no fencing device" in after and "no-fencing" not in before
 
 
 def test_an_empty_record_is_told() -> None:
