@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer.loader import size
@@ -93,7 +93,7 @@ def overview(
 
     `stands` is None where the scheduler could not be asked.
     """
-    states = {resource.id: resource for resource in state.resources}
+    states = {resource.id: _where_it_runs(resource, state) for resource in state.resources}
     domains = tuple(
         _domain(
             tree,
@@ -187,6 +187,12 @@ def _word(state: ResourceState | None) -> str:
         return "failed"
     role = state.role.lower()
     return "running" if role == "started" else role
+
+
+def _where_it_runs(resource: ResourceState, state: ClusterState) -> ResourceState:
+    """A domain that could not be migrated is where it was; Pacemaker supposes it on both servers."""
+    failed = findings.last_failure(state, resource.id) if resource.blocked and len(resource.servers) > 1 else None
+    return replace(resource, servers=(failed.server,)) if failed and failed.task == "migrate_to" else resource
 
 
 def _server(state: ResourceState | None) -> str | None:

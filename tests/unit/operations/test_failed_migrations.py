@@ -12,6 +12,7 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import migration
 from snow_ha_plugin.core.reports import alerts, findings
 from snow_ha_plugin.core.reports.alerts import Alert
+from snow_ha_plugin.core.reports.overview import overview
 from snow_ha_plugin.operations import events, failed_migrations, holding
 from snow_ha_plugin.operations.failed_migrations import ATTEMPTS
 from snow_ha_plugin.system import command, journal, mail, pacemaker, record, spool
@@ -110,6 +111,12 @@ def test_it_is_no_double_run_but_a_failed_migration() -> None:
     (found,) = (f for f in findings.of_state(pacemaker.state(failed_cluster())) if "a01" in f.message)
     assert found.id == "migration-failed"
     assert "snow ha release a01" in found.remedy
+
+
+def test_status_shows_it_where_it_was() -> None:
+    tree = failed_cluster()
+    (a01,) = (found for found in overview(tree, pacemaker.state(tree), None, {}).domains if found.name == "a01")
+    assert (a01.state, a01.server) == ("blocked", "snow02")
 
 
 # as snow-ha-events.service does it
