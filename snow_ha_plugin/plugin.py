@@ -4,39 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import click
-
+from snow_ha_plugin.cli.verbs import Verbs
 from snow_ha_plugin.hookspecs import hookimpl
 from snow_ha_plugin.model import Handled
 
 
 @hookimpl
-def snow_ha_commands(group: click.Group) -> None:
-    from snow_ha_plugin.cli import (
-        accept,
-        balance,
-        check,
-        domains,
-        enable,
-        event,
-        explain,
-        fencing,
-        history,
-        images,
-        maintainer,
-        moves,
-        report,
-        servers,
-        start,
-    )
-    from snow_ha_plugin.cli import status as looking
-
-    for module in (
-        enable, check, images, fencing, domains, moves, servers, start, balance, looking, explain, accept, history,
-        report, event, maintainer,
-    ):  # fmt: skip
-        for command in module.COMMANDS:
-            group.add_command(command)
+def snow_ha_commands(group: Verbs) -> None:
+    group.add_ours()
 
 
 @hookimpl

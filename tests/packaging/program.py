@@ -28,7 +28,10 @@ def arguments(command: click.Command) -> list[str]:
 
 
 def _below(parent: click.Group, words: tuple[str, ...]) -> Iterator[tuple[str, click.Command]]:
-    for name, command in parent.commands.items():
+    context = click.Context(parent)
+    for name in parent.list_commands(context):
+        command = parent.get_command(context, name)
+        assert command is not None, f"{name} is in no module that should have it"
         if isinstance(command, click.Group):
             yield from _below(command, (*words, name))
         elif not command.hidden:
