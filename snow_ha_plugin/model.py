@@ -132,6 +132,7 @@ class SnowConf:
     """What snow-ha reads of snow.conf; no secrets.
 
     `bmc_suffix` makes a server's name that of its BMC; it is empty where sNow! has no account on the BMCs.
+    `unknown` has the lines that set a name which nobody reads, with the known name that it is nearest to.
     `image_destination` is IMG_DST, where new domains get their images: `lvm=VG`, `dir=/path`, `nfs=server:/path`.
     `alert_mail` are the addresses that notices go to.
     """
@@ -146,6 +147,7 @@ class SnowConf:
     qdevice: str = ""
     image_destination: str = ""
     alert_mail: tuple[str, ...] = ()
+    unknown: tuple[tuple[int, str, str], ...] = ()
 
 
 @dataclass(frozen=True)

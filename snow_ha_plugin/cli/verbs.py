@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from importlib import import_module
 from typing import Any
 
 import click
+
+from snow_ha_plugin.core.reports.text import nearest
 
 # Of each module the verbs that are its COMMANDS. Only that of the verb that is given is imported: all of them take
 # longer than what most verbs do.
@@ -76,6 +77,6 @@ class Verbs(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         unknown = self.get_command(ctx, args[0]) is None
-        if unknown and (near := difflib.get_close_matches(args[0], self._shown(ctx), n=1)):
-            raise click.UsageError(f"there is no verb {args[0]!r}; did you mean {near[0]}", ctx)
+        if unknown and (near := nearest(args[0], self._shown(ctx), like=0.6)):
+            raise click.UsageError(f"there is no verb {args[0]!r}; did you mean {near}", ctx)
         return super().resolve_command(ctx, args)

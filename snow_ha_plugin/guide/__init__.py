@@ -17,6 +17,7 @@ from snow_ha_plugin.guide import (
     packages,
     permissions,
     qdevice,
+    settings,
     shared,
     shutdown,
     start,
@@ -25,6 +26,7 @@ from snow_ha_plugin.guide import (
 )
 
 SERVER_STEPS = (
+    settings.STEP,
     packages.STEP,
     shared.STEP,
     images.STEP,

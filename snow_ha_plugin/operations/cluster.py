@@ -45,11 +45,12 @@ def load(*, floating_ip: IPv4Interface | IPv6Interface | None = None, fencing: s
     """
     layout = snowtools.layout()
     conf = snowtools.read_conf(layout.conf)
+    mistyped = [f"line {n} sets {name}: did you mean {near}" for n, name, near in conf.unknown if near == "SNOW_NODES"]
     if len(conf.servers) < 2:
         raise ConfigurationError(
             f"{layout.conf}: SNOW_NODES names {len(conf.servers)} server(s)",
             "high availability needs two or more",
-            "add the others",
+            mistyped[0] if mistyped else "add the others",
         )
     servers = Servers(conf.servers)
     if servers.here not in conf.servers:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from snow_ha_plugin.core import cib, timeouts
 from snow_ha_plugin.core.cib import INFINITY
-from snow_ha_plugin.core.configure import live, migration
+from snow_ha_plugin.core.configure import intent, live, migration
 from snow_ha_plugin.core.reports import hindrance
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import (
@@ -138,7 +138,7 @@ def plan_one(tree: cib.Tree, domain: str, server: str | None) -> Move | None:
     """
     primitive = cib.domain(tree, domain)
     if primitive is None:
-        raise NoSuchObjectError(f"{domain} is not registered", remedy=f"register it: snow ha add {domain}")
+        raise intent.not_registered(tree, domain)
     outlook = Outlook(tree)
     source = outlook.places[domain]
     if source is None:

@@ -14,7 +14,7 @@ from snow_ha_plugin.core.reports import disruption, losses
 from snow_ha_plugin.core.reports.disruption import Sharing
 from snow_ha_plugin.core.reports.health import NPlus1
 from snow_ha_plugin.core.reports.losses import Failure, Sizes
-from snow_ha_plugin.core.reports.text import in_words
+from snow_ha_plugin.core.reports.text import in_words, nearest
 from snow_ha_plugin.errors import NoSuchObjectError, SnowHaError
 from snow_ha_plugin.model import Action, Answer, Domain, Move, Places
 from snow_ha_plugin.system import scheduler
@@ -250,6 +250,9 @@ def require(tree: cib.Tree, servers: Iterable[str]) -> None:
     known = [node.name for node in cib.nodes(tree)]
     for server in servers:
         if server not in known:
+            near = nearest(server, known)
             raise NoSuchObjectError(
-                f"there is no server {server}", f"the cluster has {', '.join(known)}", "see snow ha status"
+                f"there is no server {server}",
+                f"the cluster has {', '.join(known)}",
+                f"did you mean {near}" if near else "see snow ha status",
             )

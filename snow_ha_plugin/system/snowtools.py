@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import re
 import socket
 import stat
 from collections.abc import Iterable
@@ -17,8 +16,9 @@ from pathlib import Path
 from threading import Thread
 
 from snow_ha_plugin import xlcfg
-from snow_ha_plugin.core import domainfile, qdevice, timeouts
-from snow_ha_plugin.core.configure import fencing
+from snow_ha_plugin.core import domainfile, settings
+from snow_ha_plugin.core.reports.text import nearest
+from snow_ha_plugin.core.settings import Setting
 from snow_ha_plugin.errors import (
     ConfigurationError,
     NoInputError,
@@ -29,9 +29,6 @@ from snow_ha_plugin.errors import (
 )
 from snow_ha_plugin.model import Domain, DomainFile, Network, Server, SnowConf
 from snow_ha_plugin.system import command
-
-# What no shell, program or header of a mail takes for anything else.
-_ADDRESS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._%+-]*(@[A-Za-z0-9][A-Za-z0-9.-]*)?")
 
 # The hook in `snow` that knows of `snow ha`, and how long a file server may take to say whether it is there.
 HOOK = "50-snow-ha.sh"
@@ -51,8 +48,7 @@ exit 1
 # bash: it may have variables, functions and positional parameters of any name.
 _ARRAYS = (
     "SNOW_NODES", "NET_SNOW", "NET_COMP", "NET_MGMT", "IPMI_USER",
-    "IMG_DST", "SNOW_HA_MIGRATION_MIB_S", "SNOW_HA_FENCING", "SNOW_HA_WATCHDOG_S", "SNOW_HA_QDEVICE",
-    "SNOW_HA_ALERT_MAIL",
+    "IMG_DST", *(setting.name for setting in settings.SETTINGS),
 )  # fmt: skip
 _PRINT = f"""
 source "$1" >/dev/null 2>&1 3>/dev/null
@@ -107,18 +103,19 @@ def read_conf(path: Path) -> SnowConf:
     if not syntax.ok:
         raise ConfigurationError(f"{path} has a syntax error", syntax.text, f"mend it: bash -n {path}")
     result = command.run(["bash", "--noprofile", "--norc", "-c", _PRINT, "bash", str(path)])
-    values = _arrays(result.text)
+    values, text = _arrays(result.text), path.read_text(errors="replace")
     return SnowConf(
         servers=tuple(dict.fromkeys(values["SNOW_NODES"])),
         net_snow=_network(values["NET_SNOW"], "NET_SNOW", path),
         net_comp=_network(values["NET_COMP"], "NET_COMP", path),
-        migration_mib_s=_speed(values["SNOW_HA_MIGRATION_MIB_S"], path),
-        fencing=_fencing(values["SNOW_HA_FENCING"], path),
-        watchdog_s=_watchdog(values["SNOW_HA_WATCHDOG_S"], path),
+        migration_mib_s=int(_value(settings.MIGRATION_MIB_S, values, path, text)),
+        fencing=_value(settings.FENCING, values, path, text),
+        watchdog_s=int(_value(settings.WATCHDOG_S, values, path, text)),
         bmc_suffix=_bmc_suffix(values["NET_MGMT"]) if any(values["IPMI_USER"]) else "",
-        qdevice=_qdevice(values["SNOW_HA_QDEVICE"], path),
+        qdevice=_value(settings.QDEVICE, values, path, text),
         image_destination="".join(values["IMG_DST"][:1]),
-        alert_mail=_addresses(values["SNOW_HA_ALERT_MAIL"], path),
+        alert_mail=tuple(settings.addresses(_value(settings.ALERT_MAIL, values, path, text))),
+        unknown=tuple(settings.unknown(text)),
     )
 
 
@@ -164,50 +161,15 @@ def _network(fields: list[str], name: str, path: Path) -> Network | None:
     return Network(bridge=fields[0], gateway=fields[1], prefix=prefix)
 
 
-def _speed(fields: list[str], path: Path) -> int:
-    text = fields[0] if fields else str(timeouts.DEFAULT_MIGRATION_MIB_S)
-    if not text.isdecimal() or int(text) == 0:
-        raise ConfigurationError(
-            f"{path}: SNOW_HA_MIGRATION_MIB_S={text!r}", "it is a whole number of MiB a second", "mend it"
-        )
-    return int(text)
-
-
-def _fencing(fields: list[str], path: Path) -> str:
-    text = fields[0] if fields else ""
-    if text not in ("", *fencing.CHOICES):
-        raise ConfigurationError(
-            f"{path}: SNOW_HA_FENCING={text!r}", f"it is one of {', '.join(fencing.CHOICES)}", "mend it"
-        )
-    return text
-
-
-def _watchdog(fields: list[str], path: Path) -> int:
-    text = fields[0] if fields else str(fencing.DEFAULT_WATCHDOG_S)
-    least, most = fencing.LEAST_WATCHDOG_S, fencing.MOST_WATCHDOG_S
-    if not text.isdecimal() or not least <= int(text) <= most:
-        raise ConfigurationError(
-            f"{path}: SNOW_HA_WATCHDOG_S={text!r}", f"it is a whole number of seconds, {least} to {most}", "mend it"
-        )
-    return int(text)
-
-
-def _qdevice(fields: list[str], path: Path) -> str:
-    text = fields[0] if fields else ""
-    if text and not qdevice.HOST.fullmatch(text):
-        raise ConfigurationError(
-            f"{path}: SNOW_HA_QDEVICE={text!r}", f"it is a host's name or address, or {qdevice.NONE}", "mend it"
-        )
-    return text
-
-
-def _addresses(fields: list[str], path: Path) -> tuple[str, ...]:
-    found = tuple(" ".join(fields).replace(",", " ").split())
-    for address in found:
-        if not _ADDRESS.fullmatch(address):
-            raise ConfigurationError(
-                f"{path}: SNOW_HA_ALERT_MAIL has {address!r}", "it has addresses of mail or local users", "mend it"
-            )
+def _value(setting: Setting, values: dict[str, list[str]], path: Path, text: str) -> str:
+    """What the file gives a setting, or its default; ConfigurationError, with the line, for what it cannot be."""
+    if not values[setting.name]:
+        return setting.default
+    found = " ".join(values[setting.name])
+    if not setting.is_valid(found):
+        lines = [number for number, name in settings.assigned(text) if name == setting.name]
+        where = f"{path}:{lines[-1]}" if lines else str(path)
+        raise ConfigurationError(f"{where}: {setting.name}={found!r}", f"it is {setting.must}", "mend it")
     return found
 
 
@@ -288,11 +250,16 @@ def read_domain(directory: Path, name: str) -> Domain:
         text = xlcfg.read(str(path))
     except FileNotFoundError:
         raise NoSuchObjectError(
-            f"there is no domain {name}", f"{path} does not exist", f"deploy it: snow deploy {name}"
+            f"there is no domain {name}", f"{path} does not exist", _perhaps(directory, name)
         ) from None
     except OSError as error:
         raise NoInputError(f"{path} cannot be read", str(error.strerror), "see the file") from None
     return domainfile.domain_from(text, name, str(path))
+
+
+def _perhaps(directory: Path, name: str) -> str:
+    near = nearest(name, [path.stem for path in directory.glob("*.cfg")])
+    return f"did you mean {near}" if near else f"deploy it: snow deploy {name}"
 
 
 def domain_file(path: str) -> DomainFile:

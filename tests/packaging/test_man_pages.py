@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from snow_ha_plugin.cli.main import group
+from snow_ha_plugin.core.settings import PREFIX, SETTINGS, Setting
 from tests.packaging.program import arguments, options, verbs
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +72,7 @@ def test_each_parameter_and_action_of_the_agent_is_there() -> None:
 def test_each_setting_is_there() -> None:
     code = (ROOT / "snow_ha_plugin/system/snowtools.py").read_text()
     names = set(re.findall(r"\"((?:SNOW|NET)_[A-Z_]+)\"", code))
-    assert {"SNOW_NODES", "SNOW_HA_MIGRATION_MIB_S", "SNOW_ETC"} <= names
+    assert {"SNOW_NODES", "NET_SNOW", "SNOW_ETC"} <= names
     assert all(name in source("snow-ha-settings.5") for name in names)
 
 
@@ -84,3 +85,16 @@ def test_man_has_nothing_to_warn_of(page: Path) -> None:
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=60,
     )  # fmt: skip
     assert (shown.returncode, shown.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_the_page_has_every_setting_with_its_default(setting: Setting) -> None:
+    (entry,) = [
+        part for part in source("snow-ha-settings.5").split(".TP\n") if f"{setting.name}=" in part.split("\n")[0]
+    ]
+    assert f"default {setting.default}" in entry if setting.default else f"default: {setting.otherwise}" in entry
+
+
+def test_the_page_has_no_setting_that_is_none() -> None:
+    named = set(re.findall(rf"{PREFIX}[A-Z_]+(?==)", source("snow-ha-settings.5")))
+    assert named == {setting.name for setting in SETTINGS}

@@ -48,7 +48,7 @@ CLICK = ("cli/", "plugin.py", "hookspecs.py")
 
 # Values in, values out: whatever reaches the outside, or a clock, is not among these.
 CORE_MAY_IMPORT = {
-    "__future__", "collections", "copy", "dataclasses", "enum", "functools", "hashlib", "heapq", "ipaddress",
+    "__future__", "collections", "copy", "dataclasses", "difflib", "enum", "functools", "hashlib", "heapq", "ipaddress",
     "itertools", "json", "lxml", "math", "re", "typing", "xml",
 }  # fmt: skip
 

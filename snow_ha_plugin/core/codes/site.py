@@ -26,6 +26,11 @@ ENTRIES = (
         ("snow ha enable",),
     ),
     Entry(
+        "unknown-setting", Severity.WARNING, "snow.conf sets a name that nobody reads",
+        "It is mistyped, or of another version: what it was to change is as by default.",
+        "Correct the name, or take the line out; snow-ha-settings(5) has all.",
+    ),
+    Entry(
         "package-missing", Severity.ERROR, "A server lacks a package",
         "Something that the cluster runs is not installed there.",
         "apt install what the finding names, on that server.",

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import ids
 from snow_ha_plugin.core.cib.ids import Kind
+from snow_ha_plugin.core.reports.text import nearest
 from snow_ha_plugin.errors import NoSuchObjectError
 from snow_ha_plugin.model import Change
 
@@ -113,8 +114,15 @@ def take_in(tree: cib.Tree, names: Iterable[str]) -> list[Change]:
 def _element(tree: cib.Tree, name: str) -> cib.Tree:
     element = cib.resource(tree, name) if cib.domain(tree, name) else None
     if element is None:
-        raise NoSuchObjectError(f"{name} is not registered", remedy=f"snow ha add {name}")
+        raise not_registered(tree, name)
     return element
+
+
+def not_registered(tree: cib.Tree, name: str) -> NoSuchObjectError:
+    """With the domain that may have been meant."""
+    near = nearest(name, cib.domains(tree))
+    remedy = f"did you mean {near}" if near else f"register it: snow ha add {name}"
+    return NoSuchObjectError(f"{name} is not registered", remedy=remedy)
 
 
 def _pairs(element: cib.Tree, name: str) -> list[cib.Tree]:

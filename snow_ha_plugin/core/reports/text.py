@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection
 
 
@@ -11,6 +12,11 @@ def in_words(names: Collection[str], most: int | None = None) -> str:
     if most is not None and len(listed) > most + 1:
         listed = [*listed[:most], f"{len(listed) - most} more"]
     return " and ".join(filter(None, (", ".join(listed[:-1]), *listed[-1:])))
+
+
+def nearest(word: str, names: Collection[str], like: float = 0.7) -> str:
+    """The name that somebody may have meant; empty where none is `like` the word (difflib's ratio)."""
+    return next(iter(difflib.get_close_matches(word, sorted(names), n=1, cutoff=like)), "")
 
 
 def duration(seconds: float) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.guide import check as looking
-from snow_ha_plugin.guide import corosync
+from snow_ha_plugin.guide import corosync, settings
+from snow_ha_plugin.model import Severity
 from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.system.command import Result
 from tests.unit.conftest import Machines
@@ -49,3 +51,11 @@ def test_a_dead_server_makes_nobody_blame_a_configuration_written_by_hand(
     machines.file("snow01", corosync.PATH).write_text(f"totem {{\nsecauth: on\n}}\nnodelist {{\n{nodes}}}\n")
     site.servers.leave_out_silent(1)
     assert [finding.id for finding in corosync.check_foreign(site)] == ["corosync-by-hand"]
+
+
+def test_a_name_in_snow_conf_that_nobody_reads_is_a_warning(site: Site) -> None:
+    conf = replace(site.conf, unknown=((7, "SNOW_HA_WATCHDOG", "SNOW_HA_WATCHDOG_S"), (9, "SNOW_HA_Q", "")))
+    first, second = settings.check(replace(site, conf=conf))
+    assert (first.id, first.severity) == ("unknown-setting", Severity.WARNING)
+    assert first.message == "/sNow/snow-tools/etc/snow.conf:7: nobody reads SNOW_HA_WATCHDOG"
+    assert (first.remedy, second.remedy) == ("did you mean SNOW_HA_WATCHDOG_S", "see snow-ha-settings(5)")

@@ -359,3 +359,12 @@ def test_a_move_that_the_scheduler_refuses_names_what_is_in_the_way(cluster: Clu
     cib.put_standby(cluster.tree, move.target, on=True)
     with pytest.raises(UnsafeError, match=rf"would not migrate nis01 to {move.target}; {move.target} is in standby"):
         moves.carry_out(cluster, [[move]])
+
+
+def test_a_mistyped_name_comes_with_the_one_that_was_meant(cluster: Cluster) -> None:
+    with pytest.raises(NoSuchObjectError, match="nsi01 is not registered; did you mean nis01"):
+        moves.plan_one(cluster.tree, "nsi01", None)
+    with pytest.raises(NoSuchObjectError, match="no server snow3; the cluster has snow01, snow02; did you mean snow0"):
+        moves.plan_one(cluster.tree, "nis01", "snow3")
+    with pytest.raises(NoSuchObjectError, match="mail is not registered; register it: snow ha add mail"):
+        moves.plan_one(cluster.tree, "mail", None)

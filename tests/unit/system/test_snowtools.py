@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from snow_ha_plugin.core import settings
+from snow_ha_plugin.core.settings import Setting
 from snow_ha_plugin.errors import (
     ConfigurationError,
     DataError,
@@ -135,6 +137,36 @@ def test_a_network_that_makes_no_sense_is_told(tmp_path: Path, fields: str) -> N
 def test_a_speed_that_is_no_number_is_told(tmp_path: Path, speed: str) -> None:
     with pytest.raises(ConfigurationError, match="SNOW_HA_MIGRATION_MIB_S"):
         read(tmp_path, f"SNOW_HA_MIGRATION_MIB_S={speed}\n")
+
+
+@pytest.mark.parametrize("setting", settings.SETTINGS, ids=lambda setting: setting.name)
+def test_a_wrong_setting_is_named_with_its_line_and_the_reason(tmp_path: Path, setting: Setting) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        read(tmp_path, f"{NODES}\n# {setting.name}=1\n  export {setting.name}='-?'\n")
+    line = NODES.count("\n") + 3
+    assert str(caught.value) == (f"{tmp_path}/snow.conf:{line}: {setting.name}='-?'; it is {setting.must}; mend it")
+
+
+def test_what_nobody_reads_is_told_with_the_name_that_was_meant(tmp_path: Path) -> None:
+    found = read(tmp_path, "SNOW_NODE=( a b )\nSNOW_HA_WATCHDOG=9\n#SNOW_HA_X=1\nSNOW_HA_Y[0]+=1\nSNOW_ROOT=/sNow\n")
+    assert found.unknown == (
+        (1, "SNOW_NODE", "SNOW_NODES"), (2, "SNOW_HA_WATCHDOG", "SNOW_HA_WATCHDOG_S"), (4, "SNOW_HA_Y", ""),
+    )  # fmt: skip
+    assert found.servers == ()
+
+
+def test_without_settings_the_defaults_hold(tmp_path: Path) -> None:
+    found = read(tmp_path, NODES)
+    assert (found.migration_mib_s, found.fencing, found.watchdog_s, found.qdevice) == (80, "", 15, "")
+    assert found.unknown == ()
+
+
+def test_a_mistyped_domain_is_not_to_be_deployed(tmp_path: Path) -> None:
+    (tmp_path / "web01.cfg").write_text("name = 'web01'\n")
+    with pytest.raises(NoSuchObjectError, match="did you mean web01"):
+        snowtools.read_domain(tmp_path, "wbe01")
+    with pytest.raises(NoSuchObjectError, match="snow deploy mail"):
+        snowtools.read_domain(tmp_path, "mail")
 
 
 def test_a_speed_can_be_set(tmp_path: Path) -> None:
