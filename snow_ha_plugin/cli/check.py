@@ -54,9 +54,11 @@ def _lines(site: Site, checked: Checked, *, verbose: bool, took_s: float) -> Ite
         yield from status_view.item("ok", "green", ", ".join(checked.fine), columns)
     if checked.todo:
         hint = "" if verbose else "; snow ha check -v lists them"
-        yield from status_view.item("todo", "blue", f"{len(checked.todo)} things that enable does{hint}", columns)
+        yield from status_view.item(
+            "todo", "blue", f"{_count(len(checked.todo), 'thing')} that enable does{hint}", columns
+        )
     for finding in checked.todo if verbose else ():
-        yield f"       {finding.id}  {finding.message}"
+        yield f"      {finding.id}  {finding.message}"
     yield from status_view.findings(checked.findings, columns, time.time())
     yield _summary(site, checked, took_s)
     if checked.word == Word.NOT_ENABLED:

@@ -1,19 +1,31 @@
-"""`check` where a server does not answer: it is asked once, told once, and the others are looked at all the same."""
+"""`check`: what it finds of the cluster and of servers, told once, and how it ends."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+import click
 import pytest
+from pytest_mock import MockerFixture
 
-from snow_ha_plugin.errors import UnavailableError
+from snow_ha_plugin.cli import check as check_verb
+from snow_ha_plugin.cli import status_view
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import acceptance, intent
+from snow_ha_plugin.core.configure.acceptance import Acceptance
+from snow_ha_plugin.core.reports.overview import overview
+from snow_ha_plugin.core.reports.verdict import Word
+from snow_ha_plugin.errors import SnowHaError, UnavailableError
 from snow_ha_plugin.guide import check as looking
 from snow_ha_plugin.guide import corosync, settings
-from snow_ha_plugin.model import Severity
+from snow_ha_plugin.guide.check import Checked
+from snow_ha_plugin.guide.section import ConfigurationStep, Step
+from snow_ha_plugin.model import Change, ClusterState, Finding, NodeState, Severity
 from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.system.command import Result
+from tests.captures import guide_cluster
 from tests.unit.conftest import Machines
 
 
@@ -59,3 +71,146 @@ def test_a_name_in_snow_conf_that_nobody_reads_is_a_warning(site: Site) -> None:
     assert (first.id, first.severity) == ("unknown-setting", Severity.WARNING)
     assert first.message == "/sNow/snow-tools/etc/snow.conf:7: nobody reads SNOW_HA_WATCHDOG"
     assert (first.remedy, second.remedy) == ("did you mean SNOW_HA_WATCHDOG_S", "see snow-ha-settings(5)")
+
+
+DISK = Finding(Severity.ERROR, "image-missing", "the image of web01 is not there", subject="web01")
+
+
+def step(title: str, *found: Finding | SnowHaError, mends: bool = False) -> Step:
+    def look(site: Site) -> list[Finding]:
+        for each in found:
+            if isinstance(each, SnowHaError):
+                raise each
+        return [each for each in found if isinstance(each, Finding)]
+
+    return Step(title.lower(), title, look, (lambda site: None) if mends else None)
+
+
+class Cluster:
+    """What `check` finds of a site: sections, and a cluster that is enabled, if there is one."""
+
+    def __init__(self, site: Site, mocker: MockerFixture) -> None:
+        self.site, self.mocker = site, mocker
+        self.tree: cib.Tree | None = guide_cluster()
+        self.state = ClusterState(True, False, (), ())
+        self.missing: list[Change] = []
+        mocker.patch.object(site.servers, "leave_out_silent")
+        mocker.patch.object(looking.xen, "looked_at", lambda site: site)
+        mocker.patch.object(looking.fencing, "configuration", lambda site: self.tree)
+        mocker.patch.object(looking.fencing, "as_it_is", lambda site: (site, []))
+        mocker.patch.object(
+            looking, "CONFIGURATION_STEPS", (ConfigurationStep("all", "All", lambda site, tree: self.missing),)
+        )
+
+    def check(self, *steps: Step) -> Checked:
+        self.mocker.patch.object(looking, "SERVER_STEPS", steps)
+        self.mocker.patch.object(looking, "AFTERWARDS", ())
+        if self.tree is not None:
+            view = overview(self.tree, self.state, None, {})
+            self.mocker.patch.object(looking.sight, "outlook")
+            self.mocker.patch.object(looking.sight, "look", return_value=view)
+        return looking.check(self.site)
+
+
+@pytest.fixture
+def cluster(site: Site, mocker: MockerFixture) -> Cluster:
+    return Cluster(site, mocker)
+
+
+def ids(found: Iterable[Finding]) -> list[str]:
+    return [finding.id for finding in found]
+
+
+def server(name: str, **fields: bool) -> NodeState:
+    return NodeState(name, **({"online": True, "standby": False, "maintenance": False, "unclean": False} | fields))
+
+
+def test_what_status_sees_check_shows_too(cluster: Cluster) -> None:
+    cluster.state = ClusterState(True, False, (server("snow01", standby=True), server("snow02", maintenance=True)), ())
+    checked = cluster.check(step("Images", DISK), step("Bridges"))
+    assert {"server-standby", "server-maintenance", "no-fencing", "image-missing"} <= set(ids(checked.findings))
+    assert checked.fine == ("Bridges",)
+    assert checked.word == Word.BROKEN
+
+
+def test_two_findings_of_one_cause_are_told_once(cluster: Cluster) -> None:
+    cluster.state = ClusterState(True, False, (server("snow02", online=False),), ())
+    told = Finding(Severity.ERROR, "server-offline", "snow02 is not online in the cluster", subject="snow02")
+    assert ids(cluster.check(step("Start", told)).findings).count("server-offline") == 1
+    cluster.site.servers.silent["snow02"] = UnavailableError("snow02 cannot be reached")
+    found = ids(cluster.check(step("Start")).findings)
+    assert (found.count("unreachable"), found.count("server-offline")) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("state", "accepted", "found", "word"),
+    [
+        (ClusterState(True, False, (), ()), True, (), Word.HEALTHY),
+        (ClusterState(True, False, (), ()), False, (), Word.DEGRADED),
+        (ClusterState(True, False, (), ()), True, (DISK,), Word.BROKEN),
+        (ClusterState(False, False, (), ()), True, (), Word.CANNOT_TELL),
+    ],
+)
+def test_the_word_is_that_of_status(
+    cluster: Cluster, state: ClusterState, accepted: bool, found: tuple[Finding, ...], word: Word
+) -> None:
+    cluster.state = state
+    assert cluster.tree is not None
+    # Their domains do not run in this state.
+    intent.want(cluster.tree, cib.domains(cluster.tree), "Stopped")
+    if accepted:
+        acceptance.accept(cluster.tree, [Acceptance("no-fencing", "", Severity.ERROR, 0, 2**40)])
+    checked = cluster.check(step("Images", *found))
+    assert checked.word == word
+    assert [finding.id for finding, _ in checked.accepted] == (["no-fencing"] if accepted else [])
+
+
+def test_before_enable_what_it_mends_is_no_error(cluster: Cluster) -> None:
+    cluster.tree = None
+    cluster.missing = [Change("register", "web01", "register web01")]
+    key = Finding(Severity.ERROR, "authkey-missing", "snow01 has no key")
+    checked = cluster.check(step("Images", DISK), step("Key", key, mends=True))
+    assert (checked.word, ids(checked.findings)) == (Word.NOT_ENABLED, ["image-missing"])
+    assert ids(checked.todo) == ["authkey-missing", "not-configured"]
+
+
+def test_in_a_cluster_that_is_enabled_the_same_is_one(cluster: Cluster) -> None:
+    cluster.missing = [Change("register", "web01", "register web01")]
+    key = Finding(Severity.ERROR, "authkey-missing", "snow01 has no key")
+    checked = cluster.check(step("Key", key, mends=True))
+    assert {"authkey-missing", "not-configured"} <= set(ids(checked.findings))
+    assert checked.todo == ()
+
+
+def test_a_section_that_cannot_be_looked_at_is_a_finding(cluster: Cluster) -> None:
+    checked = cluster.check(step("Xen", UnavailableError("xl does not answer", "on snow01")), step("Bridges"))
+    (told,) = [finding for finding in checked.findings if finding.id == "not-looked-at"]
+    assert told.message == "Xen: xl does not answer; on snow01"
+    assert checked.fine == ("Bridges",)
+
+
+def test_without_pacemaker_the_servers_are_looked_at(cluster: Cluster) -> None:
+    cluster.tree = guide_cluster()
+    down = Finding(Severity.ERROR, "cluster-down", "Pacemaker does not run on this server")
+    cluster.check(step("Start", down))
+    cluster.mocker.patch.object(looking.sight, "look", side_effect=UnavailableError("Pacemaker does not run"))
+    assert ids(looking.check(cluster.site).findings) == ["cluster-down"]
+
+
+def test_the_screen_has_what_is_wrong_last_and_a_summary(cluster: Cluster, mocker: MockerFixture) -> None:
+    cluster.tree = None
+    cluster.missing = [Change("register", "web01", "register web01")]
+    checked = cluster.check(step("Images", DISK), step("Bridges"), step("Packages"))
+    mocker.patch.object(status_view, "columns", return_value=80)
+    lines = [click.unstyle(line) for line in check_verb._lines(cluster.site, checked, verbose=False, took_s=1.5)]
+    assert lines == [
+        "ok    Bridges, Packages",
+        "todo  1 thing that enable does; snow ha check -v lists them",
+        "ERROR image-missing  the image of web01 is not there",
+        "NOT ENABLED  1 error, 0 warnings; 2 servers, 0 domains, 1.5 s",
+        "next: snow ha enable --dry-run shows what would be done, snow ha enable does it",
+    ]
+    verbose = list(check_verb._lines(cluster.site, checked, verbose=True, took_s=1.5))
+    assert "      not-configured  still to do in the CIB: register web01" in [click.unstyle(line) for line in verbose]
+    shown = check_verb._json(checked)
+    assert (shown["verdict"], shown["fine"]) == ("not enabled", ["Bridges", "Packages"])
