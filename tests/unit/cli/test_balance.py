@@ -63,6 +63,30 @@ def test_without_a_server_that_takes_any_nothing_is_claimed(
     assert told in {finding["id"] for finding in found["violations"]}
 
 
+@pytest.mark.parametrize(
+    ("text", "told", "about"),
+    [
+        ("server a 8192 4 standby\nserver b 1024 4\ndomain c 4096 1 on a\n", "cannot-leave", "c"),
+        (
+            "server a 8192 4\nserver b 8192 4\ndomain c 4096 1 on a\n"
+            + "".join(
+                f'xml constraints <rsc_location id="ban-{name}" rsc="c" node="{name}" score="-INFINITY"/>\n'
+                for name in "ab"
+            ),
+            "no-server-allowed",
+            "c",
+        ),
+        ("server a 8192 4\nserver b 8192 4\ndomain c 4096 1 on a is-managed=false\n", "domain-stays", "c"),
+        ("server a 8192 -\nserver b 8192 4\ndomain c 4096 1 on a\n", "cpus-unknown", ""),
+    ],
+    ids=lambda value: value if len(value) < 20 else "",
+)
+def test_what_limits_a_plan_is_found(tmp_path: Path, text: str, told: str, about: str) -> None:
+    path = tmp_path / "cib.xml"
+    path.write_bytes(cib.serialize(cluster.read(text).tree))
+    assert (told, about) in {(finding["id"], finding["subject"]) for finding in plan(path)["violations"]}
+
+
 def scores(path: Path) -> dict[str, int]:
     rules = cib.parse(path.read_bytes()).iterfind("configuration/constraints/rsc_location")
     return {rule.get("rsc"): int(rule.get("score")) for rule in rules}

@@ -40,6 +40,13 @@ def test_every_finding_that_is_made_is_in_the_table_and_no_other() -> None:
     assert found == set(TABLE)
 
 
+def test_every_code_is_looked_for_in_a_test() -> None:
+    tests = Path(__file__).parents[2]
+    sources = "".join(file.read_text() for file in tests.rglob("*.py") if file != Path(__file__))
+    scenarios = {word for file in tests.rglob("*.scenario") for word in file.read_text().split()}
+    assert [code for code in TABLE if f'"{code}"' not in sources and code not in scenarios] == []
+
+
 @pytest.mark.parametrize(
     "source",
     [

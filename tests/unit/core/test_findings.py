@@ -90,6 +90,18 @@ def test_a_quorum_that_is_ignored_is_told() -> None:
     assert "no-quorum-ignored" in of_configuration(tree)
 
 
+def test_what_is_left_over_in_the_cib_is_found() -> None:
+    tree = guide_cluster()
+    nodes, status = cib.part(tree, "configuration/nodes"), cib.part(tree, "status")
+    cib.add(nodes, "node", id="99", uname="snow01")
+    state = next(found for found in status if found.get("uname") == "snow02")
+    attributes = cib.add(cib.add(state, "transient_attributes", id="2"), "instance_attributes", id="s")
+    cib.add(attributes, "nvpair", id="f", name="fail-count-web01#start_0", value="INFINITY")
+    found = of_configuration(tree)
+    assert "second entry of snow01, with the id 99" in found["stale-node"]
+    assert found["failed-there"].startswith("web01 has failed on snow02")
+
+
 def test_what_somebody_else_wrote_is_listed() -> None:
     tree = with_parts(
         resources='<primitive id="byhand" class="ocf" provider="heartbeat" type="Xen"/>',

@@ -30,6 +30,7 @@ def test_services_that_start_at_boot_are_found(
     machines.stand_in("systemctl", STATE.format(*states))
     findings = autostart.check(site)
     assert [finding.message.split()[:3] for finding in findings] == [["snow02", "starts", name] for name in services]
+    assert {finding.id for finding in findings} <= {"cluster-autostart"}
 
 
 def test_what_starts_at_boot_is_disabled_and_nothing_else(site: Site, machines: Machines) -> None:

@@ -139,12 +139,18 @@ class TestCheck:
         looks["snow02"] = look("snow02", **changed)
         found = protection.check_set_up(self.decided(site))
         assert said in found[0].message
+        assert {finding.id for finding in found} == {"fencing-not-set-up"}
         assert {finding.message.partition(":")[0] for finding in found} == {"snow02"}
         assert len(found) == (4 if changed == {"texts": ()} else 1)
 
     def test_a_disk_that_only_one_server_sees_is_no_disk(self, site: Site, looks: dict[str, Look]) -> None:
         looks["snow02"] = look("snow02", header=look("snow02").header.replace("UUID : x", "UUID : y"))
         assert [finding.id for finding in protection.check_set_up(self.decided(site))] == ["pill-file"]
+
+    def test_times_in_force_that_prove_nothing(self, site: Site, looks: dict[str, Look]) -> None:
+        assert protection.check_times(site, looks) == []
+        looks["snow02"] = look("snow02", header="Timeout (watchdog) : 30\nTimeout (msgwait)  : 31\n")
+        assert {finding.id for finding in protection.check_times(site, looks)} == {"fencing-times"}
 
     def test_a_watchdog_that_another_program_holds(self, site: Site, looks: dict[str, Look]) -> None:
         looks["snow02"] = look("snow02", active=frozenset())

@@ -122,6 +122,7 @@ class TestHost:
         ((severity, said),) = self.found(with_host(site, name))
         assert severity == Severity.ERROR
         assert "is a server of this cluster" in said
+        assert [finding.id for finding in qdevice.check_host(with_host(site, name))] == ["third-vote"]
 
     def test_a_domain_is_lost_with_its_server(self, site: Site, host: dict[str, str]) -> None:
         host["web01"] = "web01"
@@ -157,6 +158,7 @@ class TestHost:
         if is_new:
             devices["snow01"] = (None, None)
         assert self.found(with_host(site)) == [(Severity.ERROR if is_new else Severity.WARNING, said)]
+        assert [finding.id for finding in qdevice.check_host(with_host(site))] == ["third-vote-host"]
 
     def test_one_that_cannot_be_reached(
         self, site: Site, mocker: MockerFixture, looks: dict[str, Look], devices: object, host: object
@@ -223,6 +225,7 @@ class TestSetUp:
     def test_what_is_left_of_one_goes(self, site: Site, looks: dict[str, Look]) -> None:
         looks["snow02"] = look("snow02", **NEW)
         assert self.said(site) == "snow01 still has what a third vote takes"
+        assert [finding.id for finding in qdevice.check_set_up(site)] == ["third-vote-not-set-up"]
 
     def test_its_programs_are_asked_for_where_it_is_wanted(
         self, site: Site, machines: Machines, mocker: MockerFixture

@@ -21,3 +21,15 @@ def test_processors_that_differ_are_warned_of(machines: Machines, site: Site, ot
     assert [finding.id for finding in found] == told
     for finding in found:
         assert "the processors of snow01 and snow02 differ" in finding.message
+
+
+def test_what_keeps_domains_from_migrating_or_starting_is_found(machines: Machines, site: Site) -> None:
+    info = capture("xl-standin-info.txt").decode().replace(" shadow", "")
+    info = "\n".join(line for line in info.splitlines() if not line.startswith("xen_commandline"))
+    (machines.root / "info").write_text(info)
+    rows = "".join(f"{name}  {number}  512  1  -b----  1.0\n" for number, name in enumerate(("web01--incoming",), 1))
+    listed = capture("xl-standin-list-guide-domains.txt").decode().splitlines()[:2]
+    (machines.root / "list").write_text("\n".join(listed) + "\n" + rows)
+    machines.stand_in("xl", f'if [ "$1" = info ]; then cat {machines.root}/info; else cat {machines.root}/list; fi')
+    found = {(finding.id, finding.subject) for finding in xen.check(site)}
+    assert {("no-pv-migration", "snow01"), ("dom0-memory", "snow02"), ("migration-rest", "web01--incoming")} <= found

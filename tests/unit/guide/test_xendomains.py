@@ -53,7 +53,7 @@ def test_only_the_servers_that_need_it_are_changed(site: Site, machines: Machine
     machines.file("snow02", xendomains.PATH).write_text(settled(DEBIAN))
     inode = machines.file("snow02", xendomains.PATH).stat().st_ino
     (found,) = xendomains.check(site)
-    assert "snow01" in found.message
+    assert (found.id, "snow01" in found.message) == ("xendomains", True)
     xendomains.apply(site)
     assert xendomains.check(site) == []
     assert machines.file("snow02", xendomains.PATH).stat().st_ino == inode

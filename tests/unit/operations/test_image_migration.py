@@ -190,6 +190,7 @@ def test_a_restart_that_is_killed_is_ended_by_the_next_run(
 
     assert killed(work)
     (found,) = running.left_down({"web01": str(place.file)})
+    assert (found.id, found.subject) == ("left-down", "web01")
     assert found.message.startswith("web01 was shut down on snow01 ")
     is_up = name in ("note_down", "note_up")
     if is_up:

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import pytest
+
+from snow_ha_plugin.guide import packages
+from snow_ha_plugin.operations.cluster import Site
+from tests.unit.conftest import Machines
+
+
+@pytest.mark.parametrize(
+    ("program", "version", "told"),
+    [
+        ("sh", packages.__version__, []),
+        ("no-such-program", packages.__version__, ["package-missing"] * 2),
+        ("sh", "0.0.1", ["version-differs"] * 2),
+    ],
+)
+def test_a_server_without_a_package_or_with_another_version_is_found(
+    site: Site, machines: Machines, monkeypatch: pytest.MonkeyPatch, program: str, version: str, told: list[str]
+) -> None:
+    monkeypatch.setattr(packages, "PROGRAMS", {program: "a-package"})
+    machines.stand_in("python3", f"echo snow-ha {version}")
+    assert [finding.id for finding in packages.check(site)] == told
