@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 LENGTH = 50
 
 # What is there only as long as a verb is at work: nobody wants that back.
-PASSING = (Kind.MOVE, Kind.PAUSE, Kind.HELD)
+PASSING = (Kind.MOVE, Kind.PAUSE, Kind.HELD, Kind.COLD)
 
 _TIME = "%Y%m%d-%H%M%S"
 

@@ -1,9 +1,8 @@
 """The record of what happened, the same on all servers: a directory on the file system that they share.
 
 Each server appends to its own file there, NAME.jsonl: appends of several servers to one file are not kept apart by
-NFS. Both root and Pacemaker's alert agents, which run as hacluster, append; a file is hacluster's, its directory is
-root's. Whoever appends waits for the shared file system for WITHIN_S and never fails: what cannot be written there
-waits in LOCAL, and goes there with the next event.
+NFS. Whoever appends waits for the shared file system for WITHIN_S and never fails: what cannot be written there waits
+in LOCAL, and goes there with the next event. All of it is root's alone.
 """
 
 from __future__ import annotations
@@ -31,8 +30,6 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 LOCAL = Path("/var/lib/snow-ha/history")
-BELOW_ROOT = Path("snow-ha/history")
-OWNER = "hacluster"
 
 # NFS hangs for as long as its server is away; no verb may.
 WITHIN_S = 2.0
@@ -89,25 +86,17 @@ def here() -> str:
     return socket.gethostname().split(".")[0]
 
 
-def files(directory: Path, server: str) -> tuple[Path, Path]:
-    """A server's own file, and the full one before it."""
-    return directory / f"{server}.jsonl", directory / f"{server}.1.jsonl"
-
-
 def shared() -> Path:
     """The directory on the shared file system; UnavailableError where that is not mounted. Only for `within`."""
     root = snowtools.layout().root
     if not root.is_mount():
         raise UnavailableError(f"{root} is not mounted")
-    return root / BELOW_ROOT
+    return root / "snow-ha" / "history"
 
 
 def made(directory: Path) -> Path:
-    """The directory, where only root sees what there is, and hacluster may open what it knows the name of."""
     for each in (directory.parent, directory):
-        each.mkdir(mode=0o711, exist_ok=True)
-        if each.stat().st_mode & 0o777 == 0o700:
-            each.chmod(0o711)
+        each.mkdir(mode=0o700, exist_ok=True)
     return directory
 
 
@@ -141,7 +130,7 @@ def within(work: Callable[[], T]) -> T:
 def _to_shared(data: bytes) -> None:
     local = _own(LOCAL)
     with local.open("rb+") as waiting:
-        # Root and hacluster append on this server; its own file system keeps them apart.
+        # Several verbs and the service append on this server; its own file system keeps them apart.
         fcntl.flock(waiting, fcntl.LOCK_EX)
         late = waiting.read()
         _write(_own(shared()), late + data)
@@ -151,22 +140,16 @@ def _to_shared(data: bytes) -> None:
 
 
 def _own(directory: Path) -> Path:
-    """This server's file in a directory; root makes it for hacluster."""
-    path, before = files(made(directory), here())
-    for each in (path, before):
-        if not each.exists():
-            os.close(os.open(each, os.O_WRONLY | os.O_CREAT, 0o600))
-            with suppress(KeyError, PermissionError):
-                owner = pwd.getpwnam(OWNER)
-                os.chown(each, owner.pw_uid, owner.pw_gid)
+    """This server's file in a directory."""
+    path = made(directory) / f"{here()}.jsonl"
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
     return path
 
 
 def _write(path: Path, data: bytes) -> None:
     if path.stat().st_size > MOST_BYTES:
-        # In place: hacluster can neither make nor rename a file there.
-        path.with_suffix(".1.jsonl").write_bytes(path.read_bytes())
-        os.truncate(path, 0)
+        path.replace(path.with_suffix(".1.jsonl"))
+        path = _own(path.parent)
     with path.open("ab") as file:
         file.write(data)
         file.flush()

@@ -58,7 +58,7 @@ def test_what_is_committed_is_there_and_what_was_there_is_kept(cluster: Cluster)
     assert cib.epoch(cluster.tree) != cib.epoch(old)
     (kept,) = cluster.history.iterdir()
     assert "web01" not in cib.domains(cib.parse(kept.read_bytes()))
-    assert (kept.stat().st_mode & 0o777, cluster.history.stat().st_mode & 0o777) == (0o600, 0o711)
+    assert (kept.stat().st_mode & 0o777, cluster.history.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
 def test_what_somebody_else_has_changed_meanwhile_stays(cluster: Cluster) -> None:

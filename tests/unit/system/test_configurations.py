@@ -78,6 +78,7 @@ def test_of_two_that_say_the_same_the_latest_is_kept() -> None:
     [
         lambda tree: migration.put(tree, [Move("nis01", "snow01", "snow02", 512)]),
         lambda tree: intent.pause(tree, ["nis01"]),
+        lambda tree: migration.end_live(tree, ["nis01"]),
     ],
 )
 def test_what_lasts_only_as_long_as_a_verb_is_not_kept(verb: object) -> None:

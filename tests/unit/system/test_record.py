@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import sys
 import threading
 import time
@@ -35,21 +33,9 @@ def test_what_each_server_has_recorded_is_read_on_all_by_time(
     assert (shared_record / "snow02.jsonl").read_text() == A.line + C.line
 
 
-def test_nobody_but_root_and_pacemakers_own_user_sees_it(shared_record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shared_record.mkdir(mode=0o700)
-    shared_record.parent.chmod(0o700)
-    me = pwd.getpwuid(os.getuid()).pw_name
-    monkeypatch.setattr(record, "OWNER", me)
+def test_nobody_but_root_sees_it(shared_record: Path) -> None:
     record.append(A)
-    own = shared_record / f"{record.here()}.jsonl"
-    assert modes(own, own.with_suffix(".1.jsonl"), shared_record, shared_record.parent) == [0o600, 0o600, 0o711, 0o711]
-
-
-@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
-def test_a_servers_file_is_pacemakers(shared_record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(record, "OWNER", "nobody")
-    record.append(A)
-    assert {path.owner() for path in shared_record.iterdir()} == {"nobody"}
+    assert modes(shared_record, shared_record / f"{record.here()}.jsonl") == [0o700, 0o600]
 
 
 def test_lines_that_are_no_events_are_counted(shared_record: Path) -> None:
