@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import click
 
-from snow_ha_plugin.cli import options, output, status_view
+from snow_ha_plugin.cli import migration_test, options, output, status_view
 from snow_ha_plugin.core.reports.verdict import Word
 from snow_ha_plugin.guide import check as looking
 from snow_ha_plugin.guide.check import Checked
@@ -19,16 +19,26 @@ from snow_ha_plugin.operations.cluster import Site
 
 
 @click.command()
+@click.argument("domain", required=False)
+@click.option("--migration", is_flag=True, help="Really migrate a domain, the smallest by default, and measure it.")
 @click.option("-v", "--verbose", is_flag=True, help="List also what enable does by itself.")
+@options.yes
 @options.json_output
-def check(verbose: bool, as_json: bool) -> None:
+def check(domain: str | None, migration: bool, verbose: bool, yes: bool, as_json: bool) -> None:
     """Look whether every step of the guide holds, and what `status` knows of; say what to do about what is wrong.
 
     Exit status as of `status`: 0 all is well, 1 warnings, 2 errors, 3 not enabled, or it cannot be told.
+
+    With --migration: one domain migrates live to each server and back, once that is agreed to.
     """
     options.require_root()
+    if domain and not migration:
+        raise click.UsageError("a DOMAIN goes with --migration")
     began = time.monotonic()
     site = cluster.load()
+    if migration:
+        migration_test.run(site, domain or "", yes=yes, as_json=as_json)
+        return
     checked = looking.check(site)
     if as_json:
         output.as_json(_json(checked))

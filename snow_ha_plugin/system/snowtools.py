@@ -198,6 +198,12 @@ def roles(path: Path) -> dict[str, tuple[str, ...]]:
     return {row[0]: tuple(row[1].split(",")) for row in _rows(path) if len(row) > 1 and row[1] != SERVER_ROLE}
 
 
+def address_of(path: Path, name: str) -> str:
+    """The address of a domain's first interface; empty where domains.conf has none."""
+    found = [row[3] for row in _rows(path) if row[0] == name and len(row) > 3 and _is_address(row[3])]
+    return found[0] if found else ""
+
+
 def rows_of(path: Path, identities: Iterable[str]) -> tuple[str, ...]:
     """The rows of domains.conf, domains and servers, that have one of these names or addresses."""
     wanted = set(identities)

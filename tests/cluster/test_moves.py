@@ -137,6 +137,21 @@ def test_what_cannot_migrate_is_restarted_once_that_is_agreed_to(pair: Pair) -> 
     assert "let a01 migrate live" in pair.snow_ha("sync").stdout
 
 
+def test_live_migration_is_tested_on_the_smallest_domain_and_measured(pair: Pair) -> None:
+    began = time.monotonic()
+    server, other = place(pair, "a01")
+    refused = pair.snow_ha("check", "--migration", check=False)
+    assert (refused.returncode, "there is nobody to ask" in refused.stderr) == (64, True)
+    told = json.loads(pair.snow_ha("check", "--migration", "--yes", "--json").stdout)
+    assert told["domain"] == "a01"
+    assert [(leg["source"], leg["target"]) for leg in told["migrations"]] == [(server, other), (other, server)]
+    assert all(leg["took_s"] > 0 and leg["silent_s"] is None for leg in told["migrations"])
+    assert told["mib_per_s"] > 0
+    assert pair.world.where("a01") == [server]
+    assert rules(pair) == []
+    assert interrupted(pair, began) == []
+
+
 def test_a_move_that_is_killed_leaves_no_rule(pair: Pair) -> None:
     began = time.monotonic()
     _, other = place(pair, "b01")

@@ -53,6 +53,7 @@ from snow_ha_plugin.core.cib.status import (
     migration_target,
     since,
     started_since,
+    took_ms,
     transient_standby,
     was_started,
     was_told_to_leave,
@@ -66,6 +67,6 @@ __all__ = [
     "nodes", "operation_timeout_s", "option_is_on", "options", "overcommit_id", "overcommits", "pairs", "parent",
     "parse", "part", "primitives", "put_option", "put_pairs", "put_standby", "raise_epoch", "raise_num_updates",
     "reconfigured", "remove_ours", "remove_resource", "resource", "score", "section", "serialize", "since",
-    "stale_nodes", "started_since", "template_operation", "transient_standby", "was_started", "was_told_to_leave",
-    "whole",
+    "stale_nodes", "started_since", "template_operation", "took_ms", "transient_standby", "was_started",
+    "was_told_to_leave", "whole",
 ]  # fmt: skip

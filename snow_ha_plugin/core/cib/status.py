@@ -55,6 +55,13 @@ def failed_migrations(tree: Tree, resource_id: str) -> frozenset[tuple[str, str]
     )
 
 
+def took_ms(tree: Tree, resource_id: str, operation: str, node: str) -> int:
+    """How long the last operation of that kind has taken on a node; 0 where that is not known."""
+    path = "status/node_state[@uname=$node]//lrm_resource[@id=$id]/lrm_rsc_op[@operation=$operation]"
+    times = [each.get("exec-time", "0") for each in tree.xpath(path, id=resource_id, operation=operation, node=node)]
+    return max((int(time) for time in times if time.isdecimal()), default=0)
+
+
 def was_started(tree: Tree, resource_id: str, node: str) -> bool:
     """Whether a node's history has a start of the resource; it has none of one that was found running."""
     path = "status/node_state[@uname=$node]//lrm_resource[@id=$id]/lrm_rsc_op[@operation='start' and @rc-code='0']"

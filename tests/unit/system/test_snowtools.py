@@ -373,3 +373,14 @@ def test_a_domain_file_with_any_bytes_is_read(tmp_path: Path) -> None:
     (tmp_path / "web01.cfg").write_bytes(b"# caf\xe9\nname = 'web01'\ndisk = [ '/caf\xe9.img,raw,xvda' ]\n")
     (disk,) = snowtools.read_domain(tmp_path, "web01").disks
     assert os.fsencode(disk.path) == b"/caf\xe9.img"
+
+
+def test_the_address_of_a_domain_is_that_of_its_first_interface(tmp_path: Path) -> None:
+    path = tmp_path / "domains.conf"
+    path.write_text("web01 web eth0 10.1.0.9 xsnow0\nweb02 web eth0 dhcp xsnow0\nweb03\n")
+    assert [snowtools.address_of(path, name) for name in ("web01", "web02", "web03", "web04")] == [
+        "10.1.0.9",
+        "",
+        "",
+        "",
+    ]
