@@ -21,8 +21,9 @@ def looked_at(site: Site) -> Site:
 def check(site: Site) -> list[Finding]:
     hypervisors = looked_at(site).hypervisors
     findings = []
+    has_pv = any(domain.is_pv for domain in site.domains)
     for server, hypervisor in hypervisors.items():
-        if not hypervisor.migrates_pv:
+        if has_pv and not hypervisor.migrates_pv:
             findings.append(
                 Finding(
                     Severity.WARNING,
