@@ -96,4 +96,4 @@ def words(event: Event) -> str:
             return f"{name} failed on {server}{why}"
         case Kind.FENCING, _:
             return f"{name} was fenced{why}" if event.ok else f"fencing of {name} failed{why}"
-    return f"{name}{why}"
+    return f"{name} {text}"

@@ -23,7 +23,7 @@ FAILED = Event(300, Kind.FAILURE, "web01", "snow02", "monitor: it is gone", ok=F
         (FAILED, "web01 failed on snow02: monitor: it is gone"),
         (FENCED, "snow02 was fenced: reboot by snow01"),
         (Event(1, Kind.FENCING, "snow02", text="no device", ok=False), "fencing of snow02 failed: no device"),
-        (Event(1, Kind.SERVER, "snow02", "snow01", "lost", ok=False), "snow02: lost"),
+        (Event(1, Kind.SERVER, "snow02", "snow01", "left the cluster", ok=False), "snow02 left the cluster"),
     ],
 )
 def test_each_kind_has_its_words(event: Event, text: str) -> None:
