@@ -24,7 +24,7 @@ from snow_ha_plugin.errors import (
 from snow_ha_plugin.model import ClusterState, Handled, ResourceState
 from snow_ha_plugin.operations import host_events
 from snow_ha_plugin.operations.transaction import change, cleaning
-from snow_ha_plugin.system import command, pacemaker, xen
+from snow_ha_plugin.system import pacemaker, xen
 from snow_ha_plugin.system.pacemaker import LiveCib
 from snow_ha_plugin.system.servers import Servers
 
@@ -224,7 +224,7 @@ def _restart(task: Task) -> dict[str, Handled]:
 
     if task.action == "reboot":
         task.tell(f"{in_words(running)}: rebooting, and waiting for the guest")
-    with command.cleaning_up(("cibadmin", "--delete-all", "--force", "--xpath", intent.PAUSES)) as resumed:
+    with pacemaker.ending_pauses() as resumed:
         try:
             change(task.store, lambda tree: intent.pause(tree, running), cleaning)
             with suppress(TimedOutError):

@@ -26,24 +26,13 @@ from snow_ha_plugin.errors import (
 from snow_ha_plugin.model import Action, ClusterState, Move
 from snow_ha_plugin.operations.simulation import DISTURBING, Outlook, require
 from snow_ha_plugin.operations.transaction import Judge, change, cleaning, told
-from snow_ha_plugin.system import command, pacemaker, scheduler
-from snow_ha_plugin.system.pacemaker import Store
+from snow_ha_plugin.system import pacemaker, scheduler
+from snow_ha_plugin.system.pacemaker import SEEN_WITHIN_S, Store
 
 POLL_S = 0.5
 
 # Beyond a migration's own timeout: for Pacemaker to begin it, and to see that it has ended.
 MARGIN_S = 60
-
-# For Pacemaker to see where a domain is whose migration has failed.
-SEEN_WITHIN_S = 30
-
-# The order of let_go, for who dies before it; its words are the domains.
-CLEAN_UP = f"""
-cibadmin --delete-all --force --xpath "{migration.RULES}"
-for domain; do crm_resource --cleanup --resource "$domain"; done
-crm_resource --wait --timeout={SEEN_WITHIN_S}s
-cibadmin --delete-all --force --xpath "{migration.ALL}"
-"""
 
 Progress = Callable[[Move, str], None]
 # Moves that have failed, each with the reason that the agent gave.
@@ -69,7 +58,7 @@ def carry_out(
     """
     let_go(store)
     failed = Failed()
-    with command.cleaning_up(clean_up(move.domain for batch in batches for move in batch)) as all_is_clean:
+    with pacemaker.ending_moves(move.domain for batch in batches for move in batch) as all_is_clean:
         try:
             for batch in batches:
                 failed = _carry_out(store, batch, on_progress, on_wait)
@@ -90,11 +79,6 @@ def _carry_out(store: Store, batch: Sequence[Move], on_progress: Progress, on_wa
     for move in batch:
         on_progress(move, "migrating")
     return _wait(store, before, batch, on_progress, on_wait)
-
-
-def clean_up(domains: Iterable[str]) -> tuple[str, ...]:
-    """The command to have run if this process dies while domains are pulled or held."""
-    return ("sh", "-c", CLEAN_UP, "sh", *domains)
 
 
 def let_go(store: Store) -> None:

@@ -10,10 +10,10 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import intent, live, primitive
 from snow_ha_plugin.core.reports.text import in_words
-from snow_ha_plugin.errors import ConfigurationError, SnowHaError, UnsafeError
+from snow_ha_plugin.errors import SnowHaError, UnsafeError
 from snow_ha_plugin.model import Change, Domain
 from snow_ha_plugin.operations.transaction import Locate, Tell, change, let_go, undisturbed, unsaid, whereabouts
-from snow_ha_plugin.system import command, pacemaker, snowtools, xen
+from snow_ha_plugin.system import pacemaker, snowtools, xen
 from snow_ha_plugin.system.pacemaker import Store
 from snow_ha_plugin.system.servers import Servers
 
@@ -27,8 +27,6 @@ MOST_NAMES = 8
 # so ended the DC's controller when 64 domains were removed at once (2.1.5). A rest lets it answer in between.
 FORGET_WITHOUT_REST_S = 15
 FORGET_REST_S = 8
-# crm_resource itself gives up after 60 s without a reply, and says why.
-FORGOTTEN_WITHIN_S = 90
 
 
 def register(
@@ -151,8 +149,4 @@ def forget(names: Iterable[str]) -> None:
         if time.monotonic() > rest_at:
             time.sleep(FORGET_REST_S)
             rest_at = time.monotonic() + FORGET_WITHOUT_REST_S
-        argv = ["crm_resource", "--refresh", "--resource", name, "--force"]
-        result = command.run(argv, timeout_s=FORGOTTEN_WITHIN_S)
-        # Nothing is remembered of a domain that goes before Pacemaker has looked at it.
-        if result.exit_code not in (0, pacemaker.NO_SUCH_OBJECT):
-            raise ConfigurationError(f"Pacemaker still remembers {name}", result.reason, " ".join(argv))
+        pacemaker.forget(name)

@@ -16,7 +16,7 @@ from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations import moves, simulation
 from snow_ha_plugin.operations.simulation import Where
 from snow_ha_plugin.operations.transaction import change
-from snow_ha_plugin.system import command, pacemaker
+from snow_ha_plugin.system import pacemaker
 from snow_ha_plugin.system.pacemaker import Store
 
 # At least: what cannot migrate live is stopped, and started elsewhere.
@@ -70,7 +70,7 @@ def empty(
     UnavailableError for one of `domains` that could not be migrated: the server is given back, and the domain runs on.
     """
     failed: dict[str, str] = {}
-    with command.cleaning_up(moves.clean_up(domains)) as all_is_clean:
+    with pacemaker.ending_moves(domains) as all_is_clean:
         try:
             changes = put(store, server, on=True, held=domains, expected=expected)
             within_s = max(EMPTY_WITHIN_S, moves.arrived_within_s(store.read(), domains))

@@ -10,8 +10,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +19,7 @@ from typing import Protocol
 from lxml import etree
 
 from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import intent, migration
 from snow_ha_plugin.core.reports.events import Event, Kind
 from snow_ha_plugin.errors import (
     ConfigurationError,
@@ -38,6 +39,20 @@ NOT_CONNECTED = 102
 OLD = 103
 NO_SUCH_OBJECT = 105
 TIMED_OUT = 124
+
+# crm_resource itself gives up after 60 s without a reply, and says why.
+FORGOTTEN_WITHIN_S = 90
+
+# For Pacemaker to see where a domain is whose migration has failed.
+SEEN_WITHIN_S = 30
+
+# The order of operations.moves.let_go, for who dies before it; its words are the domains.
+_END_MOVES = f"""
+cibadmin --delete-all --force --xpath "{migration.RULES}"
+for domain; do crm_resource --cleanup --resource "$domain"; done
+crm_resource --wait --timeout={SEEN_WITHIN_S}s
+cibadmin --delete-all --force --xpath "{migration.ALL}"
+"""
 
 # A tenth of a second each; then all is decided anew.
 PATCH_TRIES = 20
@@ -368,15 +383,26 @@ def _resource_state(resource: cib.Tree) -> ResourceState:
     )
 
 
-def forget(resource: str, node: str) -> None:
-    """Have Pacemaker forget what it knows of a resource on a node, failures too, and look at it there anew."""
-    result = command.run(["crm_resource", "--refresh", "--resource", resource, "--node", node])
-    if not result.ok:
-        raise UnavailableError(
-            f"Pacemaker does not look at {resource} on {node} anew",
-            result.reason,
-            f"crm resource refresh {resource} {node}",
-        )
+def forget(resource: str, node: str = "") -> None:
+    """Have Pacemaker forget what it knows of a resource, failures too, and look at it anew: on a node, or on all.
+
+    On all also what is not configured any more, which crm_mon would list as an orphan for ever.
+    """
+    argv = ["crm_resource", "--refresh", "--resource", resource, *(["--node", node] if node else ["--force"])]
+    result = command.run(argv, timeout_s=FORGOTTEN_WITHIN_S)
+    # Nothing is remembered of a domain that goes before Pacemaker has looked at it.
+    if not result.ok and (node or result.exit_code != NO_SUCH_OBJECT):
+        raise UnavailableError(f"Pacemaker still remembers {resource}", result.reason, " ".join(argv))
+
+
+def ending_moves(domains: Iterable[str]) -> AbstractContextManager[Callable[[], None]]:
+    """A block that, where this process dies in it, has what pulls and holds domains taken out (command.cleaning_up)."""
+    return command.cleaning_up(["sh", "-c", _END_MOVES, "sh", *domains])
+
+
+def ending_pauses() -> AbstractContextManager[Callable[[], None]]:
+    """A block that, where this process dies in it, has all pauses taken out (command.cleaning_up)."""
+    return command.cleaning_up(["cibadmin", "--delete-all", "--force", "--xpath", intent.PAUSES])
 
 
 def cleanup(resource: str) -> None:

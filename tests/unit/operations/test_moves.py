@@ -69,8 +69,10 @@ def test_a_domain_that_somebody_unregisters_meanwhile_keeps_no_other_waiting(moc
     orphaned = state(nis01="snow01", maui01="snow01"), state(nis01="snow01", maui01="snow02")
     seen = mocker.patch.object(pacemaker, "state", side_effect=[*orphaned])
     told: list[tuple[str, str]] = []
-    failed = moves._wait(store, before, [NIS, MAUI], lambda move, how: told.append((move.domain, how)))
-    assert failed == [NIS]
+    failed = moves._wait(
+        store, before, [NIS, MAUI], lambda move, how: told.append((move.domain, how)), moves.in_silence
+    )
+    assert list(failed) == [NIS]
     assert told == [("nis01", "failed"), ("maui01", "done")]
     assert seen.call_count == 2
     assert isinstance(moves._failure(store, failed), NoSuchObjectError)
@@ -79,9 +81,10 @@ def test_a_domain_that_somebody_unregisters_meanwhile_keeps_no_other_waiting(moc
 def test_a_domain_that_pacemaker_has_forgotten_is_no_traceback(mocker: MockerFixture) -> None:
     store = Memory(guide_cluster())
     mocker.patch.object(pacemaker, "state", return_value=state(maui01="snow02"))
-    assert moves._wait(store, store.read(), [NIS, MAUI], lambda move, how: None) == [NIS]
+    failed = moves._wait(store, store.read(), [NIS, MAUI], lambda move, how: None, moves.in_silence)
+    assert list(failed) == [NIS]
     mocker.patch.object(moves, "SEEN_WITHIN_S", 0)
-    assert "nis01 could not be migrated to snow02" in str(moves._failure(store, [NIS]))
+    assert "nis01 could not be migrated to snow02" in str(moves._failure(store, failed))
 
 
 def test_what_does_not_arrive_in_time_is_told(mocker: MockerFixture) -> None:
@@ -89,4 +92,4 @@ def test_what_does_not_arrive_in_time_is_told(mocker: MockerFixture) -> None:
     mocker.patch.object(pacemaker, "state", return_value=state(nis01="snow01"))
     mocker.patch.object(moves, "MARGIN_S", -100_000)
     with pytest.raises(TimedOutError, match="nis01 did not arrive"):
-        moves._wait(store, store.read(), [NIS], lambda move, how: None)
+        moves._wait(store, store.read(), [NIS], lambda move, how: None, moves.in_silence)

@@ -146,7 +146,8 @@ def test_a_cib_that_cannot_be_read_is_told(mocker: MockerFixture, status: int, w
     ("ask", "argv", "given_s"),
     [
         (lambda: pacemaker.wait_idle(300), "crm_resource --wait --timeout=300s", 310),
-        (lambda: pacemaker.forget("nis01", "snow02"), "crm_resource --refresh --resource nis01 --node snow02", None),
+        (lambda: pacemaker.forget("nis01", "snow02"), "crm_resource --refresh --resource nis01 --node snow02", 90),
+        (lambda: pacemaker.forget("nis01"), "crm_resource --refresh --resource nis01 --force", 90),
         (lambda: pacemaker.fence("snow02", 90), "stonith_admin --reboot snow02 --timeout=90", 100),
         (
             lambda: pacemaker.end_standby_until_reboot("snow02"),
@@ -166,6 +167,13 @@ def test_each_question_is_put_once_and_a_failure_is_told(
     run.return_value = Result((), 1, b"", b"no such luck")
     with pytest.raises(UnavailableError, match="no such luck"):
         ask()
+
+
+def test_what_pacemaker_remembers_nothing_of_is_forgotten_on_all_nodes_and_not_on_one(mocker: MockerFixture) -> None:
+    mocker.patch.object(command, "run", return_value=Result((), pacemaker.NO_SUCH_OBJECT, b"", b"no such resource"))
+    pacemaker.forget("nis01")
+    with pytest.raises(UnavailableError, match="still remembers nis01; no such resource"):
+        pacemaker.forget("nis01", "snow02")
 
 
 def test_a_cluster_that_stays_busy_is_a_time_out(mocker: MockerFixture) -> None:
