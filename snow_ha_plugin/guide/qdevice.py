@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -21,12 +20,11 @@ from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.system import qdevice as daemons
-from snow_ha_plugin.system import snowtools
+from snow_ha_plugin.system import snowtools, waiting
 from snow_ha_plugin.system.qdevice import Host, Look
 
 # qdevice connects, and corosync polls it, in a few seconds.
 VOTES_WITHIN_S = 20
-POLL_S = 0.5
 
 
 def decide(site: Site) -> Site:
@@ -236,10 +234,12 @@ def _check_times(site: Site, running: Mapping[str, Device]) -> list[Finding]:
 
 def wait_for_votes(site: Site) -> None:
     """Until every running server has the vote; a host that is away is waited for in vain, which is no error."""
-    deadline = time.monotonic() + VOTES_WITHIN_S
-    while check_vote(site) and time.monotonic() < deadline:
-        time.sleep(POLL_S)
+
+    def have_votes() -> bool:
         site.servers.look_anew()
+        return not check_vote(site)
+
+    waiting.until(have_votes, VOTES_WITHIN_S)
 
 
 HOST = Step("qdevice-host", "Host of the third vote", check_host)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import time
-
 from snow_ha_plugin.errors import TimedOutError, UnavailableError
 from snow_ha_plugin.guide import qdevice
 from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.operations import joining
 from snow_ha_plugin.operations.cluster import Site
-from snow_ha_plugin.operations.joining import FENCED_WITHIN_S, ONLINE_WITHIN_S, POLL_S
-from snow_ha_plugin.system import pacemaker
+from snow_ha_plugin.operations.joining import ONLINE_WITHIN_S
+from snow_ha_plugin.system import pacemaker, waiting
 
 
 def check(site: Site) -> list[Finding]:
@@ -28,9 +26,8 @@ def check(site: Site) -> list[Finding]:
 
 
 def apply(site: Site) -> None:
-    _wait_until_fenced(site)
-    deadline = time.monotonic() + ONLINE_WITHIN_S
-    while time.monotonic() < deadline:
+    joining.wait_until_fenced(site, site.servers.names)
+    for _ in waiting.turns(ONLINE_WITHIN_S):
         # Pacemaker ends, for good, on a server that hears of its own fencing just after it came back.
         site.servers.each(lambda name: site.servers.must(name, ["sh", "-c", joining.START], timeout_s=ONLINE_WITHIN_S))
         try:
@@ -40,26 +37,10 @@ def apply(site: Site) -> None:
         if not offline:
             qdevice.wait_for_votes(site)
             return
-        time.sleep(POLL_S)
     raise TimedOutError(
         f"{', '.join(offline)} did not come online within {ONLINE_WITHIN_S} s",
         remedy="see journalctl -u pacemaker -u corosync there",
     )
-
-
-def _wait_until_fenced(site: Site) -> None:
-    """A server that the others are about to fence is not started: it would only be fenced again."""
-    deadline = time.monotonic() + FENCED_WITHIN_S
-    while unclean := {
-        name for names in site.servers.each(lambda name: joining.unclean(site.servers, name)).values() for name in names
-    }:
-        if time.monotonic() > deadline:
-            raise TimedOutError(
-                f"{', '.join(sorted(unclean))} waits to be fenced",
-                f"for more than {FENCED_WITHIN_S} s",
-                "see crm_mon and stonith_admin --history '*' on the other servers",
-            )
-        time.sleep(POLL_S)
 
 
 def _offline(site: Site) -> list[str]:

@@ -6,7 +6,6 @@ while Pacemaker does not look. Times are seconds.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -24,11 +23,10 @@ from snow_ha_plugin.errors import (
 from snow_ha_plugin.model import ClusterState, Handled, ResourceState
 from snow_ha_plugin.operations import host_events
 from snow_ha_plugin.operations.transaction import change, cleaning
-from snow_ha_plugin.system import pacemaker, xen
+from snow_ha_plugin.system import pacemaker, waiting, xen
 from snow_ha_plugin.system.pacemaker import LiveCib
 from snow_ha_plugin.system.servers import Servers
 
-POLL_S = 0.5
 # Beyond an operation's own timeout: for Pacemaker to begin it, and to see that it has ended.
 MARGIN_S = 60
 # For what Pacemaker has begun to do to a domain before it was told to look away.
@@ -97,11 +95,11 @@ class Task:
     def xl_name(self, name: str) -> str:
         return cib.domains(self.tree)[name].parameters.get("name", "") or name
 
-    def deadline(self, operation: str) -> float:
-        """When the slowest of them must have ended it."""
+    def within_s(self, operation: str) -> float:
+        """How long the slowest of them may take for it."""
         least_s = timeouts.LEAST_S
         slowest_s = max(cib.operation_timeout_s(self.tree, name, operation, least_s) for name in self.names)
-        return time.monotonic() + slowest_s + MARGIN_S
+        return slowest_s + MARGIN_S
 
     def refuse_held(self) -> None:
         """ConfigurationError where Pacemaker would not do it: it keeps its hands off."""
@@ -133,8 +131,7 @@ def _destroy(task: Task) -> dict[str, Handled]:
 
 def _wait_until_stopped(task: Task) -> dict[str, Handled]:
     answers: dict[str, Handled] = {}
-    deadline = task.deadline("stop")
-    while True:
+    for in_time in waiting.turns(task.within_s("stop")):
         state = pacemaker.state()
         for name in (name for name in task.names if name not in answers):
             resource = _resource(state, name)
@@ -142,7 +139,7 @@ def _wait_until_stopped(task: Task) -> dict[str, Handled]:
             if resource is None or not resource.servers:
                 words = {"destroy": "is destroyed"}.get(task.action, "is shut down")
                 answers[name] = Handled(0, f"{name} {words} (on {place})" if place else f"{name} did not run")
-            elif resource.blocked or time.monotonic() > deadline:
+            elif resource.blocked or not in_time:
                 why = _why(state, name, "stop") or "it still runs, past its time for that"
                 remedy = (
                     f"at once: snow destroy {name}" if task.action != "destroy" else "see crm_mon and xl list there"
@@ -150,8 +147,8 @@ def _wait_until_stopped(task: Task) -> dict[str, Handled]:
                 error = f"{name} does not stop on {' and '.join(resource.servers)}; {why}; {remedy}"
                 answers[name] = Handled(TimedOutError.exit_code, error)
         if len(answers) == len(task.names):
-            return answers
-        time.sleep(POLL_S)
+            break
+    return answers
 
 
 def _boot(task: Task) -> dict[str, Handled]:
@@ -159,8 +156,7 @@ def _boot(task: Task) -> dict[str, Handled]:
     _forget_failures(task.began, task.names)
     change(task.store, lambda tree: intent.want(tree, task.names, "Started"), cleaning)
     answers: dict[str, Handled] = {}
-    deadline = task.deadline("start")
-    while True:
+    for in_time in waiting.turns(task.within_s("start")):
         state = pacemaker.state()
         for name in (name for name in task.names if name not in answers):
             resource = _resource(state, name)
@@ -169,11 +165,11 @@ def _boot(task: Task) -> dict[str, Handled]:
                 words = "runs already on" if task.place(name) == server else "runs on"
                 answers[name] = Handled(0, f"{name} {words} {server}")
         left = [name for name in task.names if name not in answers]
-        if not left:
-            return answers
-        if time.monotonic() > deadline or pacemaker.is_idle():
-            return answers | _not_started(task, left)
-        time.sleep(POLL_S)
+        if left and (not in_time or pacemaker.is_idle()):
+            answers |= _not_started(task, left)
+        if len(answers) == len(task.names):
+            break
+    return answers
 
 
 def _not_started(task: Task, names: Sequence[str]) -> dict[str, Handled]:

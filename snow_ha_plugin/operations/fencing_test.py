@@ -16,11 +16,10 @@ from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations import simulation
 from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.operations.transaction import change, cleaning
-from snow_ha_plugin.system import pacemaker
+from snow_ha_plugin.system import pacemaker, waiting
 
 # A real machine's self test and boot take minutes.
 BACK_WITHIN_S = 900
-POLL_S = 1
 
 
 def refuse(site: Site, server: str) -> None:
@@ -49,15 +48,12 @@ def reset(site: Site, server: str) -> float:
     boot = _boot(site, server)
     pacemaker.fence(server, 2 * Timing(site.conf.watchdog_s, len(site.servers.names)).stonith_s)
     took = time.monotonic() - began
-    deadline = time.monotonic() + BACK_WITHIN_S
-    while _boot(site, server) in ("", boot):
-        if time.monotonic() > deadline:
-            raise TimedOutError(
-                f"{server} was reset, and is not back after {BACK_WITHIN_S} s",
-                "it stays in standby",
-                f"power it on, then: snow ha start {server}; snow ha undrain {server}",
-            )
-        time.sleep(POLL_S)
+    if not waiting.until(lambda: _boot(site, server) not in ("", boot), BACK_WITHIN_S):
+        raise TimedOutError(
+            f"{server} was reset, and is not back after {BACK_WITHIN_S} s",
+            "it stays in standby",
+            f"power it on, then: snow ha start {server}; snow ha undrain {server}",
+        )
     return took
 
 

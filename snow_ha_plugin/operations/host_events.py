@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import time
-
 from snow_ha_plugin.core import cib, timeouts
 from snow_ha_plugin.core.configure import intent
 from snow_ha_plugin.errors import ConfigurationError, NoQuorumError, SnowHaError, UnsafeError
 from snow_ha_plugin.operations import cluster, images, registration
 from snow_ha_plugin.operations.transaction import change, cleaning, whereabouts
-from snow_ha_plugin.system import pacemaker, snowtools
+from snow_ha_plugin.system import pacemaker, snowtools, waiting
 from snow_ha_plugin.system.pacemaker import LiveCib
 
 # Pacemaker's stop has its own timeout, which ends in fencing or in a blocked resource; this is at least what a domain
 # is given, and beyond that timeout. Seconds.
 STOPPED_WITHIN_S = 300
 STOP_MARGIN_S = 120
-POLL_S = 0.5
 
 
 def created(name: str) -> None:
@@ -88,11 +85,12 @@ def stop(store: LiveCib, name: str) -> None:
     """Have Pacemaker stop a domain and keep it so; UnsafeError where it does not stop."""
     change(store, lambda tree: intent.want(tree, [name], "Stopped"), cleaning)
     allowed_s = cib.operation_timeout_s(store.read(), name, "stop", timeouts.LEAST_S) + STOP_MARGIN_S
-    deadline = time.monotonic() + max(STOPPED_WITHIN_S, allowed_s)
-    while any(resource.servers for resource in pacemaker.state().resources if resource.id == name):
-        if time.monotonic() > deadline:
-            raise UnsafeError(f"{name} does not stop", remedy="see crm_mon")
-        time.sleep(POLL_S)
+
+    def is_stopped() -> bool:
+        return not any(resource.servers for resource in pacemaker.state().resources if resource.id == name)
+
+    if not waiting.until(is_stopped, max(STOPPED_WITHIN_S, allowed_s)):
+        raise UnsafeError(f"{name} does not stop", remedy="see crm_mon")
 
 
 def start(store: LiveCib, name: str) -> None:

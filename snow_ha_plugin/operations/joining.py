@@ -6,7 +6,7 @@ Times are seconds.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from snow_ha_plugin.core import corosync
 from snow_ha_plugin.core.reports.text import in_words
@@ -21,8 +21,8 @@ from snow_ha_plugin.errors import (
 )
 from snow_ha_plugin.model import ClusterState
 from snow_ha_plugin.operations.cluster import Site
-from snow_ha_plugin.system import bmc, pacemaker
-from snow_ha_plugin.system.servers import Servers
+from snow_ha_plugin.system import bmc, pacemaker, waiting
+from snow_ha_plugin.system.servers import LeftOut, Servers
 
 # Corosync forms a ring in seconds; Pacemaker waits 20 s (dc-deadtime) for older members before it elects a DC.
 ONLINE_WITHIN_S = 120
@@ -31,7 +31,6 @@ FENCED_WITHIN_S = 240
 # For the votes of servers that were just started.
 QUORUM_WITHIN_S = 30
 REACHED_WITHIN_S = 10
-POLL_S = 0.5
 
 CONF = "/etc/corosync/corosync.conf"
 
@@ -78,27 +77,25 @@ def require(site: Site, name: str | None) -> None:
 
 def start(site: Site, names: Sequence[str], silent: Sequence[str]) -> None:
     """Start the cluster on these, and wait until they are in it and it has quorum."""
-    _wait_until_fenced(site, names)
+    wait_until_fenced(site, names)
     site.servers.each(lambda name: _start(site, name), names)
     began = time.monotonic()
-    while True:
+    for in_time in waiting.turns(ONLINE_WITHIN_S):
         state = seen_by(site.servers, names[0])
         online = {node.name for node in state.nodes if node.online} if state else set()
         if state and state.quorum and online.issuperset(names):
             return
-        waited_s = time.monotonic() - began
-        if state and not state.quorum and silent and waited_s > QUORUM_WITHIN_S:
+        if state and not state.quorum and silent and time.monotonic() - began > QUORUM_WITHIN_S:
             raise NoQuorumError(
                 f"{in_words(names)} run Pacemaker, without a quorum, and start no domain",
                 f"{in_words(silent)} may run them",
                 f"power on {in_words(silent)}; or, once that is certainly off: snow ha start --alone",
             )
-        if waited_s > ONLINE_WITHIN_S:
+        if not in_time:
             raise TimedOutError(
                 f"{in_words(set(names) - online) or 'a quorum'} did not come within {ONLINE_WITHIN_S} s",
                 remedy="see journalctl -u pacemaker -u corosync there",
             )
-        time.sleep(POLL_S)
 
 
 def _start(site: Site, name: str) -> None:
@@ -109,20 +106,24 @@ def _start(site: Site, name: str) -> None:
     site.servers.must(name, ["sh", "-c", START], timeout_s=ONLINE_WITHIN_S)
 
 
-def _wait_until_fenced(site: Site, names: Sequence[str]) -> None:
-    """A server that the others are about to fence is not started: it would only be fenced again."""
-    deadline = time.monotonic() + FENCED_WITHIN_S
-    while True:
+def wait_until_fenced(site: Site, names: Sequence[str]) -> None:
+    """A server that the others are about to fence is not started: it would only be fenced again.
+
+    One of these that does not answer keeps the others from being started, too; another one is passed over.
+    """
+    for in_time in waiting.turns(FENCED_WITHIN_S):
         looks = site.servers.outcomes(lambda name: unclean(site.servers, name))
-        waiting = {name for found in looks.values() if not isinstance(found, SnowHaError) for name in found}
-        if not waiting.intersection(names):
+        for name in names:
+            if isinstance(silent := looks[name], SnowHaError) and not isinstance(silent, LeftOut):
+                raise silent
+        waits = {name for found in looks.values() if not isinstance(found, SnowHaError) for name in found}
+        if not waits.intersection(names):
             return
-        if time.monotonic() > deadline:
+        if not in_time:
             raise TimedOutError(
-                f"{in_words(waiting)} waits to be fenced", f"for more than {FENCED_WITHIN_S} s",
-                f"see snow ha fencing status; if it is certainly off: snow ha confirm-off {min(waiting)}",
+                f"{in_words(waits)} waits to be fenced", f"for more than {FENCED_WITHIN_S} s",
+                f"see snow ha fencing status; if it is certainly off: snow ha confirm-off {min(waits)}",
             )  # fmt: skip
-        time.sleep(POLL_S)
 
 
 def is_off(site: Site, server: str) -> bool:
@@ -150,21 +151,18 @@ def start_alone(site: Site, dead: Sequence[str]) -> None:
     """Start the cluster on this server without the others, which are known to be off."""
     here = site.servers.here
     _start(site, here)
-    began = time.monotonic()
-    while True:
+    for in_time in waiting.turns(ONLINE_WITHIN_S):
         state = seen_by(site.servers, here)
-        waited_s = time.monotonic() - began
         if state and state.quorum:
             break
         if state:
             # A cluster of two that starts waits until it has seen both; who is dead will not be seen.
             pacemaker.end_waiting_for_all()
-        if waited_s > ONLINE_WITHIN_S:
+        if not in_time:
             raise NoQuorumError(
                 f"{here} has no quorum by itself", f"of {len(site.servers.names)} servers more are needed",
                 "start another server",
             )  # fmt: skip
-        time.sleep(POLL_S)
     for server in dead:
         confirm_off(site, server)
 
@@ -182,13 +180,6 @@ def confirm_off(site: Site, server: str) -> bool:
     if server not in unclean(site.servers, here):
         return False
     pacemaker.confirm_off(server)
-    _wait(lambda: server not in unclean(site.servers, here), f"Pacemaker still takes {server} for unclean")
+    if not waiting.until(lambda: server not in unclean(site.servers, here), ONLINE_WITHIN_S):
+        raise TimedOutError(f"Pacemaker still takes {server} for unclean", f"after {ONLINE_WITHIN_S} s", "see crm_mon")
     return True
-
-
-def _wait(condition: Callable[[], bool], otherwise: str) -> None:
-    deadline = time.monotonic() + ONLINE_WITHIN_S
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimedOutError(otherwise, f"after {ONLINE_WITHIN_S} s", "see crm_mon")
-        time.sleep(POLL_S)

@@ -7,7 +7,6 @@ whose migration fails is not restarted where it runs on (see core.configure.migr
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 
 from snow_ha_plugin.core import cib, timeouts
@@ -26,10 +25,8 @@ from snow_ha_plugin.errors import (
 from snow_ha_plugin.model import Action, ClusterState, Move
 from snow_ha_plugin.operations.simulation import DISTURBING, Outlook, require
 from snow_ha_plugin.operations.transaction import Judge, change, cleaning, told
-from snow_ha_plugin.system import pacemaker, scheduler
+from snow_ha_plugin.system import pacemaker, scheduler, waiting
 from snow_ha_plugin.system.pacemaker import SEEN_WITHIN_S, Store
-
-POLL_S = 0.5
 
 # Beyond a migration's own timeout: for Pacemaker to begin it, and to see that it has ended.
 MARGIN_S = 60
@@ -211,9 +208,9 @@ def _refuse_absent(tree: cib.Tree, batch: Sequence[Move]) -> None:
 def _wait(store: Store, before: cib.Tree, batch: Sequence[Move], on_progress: Progress, on_wait: Waiting) -> Failed:
     """Wait until each domain of the batch has arrived or failed; those that have failed, or that somebody else has
     taken out of the CIB meanwhile."""
-    deadline = time.monotonic() + arrived_within_s(before, (move.domain for move in batch))
+    within_s = arrived_within_s(before, (move.domain for move in batch))
     under_way, failed = list(batch), Failed()
-    while under_way:
+    for in_time in waiting.turns(within_s):
         tree = store.read()
         seen = pacemaker.state(tree)
         states = {resource.id: resource for resource in seen.resources}
@@ -230,12 +227,12 @@ def _wait(store: Store, before: cib.Tree, batch: Sequence[Move], on_progress: Pr
                 continue
             under_way.remove(move)
             on_progress(move, "failed" if move in failed else "done")
-        if under_way and time.monotonic() > deadline:
+        if not under_way:
+            break
+        if not in_time:
             names = ", ".join(move.domain for move in under_way)
             raise TimedOutError(f"{names} did not arrive in time", remedy="see crm_mon and the log")
-        if under_way:
-            on_wait(seen, [move.domain for move in under_way])
-            time.sleep(POLL_S)
+        on_wait(seen, [move.domain for move in under_way])
     return failed
 
 
@@ -256,15 +253,13 @@ def _failure(store: Store, failed: Failed) -> SnowHaError:
     if gone := [move.domain for move in failed if move.domain not in known]:
         details = "somebody has unregistered it while it migrated"
         return NoSuchObjectError(f"{in_words(gone)} is not registered any more", details, "see xl list on the servers")
-    deadline = time.monotonic() + SEEN_WITHIN_S
-    while True:
+    for _ in waiting.turns(SEEN_WITHIN_S):
         tree = store.read()
         states = {resource.id: resource for resource in pacemaker.state(tree).resources}
         places = {move: states[move.domain].servers if move.domain in states else () for move in failed}
         seen = all(places[m] and states[m.domain].role == "Started" and not states[m.domain].failed for m in failed)
-        if seen or time.monotonic() > deadline:
+        if seen:
             break
-        time.sleep(POLL_S)
     if not seen:
         details = "the live migration failed"
     elif all(places[m] == (m.source,) and not cib.was_started(tree, m.domain, m.source) for m in failed):

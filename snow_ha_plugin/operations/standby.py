@@ -5,7 +5,6 @@ Times are seconds.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterable
 
 from snow_ha_plugin.core import cib
@@ -16,7 +15,7 @@ from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations import moves, simulation
 from snow_ha_plugin.operations.simulation import Where
 from snow_ha_plugin.operations.transaction import change
-from snow_ha_plugin.system import pacemaker
+from snow_ha_plugin.system import pacemaker, waiting
 from snow_ha_plugin.system.pacemaker import Store
 
 # At least: what cannot migrate live is stopped, and started elsewhere.
@@ -95,12 +94,15 @@ def _wait_until_empty(store: Store, server: str, within_s: int, on_wait: moves.W
     What is under way must have arrived before the server is given back: a migration whose target is not wanted any
     more Pacemaker ends by a restart.
     """
-    deadline = time.monotonic() + within_s
-    while left := left_on(tree := store.read(), server) - set(failed := moves.blocked(tree)):
-        if time.monotonic() > deadline:
+    for in_time in waiting.turns(within_s):
+        tree = store.read()
+        failed = moves.blocked(tree)
+        left = left_on(tree, server) - set(failed)
+        if not left:
+            break
+        if not in_time:
             raise TimedOutError(f"{server} is not empty yet", f"after {within_s} s", "see crm_mon")
         on_wait(pacemaker.state(tree), sorted(left))
-        time.sleep(moves.POLL_S)
     state = pacemaker.state(tree)
     return {name: hindrance.failure_of(state, name) for name in failed}
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import re
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from snow_ha_plugin.core.configure.fencing import DEVICE, Found, Timing
 from snow_ha_plugin.errors import TimedOutError, UnavailableError
-from snow_ha_plugin.system import command
+from snow_ha_plugin.system import command, waiting
 from snow_ha_plugin.system.servers import Servers
 
 # The driver, which calls itself so in sysfs too (drivers/watchdog/xen_wdt.c): the number depends on who came first.
@@ -31,7 +30,6 @@ MARK = "# Written by snow-ha; a change by hand is kept when this line is taken o
 LOOK_WITHIN_S = 20
 # sbd reads its slot once a second.
 READ_WITHIN_S = 15
-POLL_S = 0.5
 # timeout(1)'s own exit status.
 STILL_WAITS = 124
 
@@ -297,15 +295,15 @@ def test_slots(names: Sequence[str]) -> list[str]:
     """
     for name in names:
         _send(name, "test")
-    deadline = time.monotonic() + READ_WITHIN_S
-    while unread := sorted(set(names) - {name for name, message in slots() if message == "clear"}):
-        if time.monotonic() > deadline:
+    for in_time in waiting.turns(READ_WITHIN_S):
+        unread = sorted(set(names) - {name for name, message in slots() if message == "clear"})
+        if not unread:
+            break
+        if not in_time:
             # Only our own: by now a poison pill may be there.
             for name, message in slots():
                 if message == "test":
                     _send(name, "clear")
-            break
-        time.sleep(POLL_S)
     return unread
 
 

@@ -8,6 +8,7 @@ from pytest_mock import MockerFixture
 from snow_ha_plugin.errors import TimedOutError
 from snow_ha_plugin.guide import start
 from snow_ha_plugin.model import ClusterState, NodeState
+from snow_ha_plugin.operations import joining
 from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.system import pacemaker
 from tests.unit.conftest import Machines
@@ -43,7 +44,7 @@ def test_servers_are_started_together(site: Site, machines: Machines, online: No
 def test_a_server_that_waits_to_be_fenced_is_not_started(
     site: Site, machines: Machines, online: None, mocker: MockerFixture
 ) -> None:
-    mocker.patch.object(start, "FENCED_WITHIN_S", 0.1)
+    mocker.patch.object(joining, "FENCED_WITHIN_S", 0.1)
     cluster(machines, unclean="true")
     with pytest.raises(TimedOutError, match="snow02 waits to be fenced"):
         start.apply(site)

@@ -12,7 +12,7 @@ from snow_ha_plugin.core.configure import intent
 from snow_ha_plugin.errors import ConfigurationError, NoQuorumError, UnavailableError
 from snow_ha_plugin.model import ClusterState, FailedAction, Handled, NodeState, ResourceState
 from snow_ha_plugin.operations import domain_actions, host_events
-from snow_ha_plugin.system import command, pacemaker
+from snow_ha_plugin.system import command, pacemaker, waiting
 from snow_ha_plugin.system.command import Result
 from tests.captures import guide_cluster
 from tests.unit.operations.test_transaction import Memory
@@ -34,7 +34,7 @@ class Cluster:
         self.exit_codes: dict[str, int] = {}
         self.failures: list[FailedAction] = []
         mocker.patch.object(domain_actions, "LiveCib", return_value=self.store)
-        mocker.patch.object(domain_actions, "POLL_S", 0)
+        mocker.patch.object(waiting, "POLL_S", 0)
         mocker.patch.object(domain_actions, "MARGIN_S", -119)
         mocker.patch("socket.gethostname", return_value="snow01")
         mocker.patch.object(pacemaker, "state", side_effect=self._state)

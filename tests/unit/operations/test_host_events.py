@@ -20,7 +20,7 @@ from snow_ha_plugin.errors import (
 from snow_ha_plugin.model import ClusterState, ResourceState
 from snow_ha_plugin.operations import host_events, registration
 from snow_ha_plugin.operations.transaction import cleaning
-from snow_ha_plugin.system import command, pacemaker
+from snow_ha_plugin.system import command, pacemaker, waiting
 from snow_ha_plugin.system.command import Result
 from tests.captures import guide_cluster
 from tests.unit.operations.test_transaction import Memory
@@ -37,7 +37,7 @@ class Cluster:
     def __init__(self, mocker: MockerFixture) -> None:
         self.store = Memory(guide_cluster())
         mocker.patch.object(host_events, "LiveCib", return_value=self.store)
-        mocker.patch.object(host_events, "POLL_S", 0)
+        mocker.patch.object(waiting, "POLL_S", 0)
         mocker.patch.object(registration, "undisturbed", return_value=cleaning)
         self.run = mocker.patch.object(command, "run", return_value=Result((), 0, b"", b""))
         self.state = mocker.patch.object(pacemaker, "state", side_effect=[seen("snow01"), seen("snow02"), seen()])

@@ -15,7 +15,7 @@ from snow_ha_plugin.errors import (
 )
 from snow_ha_plugin.operations import joining
 from snow_ha_plugin.operations.cluster import Site
-from snow_ha_plugin.system import bmc, command
+from snow_ha_plugin.system import bmc, command, waiting
 from snow_ha_plugin.system.command import Result
 from tests.unit.conftest import Machines
 
@@ -28,7 +28,7 @@ CRM_MON = """<pacemaker-result><summary><current_dc with_quorum="{quorum}"/></su
 def impatient(mocker: MockerFixture) -> None:
     for name in ("ONLINE_WITHIN_S", "FENCED_WITHIN_S", "QUORUM_WITHIN_S"):
         mocker.patch.object(joining, name, 0.1)
-    mocker.patch.object(joining, "POLL_S", 0)
+    mocker.patch.object(waiting, "POLL_S", 0)
 
 
 def seen(
@@ -83,6 +83,16 @@ def test_a_server_that_waits_to_be_fenced_is_not_started(site: Site, machines: M
     with pytest.raises(TimedOutError, match="snow ha confirm-off snow02"):
         joining.start(site, ["snow02"], [])
     assert started(machines) == []
+
+
+def test_a_silent_server_stops_the_start_only_if_it_is_to_be_started(
+    site: Site, machines: Machines, mocker: MockerFixture
+) -> None:
+    seen(machines)
+    silent(machines, mocker, "snow02")
+    joining.wait_until_fenced(site, ["snow01"])
+    with pytest.raises(UnavailableError, match="snow02 cannot be reached"):
+        joining.wait_until_fenced(site, ["snow01", "snow02"])
 
 
 @pytest.mark.parametrize("conf", [None, "nodelist {\n    node {\n        name: node1\n    }\n}\n"])

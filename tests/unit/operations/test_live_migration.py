@@ -23,7 +23,7 @@ from snow_ha_plugin.errors import (
 from snow_ha_plugin.model import ClusterState, Domain, FailedAction, Move
 from snow_ha_plugin.operations import moves, standby
 from snow_ha_plugin.operations.simulation import Outlook, drained
-from snow_ha_plugin.system import command, pacemaker
+from snow_ha_plugin.system import command, pacemaker, waiting
 from snow_ha_plugin.system.command import Result
 from tests.captures import guide_cluster
 from tests.unit.core.test_cib import with_parts
@@ -90,7 +90,7 @@ class Cluster(Memory):
 
 @pytest.fixture
 def cluster(mocker: MockerFixture) -> Cluster:
-    mocker.patch.object(moves, "POLL_S", 0)
+    mocker.patch.object(waiting, "POLL_S", 0)
     mocker.patch.object(moves, "SEEN_WITHIN_S", 0)
     return Cluster(guide_cluster(), mocker)
 

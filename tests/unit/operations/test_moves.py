@@ -12,7 +12,7 @@ from snow_ha_plugin.core.configure import cluster_options, primitive
 from snow_ha_plugin.errors import NoSuchObjectError, TimedOutError
 from snow_ha_plugin.model import ClusterState, Move, ResourceState
 from snow_ha_plugin.operations import moves
-from snow_ha_plugin.system import pacemaker
+from snow_ha_plugin.system import pacemaker, waiting
 from tests.captures import domain, guide_cluster
 from tests.unit.operations.test_transaction import Memory
 
@@ -26,7 +26,7 @@ def state(**servers: str) -> ClusterState:
 
 @pytest.fixture(autouse=True)
 def impatient(mocker: MockerFixture) -> None:
-    mocker.patch.object(moves, "POLL_S", 0)
+    mocker.patch.object(waiting, "POLL_S", 0)
 
 
 def limited(to: str, **timeouts: str) -> cib.Tree:
