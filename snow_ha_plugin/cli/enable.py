@@ -24,6 +24,7 @@ from snow_ha_plugin.operations import cluster
 @options.third_vote
 @click.option("--without-fencing", is_flag=True, help="As --fencing none: a cut network can destroy images.")
 @click.option("--floating-ip", metavar="IP/PREFIX", help="Instead of the gateway of NET_SNOW.")
+@click.option("--metrics", is_flag=True, help="Have Prometheus's exporters tell of the cluster too.")
 @options.replace_agents
 @click.option("--restart", is_flag=True, help="To copy images, shut domains down that run, and boot them again.")
 @click.option("--yes", is_flag=True, help="Do not ask before images are copied.")
@@ -34,6 +35,7 @@ def enable(
     qdevice: str | None,
     without_fencing: bool,
     floating_ip: str | None,
+    metrics: bool,
     replace_agents: bool,
     restart: bool,
     yes: bool,
@@ -50,7 +52,9 @@ def enable(
     if without_fencing and way not in (None, fencing.NONE):
         raise click.UsageError(f"--without-fencing and --fencing {way} contradict each other")
     asked = fencing.NONE if without_fencing else way or ""
-    load = partial(cluster.load, fencing=asked, qdevice=qdevice or "", floating_ip=_address(floating_ip))
+    load = partial(
+        cluster.load, fencing=asked, qdevice=qdevice or "", floating_ip=_address(floating_ip), metrics=metrics
+    )
     here, screen = load(), output.Screen(quiet=as_json)
     carry_out = partial(forwards.enable, screen=screen, replace_agents=replace_agents, dry_run=dry_run)
     with interruption.told(lambda: _account(screen, "snow-ha enable, with the same options", "snow-ha disable")):

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
+
 import click
 
-from snow_ha_plugin.cli import options, output
+from snow_ha_plugin.cli import options, output, report
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.guide import hook
 from snow_ha_plugin.operations import events
-from snow_ha_plugin.system import record, snowtools
+from snow_ha_plugin.operations.reporting import Report
+from snow_ha_plugin.system import published, record, snowtools
+from snow_ha_plugin.system.pacemaker import LiveCib
 from snow_ha_plugin.system.servers import Servers
 
 
@@ -37,4 +44,28 @@ def tend_events() -> None:
     events.tend(options.store(None), record.here())
 
 
-COMMANDS = (tend_hook, tend_events)
+@click.command("tend-report", hidden=True)
+@click.argument("kind", type=click.Choice([*Report]), metavar="KIND")
+@click.argument("minutes", type=int)
+@click.argument("path", type=click.Path(path_type=Path))
+def tend_report(kind: str, minutes: int, path: Path) -> None:
+    """What the timers run: write, where this server is the one that does.
+
+    Numbers that this server has written are gone once it is another one: Prometheus would go on believing them. A page
+    is left to the side that has quorum, as long as one writes it.
+    """
+    store = LiveCib()
+    is_ours = has_quorum = False
+    with suppress(UnavailableError):
+        tree = store.read()
+        is_ours, has_quorum = cib.coordinator(tree) == record.here(), cib.has_quorum(tree)
+    if kind == Report.METRICS:
+        if is_ours:
+            report.write(store, None, path)
+        else:
+            published.remove(path)
+    elif is_ours and (has_quorum or published.age_s(path) > 2 * 60 * minutes):
+        report.write(store, path, None, every=minutes)
+
+
+COMMANDS = (tend_hook, tend_report, tend_events)

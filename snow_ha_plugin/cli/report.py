@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +13,8 @@ import click
 from snow_ha_plugin.cli import options, output, page
 from snow_ha_plugin.core.reports import metrics, verdict
 from snow_ha_plugin.model import Change
-from snow_ha_plugin.operations import sight
+from snow_ha_plugin.operations import cluster, reporting, sight
+from snow_ha_plugin.operations.reporting import Report
 from snow_ha_plugin.system import published, record
 from snow_ha_plugin.system.pacemaker import Store
 
@@ -24,25 +25,61 @@ from snow_ha_plugin.system.pacemaker import Store
     "--prometheus", type=click.Path(path_type=Path), metavar="FILE",
     help="Write numbers for node_exporter's textfile collector.",
 )  # fmt: skip
+@click.option(
+    "--every", type=click.IntRange(0, 1440), metavar="MIN",
+    help="Go on writing it every so many minutes, on whichever server decides for the cluster; 0 ends that.",
+)  # fmt: skip
 @options.cib_file
 @options.domains_dir
 @options.dry_run
 @options.json_output
 def report(
-    html: Path | None, prometheus: Path | None, cib_path: Path | None, domains_dir: Path | None, dry_run: bool,
-    as_json: bool,
+    html: Path | None, prometheus: Path | None, every: int | None, cib_path: Path | None, domains_dir: Path | None,
+    dry_run: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Write a page to look at, with the last week, or numbers for Prometheus.
+    """Write a page to look at, or numbers for Prometheus.
 
-    The page is one file that a browser shows from anywhere: no server and no network is needed.
+    The page, with the last week, is one file that a browser shows from anywhere: no server and no network is needed.
     """
-    if not html and not prometheus:
+    if not (html or prometheus or every == 0):
         raise click.UsageError("say what to write: --html FILE or --prometheus FILE")
-    done = write(options.store(cib_path), html, prometheus, domains_dir=domains_dir, dry_run=dry_run)
+    store = options.store(cib_path)
+    files = {Report.PAGE: html, Report.METRICS: prometheus}
+    given = {kind: path.absolute() for kind, path in files.items() if path}
+    if every is None:
+        done = write(store, html, prometheus, domains_dir=domains_dir, dry_run=dry_run)
+    elif not store.live:
+        raise click.UsageError("--every is about the running cluster, it takes no --cib")
+    elif every == 0:
+        done = _end([*given] or [*Report], dry_run=dry_run)
+    else:
+        done = write(store, html, prometheus, every=every, dry_run=dry_run)
+        done += _begin(given, every, dry_run=dry_run)
     if as_json:
         output.as_json({"dry_run": dry_run, "changes": output.changes_json(done)})
-    else:
+    elif done:
         output.changes(done, dry_run=dry_run)
+    else:
+        output.info("nothing to do: nothing is kept current")
+
+
+def _begin(given: Mapping[Report, Path], every: int, *, dry_run: bool) -> list[Change]:
+    site = cluster.load()
+    for kind, path in given.items():
+        if not dry_run:
+            reporting.begin(site.servers, kind, path, every)
+    return [
+        Change("keep", str(path), f"have the cluster write {path} every {every} min, on the server that is its DC")
+        for path in given.values()
+    ]
+
+
+def _end(kinds: Iterable[Report], *, dry_run: bool) -> list[Change]:
+    site = cluster.load()
+    ending = [kind for kind in reporting.kept(site.servers) if kind in kinds]
+    if not dry_run:
+        reporting.end(site.servers, ending)
+    return [Change("end", kind, f"stop keeping the {kind} current") for kind in ending]
 
 
 def write(

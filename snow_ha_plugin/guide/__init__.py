@@ -14,6 +14,7 @@ from snow_ha_plugin.guide import (
     floating_ip,
     hook,
     images,
+    metrics,
     packages,
     permissions,
     qdevice,
@@ -54,4 +55,7 @@ SERVER_STEPS = (
 CONFIGURATION_STEPS = (fencing.STEP, defaults.STEP, floating_ip.STEP, domains.STEP, events.STEP)
 
 # Last, because from then on `snow` speaks to the cluster.
-AFTERWARDS = (hook.STEP,)
+AFTERWARDS = (
+    metrics.STEP,
+    hook.STEP,
+)

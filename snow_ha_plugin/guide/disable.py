@@ -15,7 +15,7 @@ from snow_ha_plugin.core.configure import cluster_options, intent, kept, primiti
 from snow_ha_plugin.guide import events, fencing, hook, qdevice, shutdown
 from snow_ha_plugin.guide.run import Screen
 from snow_ha_plugin.model import Change
-from snow_ha_plugin.operations import stopping
+from snow_ha_plugin.operations import reporting, stopping
 from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.operations.transaction import change, cleaning
 from snow_ha_plugin.system import lock
@@ -61,6 +61,9 @@ def plan(site: Site) -> list[Part]:
         parts.append(Part(Change("events", events.UNIT, "take up no more events"), lambda: events.remove(site)))
     if running or shutdown.is_there(site):
         parts.append(Part(Change("shutdown", "order", "take out the order of shutdown"), lambda: shutdown.remove(site)))
+    if timers := reporting.kept(site.servers):
+        message = "take the timers of the page and of Prometheus's numbers off the servers"
+        parts.append(Part(Change("report", "timers", message), partial(reporting.end, site.servers, timers)))
     if site.servers.read(site.servers.here, str(site.layout.hooks_dir / hook.NAME)) is not None:
         parts.append(Part(Change("hook", hook.NAME, "take the hook out of `snow`"), lambda: _remove_hook(site)))
     return parts

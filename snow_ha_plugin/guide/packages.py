@@ -31,6 +31,12 @@ PROGRAMS = {
 # What a third vote takes.
 QDEVICE = {"corosync-qdevice": "corosync-qdevice", "certutil": "libnss3-tools"}
 
+# What `enable --metrics` takes.
+METRICS = {
+    "ha_cluster_exporter": "prometheus-hacluster-exporter",
+    "prometheus-node-exporter": "prometheus-node-exporter",
+}
+
 # The version as the program itself would tell it, in a fraction of its time.
 _MISSING = """
 for program do command -v "$program" >/dev/null 2>&1 || echo "$program"; done
@@ -41,7 +47,7 @@ true
 
 def check(site: Site) -> list[Finding]:
     findings = []
-    programs = PROGRAMS | (QDEVICE if site.qdevice else {})
+    programs = PROGRAMS | (QDEVICE if site.qdevice else {}) | (METRICS if site.metrics else {})
     for server, result in site.servers.each(
         lambda name: site.servers.must(name, ["sh", "-c", _MISSING, "sh", *programs], looks=True)
     ).items():

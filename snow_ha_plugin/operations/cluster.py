@@ -19,8 +19,8 @@ class Site:
     """Everything that the guide and the verbs need to know. `broken` says which domain files cannot be used.
 
     `fencing` is what was asked for until guide.fencing has decided; `why` is its reason, `bmcs` each server's BMC.
-    `qdevice` is the host of the third vote, until then as asked for; empty where there is none. `hypervisors` are there
-    once guide.xen has looked at them.
+    `qdevice` is the host of the third vote, until then as asked for; empty where there is none. `metrics` is whether
+    Prometheus's exporters are asked for. `hypervisors` are there once guide.xen has looked at them.
     """
 
     layout: Layout
@@ -32,13 +32,20 @@ class Site:
     floating_ip: Network | None = None
     fencing: str = ""
     qdevice: str = ""
+    metrics: bool = False
     why: str = ""
     bmcs: Mapping[str, str] = field(default_factory=dict)
     hypervisors: Mapping[str, Hypervisor] = field(default_factory=dict)
     store: LiveCib = field(default_factory=LiveCib)
 
 
-def load(*, floating_ip: IPv4Interface | IPv6Interface | None = None, fencing: str = "", qdevice: str = "") -> Site:
+def load(
+    *,
+    floating_ip: IPv4Interface | IPv6Interface | None = None,
+    fencing: str = "",
+    qdevice: str = "",
+    metrics: bool = False,
+) -> Site:
     """Read the site; the floating IP is by default the gateway of NET_SNOW, and always on its bridge.
 
     ConfigurationError where SNOW_NODES does not name two servers or more, and this one among them.
@@ -69,6 +76,7 @@ def load(*, floating_ip: IPv4Interface | IPv6Interface | None = None, fencing: s
         floating_ip=_on_bridge(floating_ip, conf.net_snow) if floating_ip else conf.net_snow,
         fencing=fencing,
         qdevice=qdevice,
+        metrics=metrics,
     )
 
 

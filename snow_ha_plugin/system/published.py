@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -38,3 +40,11 @@ def put(path: Path, data: bytes) -> None:
 
 def remove(path: Path) -> None:
     path.unlink(missing_ok=True)
+
+
+def age_s(path: Path) -> float:
+    """How long ago it was written; infinite where it is not there."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return math.inf

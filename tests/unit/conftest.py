@@ -95,6 +95,7 @@ def make_site(machines: Machines) -> MakeSite:
         net_comp: Network | None = FLOATING,
         floating_ip: Network | None = FLOATING,
         domains: tuple[Domain, ...] = (),
+        metrics: bool = False,
     ) -> Site:
         etc = Path("/sNow/snow-tools/etc")
         return Site(
@@ -110,6 +111,7 @@ def make_site(machines: Machines) -> MakeSite:
             servers=machines,
             domains=domains,
             floating_ip=floating_ip,
+            metrics=metrics,
         )
 
     return make

@@ -41,6 +41,12 @@ ENTRIES = (
         "Install the same version on all servers.",
     ),
     Entry(
+        "metrics", Severity.ERROR, "A server does not tell Prometheus of the cluster",
+        "It was asked for, and Debian's exporter does not run there, or snow-ha's own numbers are not written.",
+        "snow ha enable --metrics sets both up; journalctl -u ha_cluster_exporter says why the exporter ends.",
+        ("snow ha enable --metrics",),
+    ),
+    Entry(
         "not-shared", Severity.ERROR, "The file system of sNow! is not shared",
         "It is not mounted on a server, or another one is: a domain could not find its image there.",
         "Mount the same file system on all servers, also after a boot (/etc/fstab).",

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from snow_ha_plugin.cli import page
+from snow_ha_plugin.cli import maintainer, page
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.codes import TABLE
 from snow_ha_plugin.core.reports.events import Event, Kind
 from snow_ha_plugin.core.reports.overview import overview
-from snow_ha_plugin.system import pacemaker
+from snow_ha_plugin.errors import UnavailableError
+from snow_ha_plugin.system import pacemaker, record
+from snow_ha_plugin.system.pacemaker import CibFile
 from tests.captures import capture
 from tests.scenarios import cluster
 from tests.unit.cli.conftest import Ended, Files
@@ -247,3 +250,76 @@ def test_a_file_that_cannot_be_written_is_one_line(files: Files, tmp_path: Path)
     ended = report(files, "--html", str(tmp_path / "absent/page.html"))
     assert (ended.status, ended.out) == (69, "")
     assert ended.err.count("\n") == 1 and "cannot be written; No such file or directory" in ended.err
+
+
+def test_a_page_of_a_file_is_not_kept_current(files: Files) -> None:
+    ended = report(files, "--html", str(files.directory / "page.html"), "--every", "5")
+    assert ended.status == 64 and "takes no --cib" in ended.err
+
+
+@pytest.mark.parametrize("minutes", ["-1", "x", "1441"])
+def test_minutes_are_a_number(files: Files, minutes: str) -> None:
+    ended = report(files, "--html", "page.html", "--every", minutes)
+    assert (ended.status, ended.err.count("\n")) == (64, 1)
+
+
+@pytest.fixture
+def live(files: Files, monkeypatch: pytest.MonkeyPatch) -> Files:
+    """The cluster of the file as the running one, seen from snow01, which is its DC; no record."""
+    monkeypatch.setattr(maintainer, "LiveCib", lambda: CibFile(files.cib))
+    monkeypatch.setattr(record, "here", lambda: "snow01")
+    tree = cib.parse(files.cib.read_bytes())
+    tree.set("dc-uuid", next(node.id for node in cib.nodes(tree) if node.name == "snow01"))
+    files.cib.write_bytes(cib.serialize(tree))
+    return files
+
+
+def elsewhere(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "here", lambda: "snow02")
+
+
+def without_quorum(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    files.cib.write_text(files.cib.read_text().replace('have-quorum="1"', 'have-quorum="0"'))
+
+
+def stopped(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(store: CibFile) -> cib.Tree:
+        raise UnavailableError("Pacemaker does not run on this server")
+
+    monkeypatch.setattr(CibFile, "read", read)
+
+
+def test_the_dc_writes_what_is_kept_current(live: Files) -> None:
+    page_file, numbers = live.directory / "page.html", live.directory / "x.prom"
+    for kind, path in (("page", page_file), ("metrics", numbers)):
+        ended = live.run("tend-report", kind, "5", str(path))
+        assert (ended.status, ended.out, ended.err) == (0, "", "")
+    assert '<meta http-equiv="refresh" content="300">' in page_file.read_text()
+    assert "snow_ha_verdict" in numbers.read_text()
+
+
+@pytest.mark.parametrize("change", [elsewhere, stopped])
+def test_another_server_leaves_the_page_alone_and_takes_its_old_numbers_away(
+    live: Files, monkeypatch: pytest.MonkeyPatch, change: Callable[[Files, pytest.MonkeyPatch], None]
+) -> None:
+    page_file, numbers = live.directory / "page.html", live.directory / "x.prom"
+    for path in (page_file, numbers):
+        path.write_text("old")
+    change(live, monkeypatch)
+    assert live.run("tend-report", "page", "5", str(page_file)).status == 0
+    assert live.run("tend-report", "metrics", "5", str(numbers)).status == 0
+    assert page_file.read_text() == "old"
+    assert not numbers.exists()
+
+
+def test_without_quorum_the_page_is_left_to_others_as_long_as_there_are_any(
+    live: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page_file = live.directory / "page.html"
+    page_file.write_text("of the others")
+    without_quorum(live, monkeypatch)
+    live.run("tend-report", "page", "5", str(page_file))
+    assert page_file.read_text() == "of the others"
+    os.utime(page_file, (time.time() - 601,) * 2)
+    live.run("tend-report", "page", "5", str(page_file))
+    assert "CANNOT TELL" in page_file.read_text()
