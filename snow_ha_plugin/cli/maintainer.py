@@ -8,12 +8,11 @@ from pathlib import Path
 import click
 
 from snow_ha_plugin.cli import options, output, report
-from snow_ha_plugin.core import cib
 from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.guide import hook
 from snow_ha_plugin.operations import events
 from snow_ha_plugin.operations.reporting import Report
-from snow_ha_plugin.system import published, record, snowtools
+from snow_ha_plugin.system import pacemaker, published, record, snowtools
 from snow_ha_plugin.system.pacemaker import LiveCib
 from snow_ha_plugin.system.servers import Servers
 
@@ -57,8 +56,8 @@ def tend_report(kind: str, minutes: int, path: Path) -> None:
     store = LiveCib()
     is_ours = has_quorum = False
     with suppress(UnavailableError):
-        tree = store.read()
-        is_ours, has_quorum = cib.coordinator(tree) == record.here(), cib.has_quorum(tree)
+        state = pacemaker.state()
+        is_ours, has_quorum = state.dc == record.here(), state.quorum
     if kind == Report.METRICS:
         if is_ours:
             report.write(store, None, path)

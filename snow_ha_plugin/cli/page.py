@@ -15,10 +15,10 @@ import click
 from snow_ha_plugin import __version__
 from snow_ha_plugin.cli import output, status_view
 from snow_ha_plugin.core import cib, codes
-from snow_ha_plugin.core.reports import health, timeline, verdict
+from snow_ha_plugin.core.reports import chronicle, health, timeline, verdict
 from snow_ha_plugin.core.reports.events import Event, Kind
 from snow_ha_plugin.core.reports.overview import DomainView, Overview, ServerView
-from snow_ha_plugin.core.reports.text import duration, in_words
+from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.core.reports.timeline import Row, Stretch, Timeline
 from snow_ha_plugin.core.reports.verdict import Word
 from snow_ha_plugin.model import Severity
@@ -28,6 +28,8 @@ DAYS = 7
 
 # What is told one by one, newest first.
 MOST_FAILURES, MOST_CHANGES = 50, 30
+# Of what one command has changed.
+MOST_DETAILS = 6
 # A server's domains beyond these are named on demand.
 MOST_NAMED = 24
 # A domain that fails all the time would make its row a bar of marks.
@@ -89,7 +91,7 @@ def _filters(sheet: Sheet, shown: Timeline) -> dict[str, Callable[..., Any]]:
 
     return {
         "share": share, "length_of": length_of, "told": told, "fits_in": fits_in, "moment": moment, "iso": _iso,
-        "in_words": happened, "mark": _mark, "marked": _marked, "row_told": _row_told, "gib": _gib,
+        "in_words": chronicle.words, "mark": _mark, "marked": _marked, "row_told": _row_told, "gib": _gib,
         "percent": lambda load: f"{load:.0%}", "colour": lambda place: f"p{numbers.get(place, 0)}",
     }  # fmt: skip
 
@@ -98,8 +100,8 @@ def _context(sheet: Sheet, shown: Timeline, environment: Any) -> dict[str, Any]:
     view = sheet.view
     told = verdict.of(view)
     options = cib.options(sheet.tree)
-    failures = [event for event in reversed(sheet.events) if is_failure(event)]
-    changes = [event for event in reversed(sheet.events) if event.kind == Kind.CHANGE]
+    failures = chronicle.rows(event for event in sheet.events if is_failure(event))[::-1]
+    changes = chronicle.rows(event for event in sheet.events if event.kind == Kind.CHANGE)[::-1]
     worst_first = sorted(view.findings, key=lambda finding: list(Severity).index(finding.severity))
     source, _, _ = environment.loader.get_source(environment, "page.css")
     return {
@@ -133,6 +135,7 @@ def _context(sheet: Sheet, shown: Timeline, environment: Any) -> dict[str, Any]:
         "missing": sheet.missing,
         "days_told": DAYS,
         "days": list(_days(shown)),
+        "most_details": MOST_DETAILS,
         "failures": failures[:MOST_FAILURES],
         "failures_left": max(0, len(failures) - MOST_FAILURES),
         "changes": changes[:MOST_CHANGES],
@@ -190,12 +193,12 @@ def _server(view: Overview, server: ServerView) -> dict[str, Any]:
     level, state = "good", "online"
     if not server.online:
         level, state = "bad", "OFFLINE"
-    elif server.standby:
-        level, state = "warn", "standby"
+    elif server.standby or server.maintenance:
+        level, state = "warn", "standby" if server.standby else "maintenance"
     elif load >= status_view.CROWDED:
         level, state = ("bad", "online, full") if load >= status_view.FULL else ("warn", "online, nearly full")
     return {
-        "name": server.name, "state": state, "level": level, "serves": server.online and not server.standby,
+        "name": server.name, "state": state, "level": level, "serves": state.startswith("online"),
         "used": server.used_mib, "capacity": server.capacity_mib, "load": load, "domains": server.domains,
         "parts": list(_parts(here, max(server.capacity_mib, server.used_mib))),
         "loss": _loss(view, server),
@@ -246,24 +249,6 @@ def _mark(event: Event) -> str:
 
 def _marked(events: Sequence[Event]) -> Sequence[Event]:
     return [event for event in events if event.kind != Kind.CHANGE][-MOST_MARKS:]
-
-
-def happened(event: Event, subject: bool = True) -> str:
-    """An event in words, with or without what it is about."""
-    on, why = f" on {event.server}" if event.server else "", f": {event.text}" if event.text else ""
-    took = f", {duration(event.seconds)}" if event.seconds else ""
-    took += f", {event.mib} MiB" if event.mib else ""
-    told = {
-        (Kind.START, True): f"started{on}", (Kind.START, False): f"did not start{on}{why}",
-        (Kind.STOP, True): f"stopped{on}", (Kind.STOP, False): f"did not stop{on}{why}",
-        (Kind.MIGRATE, True): f"migrated to {event.server}{took}",
-        (Kind.MIGRATE, False): f"did not migrate to {event.server}{why}",
-        (Kind.FENCING, True): f"was fenced{why}", (Kind.FENCING, False): f"could not be fenced{why}",
-        (Kind.SERVER, True): f"came into the cluster{why}", (Kind.SERVER, False): f"left the cluster{why}",
-    }.get((event.kind, event.ok))  # fmt: skip
-    if told is None:
-        told = f"failed{on}{why}" if event.kind == Kind.FAILURE else event.text
-    return f"{event.subject} {told}" if subject else told
 
 
 def _row_told(row: Row) -> str:

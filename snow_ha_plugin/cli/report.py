@@ -13,7 +13,7 @@ import click
 from snow_ha_plugin.cli import options, output, page
 from snow_ha_plugin.core.reports import metrics, verdict
 from snow_ha_plugin.model import Change
-from snow_ha_plugin.operations import cluster, reporting, sight
+from snow_ha_plugin.operations import cluster, looking_back, reporting, sight
 from snow_ha_plugin.operations.reporting import Report
 from snow_ha_plugin.system import published, record
 from snow_ha_plugin.system.pacemaker import Store
@@ -92,8 +92,8 @@ def write(
     now = time.time()
     changes = []
     if html:
-        past = record.read(now - page.DAYS * page.DAY_S) if store.live else record.Record(())
-        sheet = page.Sheet(outlook.tree, view, past.events, past.missing, now, record.here(), every)
+        past = looking_back.past(now - page.DAYS * page.DAY_S) if store.live else looking_back.Past((), 0, ())
+        sheet = page.Sheet(outlook.tree, view, past.events, "; ".join(past.missing), now, record.here(), every)
         changes.append(Change("page", str(html), f"put the page into {html}"))
         if not dry_run:
             published.put(html, page.render(sheet).encode())

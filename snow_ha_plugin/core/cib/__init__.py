@@ -8,7 +8,6 @@ from snow_ha_plugin.core.cib import ids
 from snow_ha_plugin.core.cib.cluster import (
     ADMIN_OPTIONS,
     constraints,
-    coordinator,
     goes_by_sizes,
     migrations_at_once,
     nodes,
@@ -63,7 +62,7 @@ from snow_ha_plugin.core.cib.values import INFINITY, boolean, interval_s, is_sto
 
 __all__ = [
     "ADMIN_OPTIONS", "INFINITY", "Tree", "add", "add_operation", "boolean", "clone", "constraints",
-    "coordinator", "domain",
+    "domain",
     "domains", "drop", "empty", "epoch", "fail_counts", "failed_migrations", "goes_by_sizes", "has_quorum", "ids",
     "interval_s", "is_online", "is_shutting_down", "is_stopped", "meta", "migration_target", "migrations_at_once",
     "nodes", "operation_timeout_s", "option_is_on", "options", "overcommit_id", "overcommits", "pairs", "parent",

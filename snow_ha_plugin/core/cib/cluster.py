@@ -38,11 +38,6 @@ def nodes(tree: Tree) -> tuple[Node, ...]:
     )
 
 
-def coordinator(tree: Tree) -> str:
-    """The server that decides for all (Pacemaker's DC); a cluster has one, or none yet."""
-    return next((node.name for node in nodes(tree) if node.id == tree.get("dc-uuid")), "")
-
-
 def stale_nodes(tree: Tree) -> tuple[Node, ...]:
     """Entries of members that another entry of the same name stands for."""
     current = {node.id for node in nodes(tree)}

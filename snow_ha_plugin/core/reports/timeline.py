@@ -94,7 +94,8 @@ def _around(event: Event) -> tuple[str | None, str | None]:
         case Kind.STOP if event.ok:
             return event.server, NOWHERE
         case Kind.MIGRATE if event.ok:
-            return None, event.server
+            # Its text, where it has one, is "from SERVER".
+            return event.text.removeprefix("from ") or None, event.server
         case Kind.FENCING if event.ok:
             return event.subject, NOWHERE
         case Kind.SERVER:

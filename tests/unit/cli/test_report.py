@@ -11,14 +11,12 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from snow_ha_plugin.cli import maintainer, page
+from snow_ha_plugin.cli import page
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.codes import TABLE
 from snow_ha_plugin.core.reports.events import Event, Kind
 from snow_ha_plugin.core.reports.overview import overview
-from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.system import pacemaker, record
-from snow_ha_plugin.system.pacemaker import CibFile
 from tests.captures import capture
 from tests.scenarios import cluster
 from tests.unit.cli.conftest import Ended, Files
@@ -162,7 +160,13 @@ def test_failures_and_changes_are_told_newest_first_with_who_did_it() -> None:
     one = Event(ago(2), Kind.CHANGE, "web01", "snow01", "register web01", by="jane: snow-ha add web01")
     two = Event(ago(1), Kind.CHANGE, "web02", "snow01", "register web02", by="root: snow-ha add web02")
     shown = drawn(one, two).text
-    assert shown.index("register web02 root: snow-ha add web02") < shown.index("register web01 jane: snow-ha add web01")
+    assert shown.index("root: snow-ha add web02 register web02") < shown.index("jane: snow-ha add web01 register web01")
+
+
+def test_what_fails_again_and_again_is_told_once() -> None:
+    failures = [Event(ago(1) + n, Kind.FAILURE, "nis01", "snow02", "no image", ok=False) for n in range(200)]
+    shown = drawn(*failures).text
+    assert "nis01 failed on snow02: no image 200 times since" in shown
 
 
 def test_of_many_failures_the_newest_are_told() -> None:
@@ -265,8 +269,8 @@ def test_minutes_are_a_number(files: Files, minutes: str) -> None:
 
 @pytest.fixture
 def live(files: Files, monkeypatch: pytest.MonkeyPatch) -> Files:
-    """The cluster of the file as the running one, seen from snow01, which is its DC; no record."""
-    monkeypatch.setattr(maintainer, "LiveCib", lambda: CibFile(files.cib))
+    """The cluster of the file as Pacemaker's own programs see it on snow01, which is its DC."""
+    monkeypatch.setenv("CIB_file", str(files.cib))
     monkeypatch.setattr(record, "here", lambda: "snow01")
     tree = cib.parse(files.cib.read_bytes())
     tree.set("dc-uuid", next(node.id for node in cib.nodes(tree) if node.name == "snow01"))
@@ -283,10 +287,7 @@ def without_quorum(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def stopped(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
-    def read(store: CibFile) -> cib.Tree:
-        raise UnavailableError("Pacemaker does not run on this server")
-
-    monkeypatch.setattr(CibFile, "read", read)
+    files.cib.unlink()
 
 
 def test_the_dc_writes_what_is_kept_current(live: Files) -> None:

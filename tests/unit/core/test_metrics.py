@@ -24,8 +24,8 @@ DOMAINS = (
 VIEW = Overview(
     has_quorum=True,
     servers=(
-        ServerView("snow01", True, False, ("web01", "web02"), 4096, 1024),
-        ServerView("snow02", True, False, (), 0, 0),
+        ServerView("snow01", True, False, False, ("web01", "web02"), 4096, 1024),
+        ServerView("snow02", True, False, False, (), 0, 0),
     ),
     domains=DOMAINS,
     floating_ips=(),

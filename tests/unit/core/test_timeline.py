@@ -10,7 +10,10 @@ from snow_ha_plugin.core.reports.overview import DomainView, FencingView, Overvi
 from snow_ha_plugin.core.reports.timeline import NOWHERE, Timeline
 
 WEB = DomainView("web01", "running", "snow02", True, 512, 1, None)
-SERVERS = (ServerView("snow01", True, False, (), 4096, 0), ServerView("snow02", False, False, ("web01",), 4096, 512))
+SERVERS = (
+    ServerView("snow01", True, False, False, (), 4096, 0),
+    ServerView("snow02", False, False, False, ("web01",), 4096, 512),
+)
 VIEW = Overview(True, SERVERS, (WEB,), (), FencingView(False, (), "none", {}), None, ())
 
 # Long before anything else: from here on all is recorded.
@@ -34,6 +37,10 @@ def places(*events: Event, domain: DomainView = WEB) -> list[tuple[float, float,
         ((Event(150, Kind.START, "web01", "snow02"),), [(100, 150, NOWHERE), (150, 200, "snow02")]),
         ((Event(150, Kind.STOP, "web01", "snow01"),), [(100, 150, "snow01"), (150, 200, "snow02")]),
         ((Event(150, Kind.MIGRATE, "web01", "snow02"),), [(100, 150, None), (150, 200, "snow02")]),
+        (
+            (Event(150, Kind.MIGRATE, "web01", "snow02", "from snow01"),),
+            [(100, 150, "snow01"), (150, 200, "snow02")],
+        ),
         (
             (Event(120, Kind.STOP, "web01", "snow01"), Event(150, Kind.START, "web01", "snow02")),
             [(100, 120, "snow01"), (120, 150, NOWHERE), (150, 200, "snow02")],
