@@ -35,6 +35,9 @@ MOST_NAMED = 24
 # A domain that fails all the time would make its row a bar of marks.
 MOST_MARKS = 40
 
+# From how much more than at best, of its memory, the fullest server is worth a word.
+UNEVEN = 0.05
+
 COLOURS = 6
 LEVEL = {Word.HEALTHY: "good", Word.DEGRADED: "warn", Word.NOT_ENABLED: "warn"}
 OF_SEVERITY = {Severity.ERROR: "bad", Severity.WARNING: "warn", Severity.INFO: "note"}
@@ -123,6 +126,7 @@ def _context(sheet: Sheet, shown: Timeline, environment: Any) -> dict[str, Any]:
         "labels": {severity: label for severity, (label, _) in status_view.LABEL.items()},
         "facts": list(_facts(view)),
         "most_named": MOST_NAMED,
+        "uneven": bool(view.standing and view.standing.spread.peak_memory >= view.standing.lower_bound + UNEVEN),
         "best": view.standing.lower_bound if view.standing else None,
         "servers": [_server(view, server) for server in view.servers],
         "odd": [

@@ -32,9 +32,9 @@ def _events(view: Overview, now: float, most: int) -> Iterator[Event]:
     chance = random.Random(1)
     servers = [server.name for server in view.servers]
     last = servers[-1]
-    yield Event(now - 3 * page.DAY_S, Kind.SERVER, last, servers[0], ok=False)
+    yield Event(now - 3 * page.DAY_S, Kind.SERVER, last, servers[0], "left the cluster", ok=False)
     yield Event(now - 3 * page.DAY_S + 9, Kind.FENCING, last, servers[0], "off by snow-ha-ipmi-" + last)
-    yield Event(now - 3 * page.DAY_S + 9000, Kind.SERVER, last, servers[0])
+    yield Event(now - 3 * page.DAY_S + 9000, Kind.SERVER, last, servers[0], "came into the cluster")
     yield Event(now - 2 * page.DAY_S, Kind.CHANGE, "rules", servers[0], "prefer snow01", by="root: snow-ha balance")
     for domain in view.domains:
         for _ in range(chance.randint(0, most)):

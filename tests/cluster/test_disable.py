@@ -75,7 +75,18 @@ class TestDisable:
         lab = enabled.lab
         # What an administrator wrote beside it is not ours.
         lab.run("snow01", ["crm_attribute", "--name", "cluster-recheck-interval", "--update", "10min"])
+        page = lab.shared / "page.html"
+        state.snow_ha(lab, "report", "--html", "/sNow/page.html", "--every", "5")
+        page.unlink()
+        # Whichever is the DC writes, and no other.
+        for server in lab.names:
+            lab.run(server, ["systemctl", "start", "snow-ha-page.service"])
+            assert lab.run(server, ["systemctl", "is-active", "snow-ha-page.timer"]).stdout == "active\n"
+        assert ">HEALTHY<" in page.read_text()
+        assert page.stat().st_mode & 0o777 == 0o644
         state.snow_ha(lab, "disable", "--yes")
+        page.unlink()
+        assert lab.run("snow02", ["systemctl", "is-active", "snow-ha-page.timer"], check=False).stdout == "inactive\n"
         enabled.assert_nothing_happened_to_domains()
         assert not (lab.shared / HOOKS / HOOK.name).exists()
         for server in lab.names:

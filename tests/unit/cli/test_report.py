@@ -13,11 +13,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from snow_ha_plugin.cli import page
 from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.balancer.problem import Spread
 from snow_ha_plugin.core.codes import TABLE
 from snow_ha_plugin.core.reports.events import Event, Kind
+from snow_ha_plugin.core.reports.health import NPlus1, Standing
 from snow_ha_plugin.core.reports.overview import overview
 from snow_ha_plugin.system import pacemaker, record
-from tests.captures import capture
+from tests.captures import capture, guide_cluster
 from tests.scenarios import cluster
 from tests.unit.cli.conftest import Ended, Files
 
@@ -204,6 +206,15 @@ def test_what_is_accepted_is_told_apart_and_what_it_means_beside(files: Files) -
     assert shown.startswith("HEALTHY: ")
     before, _, after = shown.partition("Accepted, and counted for nothing:")
     assert "no-fencing there is no fencing device" in after and "no-fencing" not in before
+
+
+@pytest.mark.parametrize(("fullest", "told"), [(0.9, True), (0.5, False)])
+def test_where_servers_are_uneven_it_says_what_to_type(fullest: float, told: bool) -> None:
+    stands = Standing(Spread(fullest, 1.0, 0.1, 0.1), 0.47, NPlus1({}, (), (), True, ("snow01",)))
+    tree = guide_cluster()
+    view = overview(tree, pacemaker.state(tree), stands, {})
+    shown = Reader(page.render(page.Sheet(tree, view, (), "", time.time(), "snow01"))).text
+    assert ("snow ha balance --dry-run" in shown) == told
 
 
 def test_an_empty_record_is_told() -> None:
