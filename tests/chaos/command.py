@@ -25,7 +25,7 @@ def plan_of(argv: Sequence[str]) -> tuple[Plan, float]:
     parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
     parser.add_argument("--rounds", type=int, default=20, help="how many (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 16), help="default: another one each time")
-    parser.add_argument("--servers", type=int, default=2, choices=(2, 3, 5), help="default: %(default)s")
+    parser.add_argument("--servers", type=int, default=2, choices=(2, 3, 4, 5), help="default: %(default)s")
     parser.add_argument("--fencing", default="sbd", choices=WAYS, help="default: %(default)s")
     parser.add_argument("--debian", default=base.RELEASES[0], choices=base.RELEASES, help="default: %(default)s")
     parser.add_argument("--faults", default="", metavar="NAME,...", help=f"only these, of {', '.join(KINDS)}")

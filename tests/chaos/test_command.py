@@ -37,7 +37,7 @@ def test_the_printed_command_line_plays_the_same_rounds() -> None:
     "argv",
     [
         ["--faults", "no-such-fault"], ["--replay", "[[]"], ["--replay", '[{"kind":"no-such-fault"}]'],
-        ["--fencing", "prayer"], ["--servers", "4"],
+        ["--fencing", "prayer"], ["--servers", "6"],
     ],
 )  # fmt: skip
 def test_what_cannot_be_played_is_refused(argv: list[str]) -> None:
