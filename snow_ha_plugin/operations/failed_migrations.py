@@ -23,15 +23,12 @@ ATTEMPTS = 3
 
 
 def blocked(tree: cib.Tree) -> list[str]:
-    """The domains that a failed migration blocks, but those that a verb holds, which looks at them itself."""
-    domains, held = cib.domains(tree), migration.held(tree)
+    """The domains of ours that a failed migration blocks, but those that a verb holds, which looks at them itself."""
+    ours = migration.blocks(tree) - migration.held(tree)
     return [
         resource.id
         for resource in pacemaker.state(tree).resources
-        if resource.blocked
-        and resource.id in domains
-        and resource.id not in held
-        and cib.failed_migrations(tree, resource.id)
+        if resource.blocked and resource.id in ours and cib.failed_migrations(tree, resource.id)
     ]
 
 

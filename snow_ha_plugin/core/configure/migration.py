@@ -40,6 +40,13 @@ def block(primitive: cib.Tree) -> bool:
     return changed
 
 
+def blocks(tree: cib.Tree) -> frozenset[str]:
+    """The domains that a failed migration blocks because of `block`; others' are theirs to look after."""
+    path = "//primitive[operations/op/meta_attributes[starts-with(@id, $prefix)]]"
+    found = tree.xpath(path, prefix=f"{ids.beginning(Kind.OPERATION)}migrate_")
+    return frozenset(primitive.get("id", "") for primitive in found)
+
+
 def _block_id(primitive: cib.Tree, operation: str) -> str:
     return ids.of(Kind.OPERATION, primitive.get("id", ""), part=f"{operation}.meta")
 

@@ -77,6 +77,18 @@ def test_what_a_verb_holds_is_that_verbs(looks: list[tuple[str, str]]) -> None:
     assert looks == []
 
 
+def test_what_somebody_else_wants_blocked_is_theirs(looks: list[tuple[str, str]]) -> None:
+    tree = failed_cluster()
+    (operation,) = cib.resource(tree, "a01").xpath("operations/op[@name='migrate_to']")
+    for name in migration.OPERATIONS:
+        (block,) = cib.resource(tree, "a01").xpath("operations/op[@name=$name]/meta_attributes", name=name)
+        cib.drop(block)
+    operation.set("on-fail", "block")
+    assert [each.id for each in pacemaker.state(tree).resources if each.blocked] == ["a01"]
+    assert not failed_migrations.look(Memory(tree), [FAILED], "snow02")
+    assert looks == []
+
+
 def test_a_domain_that_would_be_stopped_as_soon_as_it_is_found_stays(looks: list[tuple[str, str]]) -> None:
     assert not failed_migrations.look(Memory(stay_alone(failed_cluster())), [FAILED], "snow02")
     assert looks == []
