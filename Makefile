@@ -8,7 +8,7 @@ VENV = $(CACHE)/venv-newest
 BUILD_PACKAGES = \
 	apt-utils build-essential ca-certificates debhelper dh-python dpkg-dev git gnupg groff lintian man-db pybuild-plugin-pyproject \
 	python3 python3-click python3-jinja2 python3-lxml python3-pluggy python3-rich python3-setuptools python3-sh python3-wheel \
-	pacemaker-cli-utils python3-hypothesis python3-prometheus-client python3-pytest python3-pytest-mock
+	pacemaker-cli-utils python3-hypothesis python3-jsonschema python3-prometheus-client python3-pytest python3-pytest-mock
 UNIT_PACKAGES = $(BUILD_PACKAGES) python3-venv
 PACKAGES = $(BUILD_PACKAGES) \
 	bindfs debian-archive-keyring debootstrap iproute2 nftables openipmi procps util-linux \
@@ -150,6 +150,6 @@ venv: dependencies
 	@[ -x $(VENV)/bin/python ] || $(PYTHON) -m venv $(VENV)
 	@[ -n "$$(find $(VENV)/upgraded -newer $(firstword $(MAKEFILE_LIST)) -mmin -1440 2>/dev/null)" ] || { \
 		$(VENV)/bin/pip install -q --disable-pip-version-check --upgrade \
-			click jinja2 lxml mkdocs pluggy rich sh hypothesis prometheus-client pytest pytest-mock mypy==2.4.1 \
+			click jinja2 jsonschema lxml mkdocs pluggy rich sh hypothesis prometheus-client pytest pytest-mock mypy==2.4.1 \
 			types-lxml==2026.2.16 ruff==0.17.6 && \
 		touch $(VENV)/upgraded; }

@@ -17,6 +17,7 @@ from snow_ha_plugin.system import command, configurations, record
 from snow_ha_plugin.system.command import Result
 from tests.captures import capture
 from tests.chaos.test_views import HISTORY
+from tests.schemas import agree
 from tests.unit.cli.conftest import Files
 
 HOUR_S = 3600
@@ -198,3 +199,10 @@ def test_rollback_to_nothing_known_names_what_there_is(files: Files, kept: str) 
     before = files.cib.read_bytes()
     message = files.refused(files.run("rollback", "--cib", str(files.cib), "--yes", "77"), 105, before)
     assert message == f"[E] there is no configuration 77; there is {kept}; see snow ha history\n"
+
+
+def test_its_json_has_its_schema(files: Files, cluster: dict[str, Result]) -> None:
+    week()
+    shown = files.run("history", "--json").json
+    assert shown["events"]
+    agree("history", shown)
