@@ -73,7 +73,8 @@ def balance(
         from snow_ha_plugin.cli import balance_view
 
         balance_view.show(agreement, options.migration_mib_s(store, snow_conf))
-        for line in balance_view.written(changes, returns=failback or not store.live):
+        returns = failback or not (store.live or not decision.batches)
+        for line in balance_view.written(changes, returns=returns):
             click.echo(line)
     if agreement.refused or not (changes or decision.batches):
         _say(

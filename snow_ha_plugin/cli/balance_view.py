@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from rich.box import SIMPLE_HEAD
@@ -12,14 +13,13 @@ from rich.text import Text
 from snow_ha_plugin.cli import output
 from snow_ha_plugin.core.balancer.decision import Decision
 from snow_ha_plugin.core.balancer.problem import OVERCOMMIT, By, spread, used
-from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations.agreement import Agreement
 
 NO_TERMINAL_COLUMNS = 200
 
-# In one line.
-MOST_NAMES = 8
+# How long a line of names is, on any terminal.
+FITS = 78
 
 # How long a bar is where the terminal is wide enough, and at least.
 LONGEST_BAR, SHORTEST_BAR = 16, 4
@@ -49,8 +49,9 @@ def written(changes: Sequence[Change], *, returns: bool) -> Iterator[str]:
     """What would be written into the cluster's configuration, with what it brings about; `returns` where rules move."""
     places = [change.target for change in changes if change.action == "place"]
     if places:
-        effect = "they go there by themselves" if returns else "nothing moves by it, only a start looks at it"
-        yield f"prefers the planned server for {in_words(places, MOST_NAMES)}: {effect}"
+        effect = "they go there by themselves" if returns else "nothing moves by it later"
+        yield f"writes: prefer the planned server of these ({effect})"
+        yield from textwrap.wrap(", ".join(places), FITS, initial_indent="  ", subsequent_indent="  ")
     yield from (f"writes: {change.message}" for change in changes if change.action != "place")
 
 

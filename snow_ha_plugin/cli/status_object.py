@@ -73,7 +73,7 @@ def _server(view: Overview, server: ServerView, now: float) -> Iterator[str]:
         if server.maintenance
         else "online"
     )
-    tested = view.fencing.tested.get(server.name) or "never"
+    tested = (view.fencing.tested.get(server.name) or "never")[:10]
     load = status_view.bar(server.used_mib / server.capacity_mib) if server.capacity_mib else ""
     yield f"{server.name}  {state}; {server.used_mib} of {server.capacity_mib} MiB {load}; last fencing test: {tested}"
     for domain in view.domains:

@@ -64,11 +64,11 @@ def by(findings: Collection[Finding]) -> Word:
 
 def _summary(view: Overview) -> str:
     if not view.domains:
-        return "Pacemaker looks after no domain; snow-ha enable --dry-run shows what would be done"
+        return "Pacemaker looks after no domain; see snow-ha enable --dry-run"
     online = [server for server in view.servers if server.online]
     servers = f"{len(online)} of {len(view.servers)} servers"
     if not view.has_quorum:
-        return f"{servers}, no quorum: the others may run what this one does not see"
+        return f"{servers}, no quorum: others may run what it does not see"
     wanted = [domain for domain in view.domains if domain.wanted]
     running = sum(domain.server is not None for domain in wanted)
     spare = view.standing.n_plus_1.holds if view.standing else None

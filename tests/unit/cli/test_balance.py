@@ -278,10 +278,12 @@ def test_nothing_to_do_says_so(skewed: Path) -> None:
 
 def test_the_rules_that_would_be_written_are_shown_before_anybody_is_asked(skewed: Path) -> None:
     shown = run(skewed, "--dry-run").stdout
-    assert "prefers the planned server for proxy01, proxy02, web01 and web02: they go there by themselves" in shown
+    assert "writes: prefer the planned server of these (they go there by themselves)" in shown
+    assert "  proxy01, proxy02, web01, web02" in shown
     assert "writes: keep proxy01 and proxy02 on different servers" in shown
     changes = [Change("place", "web01", "prefer snow02 for web01"), Change("option", "x", "set x")]
     assert list(balance_view.written(changes, returns=False)) == [
-        "prefers the planned server for web01: nothing moves by it, only a start looks at it",
+        "writes: prefer the planned server of these (nothing moves by it later)",
+        "  web01",
         "writes: set x",
     ]
