@@ -50,14 +50,13 @@ done
 _TRY = f"""
 trap 'xl destroy "$1"; exit {_NO_REACTION}' HUP INT TERM
 xl create "$2" 'on_crash="preserve"' >&2 </dev/null || exit
-tries=$3
+end=$(($(date +%s) + $3))
 while xl domid "$1" >/dev/null 2>&1; do
-    if [ $tries -le 0 ] || xl list "$1" | grep -q ' ----c. '; then
+    if [ "$(date +%s)" -ge $end ] || xl list "$1" | grep -q ' ----c. '; then
         xl destroy "$1"
         exit {_NO_REACTION}
     fi
     xl shutdown "$1" >/dev/null 2>&1
-    tries=$((tries - 1))
     sleep 1
 done
 """
@@ -111,7 +110,7 @@ def reboot(servers: Servers, server: str, name: str) -> None:
 def try_out(servers: Servers, server: str, name: str, config_path: str) -> None:
     """Boot a domain by a file, and shut it down; UnavailableError where it does not boot, and then it is gone too."""
     argv = ["sh", "-c", _TRY, "sh", name, config_path, str(TRIED_WITHIN_S)]
-    result = servers.run(server, argv, timeout_s=TRIED_WITHIN_S * 2)
+    result = servers.run(server, argv, timeout_s=TRIED_WITHIN_S + RESET_TIMEOUT_S)
     if result.exit_code == _NO_REACTION:
         raise UnavailableError(
             f"{name} does not boot like that on {server}",
