@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,11 +19,11 @@ INTERVAL_S = 0.2
 # Longer than any migration may take: it is ended before.
 DAY_S = 86400
 
-_REPLY = re.compile(r"^\[(\d+\.\d+)\] .*icmp_seq=", re.MULTILINE)
+_REPLY = re.compile(r"^\[(\d+\.\d+)\] \d+ bytes from ", re.MULTILINE)
 
 
 class Silence:
-    """`longest_s` is there once the asking has ended: between two replies, beyond the interval; None without two."""
+    """`longest_s` is there once the asking has ended: between replies, or after the last; None where there was none."""
 
     longest_s: float | None = None
 
@@ -49,15 +50,16 @@ def asking(address: str) -> Iterator[Silence]:
             yield found
         finally:
             has_begun.wait()
+            ended = time.time()
             with contextlib.suppress(ProcessLookupError):
                 for pid in pids:
                     os.kill(pid, signal.SIGINT)
     with contextlib.suppress(SnowHaError):
-        found.longest_s = longest_silence_s(asked.result().text)
+        found.longest_s = longest_silence_s(asked.result().text, ended)
 
 
-def longest_silence_s(text: str) -> float | None:
-    """From what ping -D prints; a reply that is missing in between makes its neighbours further apart."""
-    times = [float(time) for time in _REPLY.findall(text)]
-    gaps = [after - before - INTERVAL_S for before, after in itertools.pairwise(times)]
+def longest_silence_s(text: str, ended: float) -> float | None:
+    """From what ping -D prints until it was `ended`; where a reply is missing, its neighbours are further apart."""
+    times = [float(at) for at in _REPLY.findall(text)]
+    gaps = [after - before - INTERVAL_S for before, after in itertools.pairwise([*times, ended])]
     return max(0.0, *gaps) if gaps else None

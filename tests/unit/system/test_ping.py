@@ -21,14 +21,14 @@ def replies(*times: float) -> str:
     ("text", "expected"),
     [
         (HEAD, None),
-        (replies(100.0), None),
-        (replies(100.0, 100.2, 100.41), 0.01),
-        (replies(100.0, 100.2, 103.4, 103.6), 3.0),
-        (HEAD + "[100.5] From 10.1.0.1 icmp_seq=1 Destination Host Unreachable\n", None),
+        (replies(102.3, 102.5, 102.71, 102.9), 0.01),
+        (replies(100.0, 100.2, 102.4, 102.6, 102.8), 2.0),
+        (replies(100.0, 100.2), 2.6),
+        (HEAD + 2 * "[100.500000] From 10.1.0.1 icmp_seq=1 Destination Host Unreachable\n", None),
     ],
 )
 def test_the_longest_gap_counts(text: str, expected: float | None) -> None:
-    found = ping.longest_silence_s(text)
+    found = ping.longest_silence_s(text, ended=103.0)
     assert found == (None if expected is None else pytest.approx(expected, abs=0.001))
 
 
@@ -41,7 +41,8 @@ def test_it_is_asked_as_long_as_the_block_lasts(tmp_path: Path, monkeypatch: pyt
         while not (tmp_path / "asked").exists() or not (tmp_path / "asked").read_text():
             continue
         assert silence.longest_s is None
-    assert silence.longest_s == pytest.approx(1.0)
+    # From a time of this script's to now.
+    assert silence.longest_s is not None and silence.longest_s > 1000
     assert (tmp_path / "asked").read_text().endswith(" 10.1.0.9\n")
 
 
