@@ -21,7 +21,7 @@ from snow_ha_plugin.guide.section import ConfigurationStep, Step
 from snow_ha_plugin.model import Change, Finding, Severity
 from snow_ha_plugin.operations import stopping
 from snow_ha_plugin.operations.cluster import Site
-from snow_ha_plugin.system import bmc, pacemaker, sbd
+from snow_ha_plugin.system import bmc, fencer, pacemaker, sbd
 from snow_ha_plugin.system.sbd import Look
 
 OURS = (fencing.SBD, fencing.IPMI)
@@ -126,7 +126,7 @@ def check(site: Site) -> list[Finding]:
 def _unfenced(site: Site) -> list[Finding]:
     """Servers that nothing configured by hand could fence, where a cluster runs that can be asked."""
     try:
-        fencers = {name: pacemaker.fencers(name) for name in site.servers.names}
+        fencers = {name: fencer.fencers(name) for name in site.servers.names}
     except UnavailableError:
         return []
     return [

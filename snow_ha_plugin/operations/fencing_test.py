@@ -16,7 +16,7 @@ from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations import simulation
 from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.operations.transaction import change, cleaning
-from snow_ha_plugin.system import pacemaker, waiting
+from snow_ha_plugin.system import fencer, waiting
 
 # A real machine's self test and boot take minutes.
 BACK_WITHIN_S = 900
@@ -46,7 +46,7 @@ def reset(site: Site, server: str) -> float:
     """Have the cluster fence it, as it would fence a lost one; how long that took."""
     began = time.monotonic()
     boot = _boot(site, server)
-    pacemaker.fence(server, 2 * Timing(site.conf.watchdog_s, len(site.servers.names)).stonith_s)
+    fencer.fence(server, 2 * Timing(site.conf.watchdog_s, len(site.servers.names)).stonith_s)
     took = time.monotonic() - began
     if not waiting.until(lambda: _boot(site, server) not in ("", boot), BACK_WITHIN_S):
         raise TimedOutError(

@@ -21,7 +21,7 @@ from snow_ha_plugin.errors import (
 )
 from snow_ha_plugin.model import ClusterState
 from snow_ha_plugin.operations.cluster import Site
-from snow_ha_plugin.system import bmc, pacemaker, waiting
+from snow_ha_plugin.system import bmc, crm_mon, fencer, waiting
 from snow_ha_plugin.system.servers import LeftOut, Servers
 
 # Corosync forms a ring in seconds; Pacemaker waits 20 s (dc-deadtime) for older members before it elects a DC.
@@ -48,7 +48,7 @@ def seen_by(servers: Servers, server: str) -> ClusterState | None:
     """The cluster as a server sees it; None where it is in none."""
     result = servers.run(server, ["crm_mon", "--one-shot", "--inactive", "--output-as=xml"])
     try:
-        return pacemaker.parse_state(result.stdout) if result.ok else None
+        return crm_mon.parse_state(result.stdout) if result.ok else None
     except UnavailableError:
         return None
 
@@ -157,7 +157,7 @@ def start_alone(site: Site, dead: Sequence[str]) -> None:
             break
         if state:
             # A cluster of two that starts waits until it has seen both; who is dead will not be seen.
-            pacemaker.end_waiting_for_all()
+            fencer.end_waiting_for_all()
         if not in_time:
             raise NoQuorumError(
                 f"{here} has no quorum by itself", f"of {len(site.servers.names)} servers more are needed",
@@ -179,7 +179,7 @@ def confirm_off(site: Site, server: str) -> bool:
         raise UnsafeError(f"{server} is in the cluster: it is not off", "nothing was done")
     if server not in unclean(site.servers, here):
         return False
-    pacemaker.confirm_off(server)
+    fencer.confirm_off(server)
     if not waiting.until(lambda: server not in unclean(site.servers, here), ONLINE_WITHIN_S):
         raise TimedOutError(f"Pacemaker still takes {server} for unclean", f"after {ONLINE_WITHIN_S} s", "see crm_mon")
     return True

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from snow_ha_plugin.core.reports import chronicle
 from snow_ha_plugin.core.reports.events import Event, Kind
 from snow_ha_plugin.errors import SnowHaError
-from snow_ha_plugin.system import pacemaker, record
+from snow_ha_plugin.system import fencer, pacemaker, record
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ def past(since: float) -> Past:
     recorded = record.read(since)
     missing = [f"what other servers recorded: {recorded.missing}"] if recorded.missing else []
     try:
-        beside = [*pacemaker.fencings(), *_failures()]
+        beside = [*fencer.fencings(), *_failures()]
     except SnowHaError as error:
         beside = []
         missing.append(f"what Pacemaker knows itself: {error.message}")

@@ -7,20 +7,15 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
-from datetime import datetime
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from lxml import etree
-
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import intent, migration
-from snow_ha_plugin.core.reports.events import Event, Kind
 from snow_ha_plugin.errors import (
     ConfigurationError,
     DataError,
@@ -31,8 +26,10 @@ from snow_ha_plugin.errors import (
     TryAgainError,
     UnavailableError,
 )
-from snow_ha_plugin.model import ClusterState, FailedAction, NodeState, ResourceState
+from snow_ha_plugin.model import ClusterState
 from snow_ha_plugin.system import command, configurations
+from snow_ha_plugin.system.crm_mon import parse_state
+from snow_ha_plugin.system.verification import scratch, verify
 
 # Pacemaker's crm_exit_t (include/crm/common/results.h).
 NOT_CONNECTED = 102
@@ -56,13 +53,6 @@ cibadmin --delete-all --force --xpath "{migration.ALL}"
 
 # A tenth of a second each; then all is decided anew.
 PATCH_TRIES = 20
-
-# How crm_verify says that the schema is the matter; only 3.0 has the second.
-_SCHEMA = "CIB did not pass schema validation"
-_NO_SCHEMA = "Cannot validate CIB"
-
-# In /tmp; the number of the process that made it follows.
-SCRATCH = "snow-ha-"
 
 
 class Store(Protocol):
@@ -232,48 +222,6 @@ class CibFile:
             raise
 
 
-def verify(old_path: Path, new_path: Path) -> None:
-    """ConfigurationError if crm_verify finds an error in the new configuration that the old one does not have.
-
-    DataError if the old one is against its schema: no Pacemaker would load it. Other errors it may have had before.
-    """
-    new = command.run(["crm_verify", "--xml-file", str(new_path), "--verbose"])
-    if new.ok:
-        return
-    old = command.run(["crm_verify", "--xml-file", str(old_path), "--verbose"])
-    if broken := _schema_error(old):
-        raise DataError("the CIB is invalid already", broken, "mend it first: crm_verify --verbose tells where")
-    before = _errors(old)
-    added = [_schema_error(new), *(line for line in _errors(new) if line not in before)]
-    for complaint in filter(None, added):
-        raise ConfigurationError("Pacemaker would call the change invalid", complaint, "nothing was changed")
-
-
-def complaint(path: Path) -> str:
-    """The first thing that crm_verify has against a CIB; nothing where it has none."""
-    found = command.run(["crm_verify", "--xml-file", str(path), "--verbose"])
-    return "" if found.ok else next(iter([*filter(None, [_schema_error(found)]), *_errors(found)]), "")
-
-
-def _schema_error(result: command.Result) -> str:
-    """What crm_verify has against a CIB's schema; it then says nothing of what a scheduler would.
-
-    Pacemaker 3 names the schema with every error, and 2.1 only where it is the reason.
-    """
-    said = result.stderr.decode(errors="replace")
-    if _SCHEMA not in said or _errors(result):
-        return ""
-    first = next(line for line in said.splitlines() if line.strip())
-    return re.sub(r"^.*validity error : ", "", first)
-
-
-def _errors(result: command.Result) -> list[str]:
-    """The errors that the scheduler has found, without the function's name that 2.1 puts before them."""
-    lines = result.stderr.decode(errors="replace").splitlines()
-    found = [line for line in lines if "error: " in line and _SCHEMA not in line and _NO_SCHEMA not in line]
-    return [re.sub(r"^\(\w+\)\s*", "", line).strip() for line in found]
-
-
 def state(tree: cib.Tree | None = None) -> ClusterState:
     """The cluster's state by crm_mon: of the running cluster, or as the status section of a CIB has it."""
     argv = ["crm_mon", "--one-shot", "--inactive", "--output-as=xml"]
@@ -290,97 +238,6 @@ def state(tree: cib.Tree | None = None) -> ClusterState:
         if tree is None:
             raise
         raise DataError("crm_mon cannot read the CIB", error.details, "see crm_verify --verbose") from None
-
-
-def parse_state(data: bytes) -> ClusterState:
-    """crm_mon's XML (api-result of Pacemaker 2.1 and 3.0).
-
-    UnavailableError where it has no state: crm_mon may say so with exit status 0, and nothing must read as stopped.
-    """
-    root = etree.fromstring(data)
-    if root.find("summary") is None:
-        errors = [error.text or "" for error in root.iterfind("status/errors/error")]
-        raise UnavailableError("crm_mon does not know the cluster's state", " ".join(errors), "see crm_mon --one-shot")
-    dc = root.find("summary/current_dc")
-    options = root.find("summary/cluster_options")
-    return state_in(
-        root,
-        quorum=dc is not None and dc.get("with_quorum") == "true",
-        maintenance=options is not None and options.get("maintenance-mode") == "true",
-        dc=dc.get("name", "") if dc is not None else "",
-    )
-
-
-def state_in(root: cib.Tree, *, quorum: bool = True, maintenance: bool = False, dc: str = "") -> ClusterState:
-    """The members and resources in crm_mon's XML, or in the part of crm_simulate's that is like it.
-
-    Of a name that two entries have, the member is the one that is online: the other is left over from another id.
-    """
-    members: dict[str, NodeState] = {}
-    for node in root.iterfind("nodes/node"):
-        if node.get("type", "member") == "member":
-            found = _node_state(node)
-            if found.online or found.name not in members:
-                members[found.name] = found
-    return ClusterState(
-        quorum=quorum,
-        maintenance=maintenance,
-        nodes=tuple(members.values()),
-        resources=tuple(_resource_state(resource) for resource in root.iterfind("resources//resource")),
-        failures=tuple(_failed_action(failure) for failure in root.iterfind("failures/failure")),
-        dc=dc,
-    )
-
-
-def _failed_action(failure: cib.Tree) -> FailedAction:
-    """`op_key` is RESOURCE_TASK_INTERVAL; its task is told once more, since a name may hold what parts them."""
-    task, interval = failure.get("task", ""), failure.get("interval", "0")
-    return FailedAction(
-        resource=failure.get("op_key", "").removesuffix(f"_{task}_{interval}"),
-        server=failure.get("node", ""),
-        task=task,
-        reason=failure.get("exitreason") or failure.get("exitstatus") or "",
-        when=_epoch(failure.get("last-rc-change", "")),
-    )
-
-
-def _epoch(text: str) -> int:
-    """A time as Pacemaker prints it, in seconds since 1970; 0 for what is none."""
-    try:
-        return int(datetime.fromisoformat(re.sub(r" (?=[+-]\d)", "", text)).timestamp())
-    except ValueError:
-        return 0
-
-
-def _node_state(node: cib.Tree) -> NodeState:
-    """A node that is joining (`pending`) is online for crm_mon, and takes part in nothing yet."""
-    says = {
-        key: node.get(key) == "true"
-        for key in ("online", "pending", "standby", "maintenance", "unclean", "shutdown", "standby_onfail")
-    }
-    return NodeState(
-        name=node.get("name", ""),
-        online=says["online"] and not says["pending"],
-        standby=says["standby"] or says["standby_onfail"],
-        maintenance=says["maintenance"],
-        unclean=says["unclean"],
-        leaving=says["shutdown"],
-        health=node.get("health", "green"),
-    )
-
-
-def _resource_state(resource: cib.Tree) -> ResourceState:
-    return ResourceState(
-        id=resource.get("id", ""),
-        role=resource.get("role", ""),
-        servers=tuple(node.get("name", "") for node in resource.iterfind("node")),
-        managed=resource.get("managed") == "true",
-        failed=resource.get("failed") == "true",
-        blocked=resource.get("blocked") == "true",
-        pending=resource.get("pending", ""),
-        orphaned=resource.get("orphaned") == "true",
-        agent=resource.get("resource_agent", ""),
-    )
 
 
 def forget(resource: str, node: str = "") -> None:
@@ -422,56 +279,6 @@ def end_standby_until_reboot(node: str) -> None:
         raise UnavailableError(f"{node} stays in standby", result.reason, f"crm node online {node}")
 
 
-def fencers(node: str) -> tuple[str, ...]:
-    """The devices with which the running cluster could fence a node, as its fencer has registered them."""
-    result = command.run(["stonith_admin", "--list", node, "--output-as=xml"])
-    if not result.ok:
-        raise UnavailableError(f"Pacemaker does not tell how {node} is fenced", result.reason, "see stonith_admin")
-    return tuple(item.text or "" for item in etree.fromstring(result.stdout).iter("item"))
-
-
-def fence(node: str, timeout_s: int) -> None:
-    """Have the cluster reset a node by whatever fences it, and wait until that is done."""
-    argv = ["stonith_admin", "--reboot", node, f"--timeout={timeout_s}"]
-    result = command.run(argv, timeout_s=timeout_s + 10)
-    if not result.ok:
-        raise UnavailableError(
-            f"{node} could not be fenced", result.reason, f"stonith_admin --history {node} --verbose tells why"
-        )
-
-
-def fencings() -> tuple[Event, ...]:
-    """What the cluster's fencers remember to have fenced, or tried to; not what is under way."""
-    result = command.run(["stonith_admin", "--history", "*", "--output-as=xml"])
-    if not result.ok:
-        raise UnavailableError("Pacemaker does not tell what it has fenced", result.reason, "see stonith_admin")
-    found = []
-    for each in etree.fromstring(result.stdout).iter("fence_event"):
-        if each.get("status") in ("success", "failed"):
-            by = each.get("delegate") or each.get("origin") or ""
-            text = f"{each.get('action', '')} by {by}"
-            done = each.get("status") == "success"
-            found.append(
-                Event(_epoch(each.get("completed", "")), Kind.FENCING, each.get("target", ""), by, text, ok=done)
-            )
-    return tuple(found)
-
-
-def confirm_off(node: str) -> None:
-    """Have the cluster take a node's fencing for done, on somebody's word."""
-    result = command.run(["stonith_admin", "--confirm", node])
-    if not result.ok:
-        raise UnavailableError(f"Pacemaker does not take {node} for off", result.reason, "see crm_mon")
-
-
-def end_waiting_for_all() -> None:
-    """Let corosync of a server that has just started have quorum without having seen all others (votequorum(5))."""
-    argv = ["corosync-cmapctl", "-s", "quorum.cancel_wait_for_all", "u8", "1"]
-    result = command.run(argv)
-    if not result.ok:
-        raise UnavailableError("corosync goes on waiting for the other servers", result.reason, " ".join(argv))
-
-
 def is_idle() -> bool:
     """Whether Pacemaker has nothing to do, or cannot tell."""
     return command.run(["crm_resource", "--wait", "--timeout=1s"]).exit_code != TIMED_OUT
@@ -484,25 +291,3 @@ def wait_idle(timeout_s: int) -> None:
         raise TimedOutError(f"the cluster is still busy after {timeout_s} s", remedy="see crm_mon")
     if not result.ok:
         raise UnavailableError("waiting for the cluster failed", result.reason, "see crm_mon")
-
-
-@contextmanager
-def scratch(*trees: cib.Tree) -> Iterator[tuple[Path, ...]]:
-    """The trees as files that are gone afterwards; a CIB may hold passwords, so only root can read them."""
-    _remove_scratch_of_the_dead()
-    with tempfile.TemporaryDirectory(prefix=f"{SCRATCH}{os.getpid()}-") as directory:
-        paths = tuple(Path(directory, f"{number}.xml") for number in range(len(trees)))
-        for path, tree in zip(paths, trees, strict=True):
-            path.write_bytes(cib.serialize(tree))
-        yield paths
-
-
-def _remove_scratch_of_the_dead() -> None:
-    """What a snow-ha that was killed has left goes with the next one."""
-    for path in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*-*"):
-        pid = path.name.removeprefix(SCRATCH).partition("-")[0]
-        if pid.isdecimal() and not Path("/proc", pid).exists():
-            # Another one may be quicker, and what another user has put there stays.
-            with suppress(OSError):
-                if path.lstat().st_uid == os.geteuid():
-                    shutil.rmtree(path)

@@ -18,7 +18,7 @@ from snow_ha_plugin.core.cib import probes
 from snow_ha_plugin.core.cib.values import INFINITY, score
 from snow_ha_plugin.errors import DataError, SnowHaError, TimedOutError
 from snow_ha_plugin.model import Action, Answer
-from snow_ha_plugin.system import command, pacemaker
+from snow_ha_plugin.system import command, crm_mon, verification
 
 # With placement by sizes a scheduler's run takes a minute at 32 servers and 1000 domains (measured, 2.1.5).
 TIMEOUT_S = 180
@@ -63,7 +63,7 @@ def ask_each(tree: cib.Tree, edits: Mapping[str, Edit], *, within_s: float) -> d
 
 def carry_out(tree: cib.Tree, *, timeout_s: float = TIMEOUT_S) -> tuple[Answer, cib.Tree]:
     """As `ask`, and the CIB of the cluster in which the scheduler has had its way, each action a success."""
-    with pacemaker.scratch(probes.without_idle_probes(tree)) as (path,):
+    with verification.scratch(probes.without_idle_probes(tree)) as (path,):
         output = path.with_name("output.xml")
         answer = _simulate(path, ["--simulate", f"--save-output={output}"], timeout_s)
         return answer, cib.parse(output.read_bytes(), "what crm_simulate gives")
@@ -74,7 +74,7 @@ def _run(tree: cib.Tree, timeout_s: float) -> Answer:
     simulated cluster, which takes more than twice as long."""
     clones = cib.part(tree, "configuration/resources").iter("clone", "master", "bundle")
     how = "--simulate" if next(clones, None) is not None else "--run"
-    with pacemaker.scratch(tree) as (path,):
+    with verification.scratch(tree) as (path,):
         return _simulate(path, [how], timeout_s)
 
 
@@ -82,7 +82,7 @@ def _simulate(path: Path, how: Sequence[str], timeout_s: float) -> Answer:
     argv = ["crm_simulate", "--xml-file", str(path), *how, *TELLING]
     result = command.run(argv, timeout_s=timeout_s, env=ENVIRONMENT)
     if not result.ok:
-        why = pacemaker.complaint(path) or result.reason
+        why = verification.complaint(path) or result.reason
         raise DataError("Pacemaker's scheduler cannot read the CIB", why, "mend it: crm_verify --verbose tells where")
     return parse(result.stdout)
 
@@ -96,8 +96,8 @@ def parse(data: bytes) -> Answer:
         scores.setdefault(weight.get("id", ""), {})[weight.get("node", "")] = score(weight.get("score"))
     settled = root.find("revised_cluster_status")
     return Answer(
-        settled=None if settled is None else pacemaker.state_in(settled),
-        state=pacemaker.state_in(cib.part(root, "cluster_status")),
+        settled=None if settled is None else crm_mon.state_in(settled),
+        state=crm_mon.state_in(cib.part(root, "cluster_status")),
         actions=tuple(
             Action(
                 task=action.get("action", "").lower(),

@@ -11,7 +11,7 @@ from snow_ha_plugin.core.reports.overview import (
     overview,
 )
 from snow_ha_plugin.model import MigrationProgress
-from snow_ha_plugin.system.pacemaker import parse_state
+from snow_ha_plugin.system.crm_mon import parse_state
 from tests.captures import capture, domain
 from tests.unit.core.test_cib import with_parts
 

@@ -23,7 +23,7 @@ from snow_ha_plugin.errors import (
 from snow_ha_plugin.model import ClusterState, Domain, FailedAction, Move
 from snow_ha_plugin.operations import moves, standby
 from snow_ha_plugin.operations.simulation import Outlook, drained
-from snow_ha_plugin.system import command, pacemaker, waiting
+from snow_ha_plugin.system import command, pacemaker, verification, waiting
 from snow_ha_plugin.system.command import Result
 from tests.captures import guide_cluster
 from tests.unit.core.test_cib import with_parts
@@ -54,7 +54,7 @@ class Cluster(Memory):
     def carried_out(self) -> cib.Tree:
         places = Outlook(self.tree).places
         fails = [f"--op-fail={name}_migrate_to_0@{places[name]}=1" for name in self.failing]
-        with pacemaker.scratch(self.tree) as (path,):
+        with verification.scratch(self.tree) as (path,):
             output = path.with_name("output.xml")
             argv = ["crm_simulate", "--xml-file", str(path), "--simulate", f"--save-output={output}", *fails]
             assert self.real(argv).ok

@@ -18,7 +18,7 @@ from snow_ha_plugin.errors import (
     TryAgainError,
     UnavailableError,
 )  # fmt: skip
-from snow_ha_plugin.system import command, pacemaker
+from snow_ha_plugin.system import command, fencer, pacemaker
 from snow_ha_plugin.system.command import Result
 from snow_ha_plugin.system.pacemaker import LiveCib
 from tests.captures import domain, guide_cluster
@@ -148,7 +148,7 @@ def test_a_cib_that_cannot_be_read_is_told(mocker: MockerFixture, status: int, w
         (lambda: pacemaker.wait_idle(300), "crm_resource --wait --timeout=300s", 310),
         (lambda: pacemaker.forget("nis01", "snow02"), "crm_resource --refresh --resource nis01 --node snow02", 90),
         (lambda: pacemaker.forget("nis01"), "crm_resource --refresh --resource nis01 --force", 90),
-        (lambda: pacemaker.fence("snow02", 90), "stonith_admin --reboot snow02 --timeout=90", 100),
+        (lambda: fencer.fence("snow02", 90), "stonith_admin --reboot snow02 --timeout=90", 100),
         (
             lambda: pacemaker.end_standby_until_reboot("snow02"),
             "crm_attribute --node snow02 --name standby --lifetime reboot --delete",

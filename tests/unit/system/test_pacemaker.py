@@ -14,14 +14,14 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import primitive
 from snow_ha_plugin.errors import ConfigurationError, DataError, UnavailableError
 from snow_ha_plugin.model import ClusterState, ResourceState
-from snow_ha_plugin.system import command, pacemaker
+from snow_ha_plugin.system import command, crm_mon, pacemaker, verification
 from snow_ha_plugin.system.command import Result
 from tests.captures import capture, domain, guide_cluster, unconfigured_cluster
 from tests.unit.core.test_cib import with_parts
 
 
 def seen(case: str) -> ClusterState:
-    return pacemaker.parse_state(capture(f"crm_mon-{case}.xml"))
+    return crm_mon.parse_state(capture(f"crm_mon-{case}.xml"))
 
 
 def resource(state: ClusterState, name: str) -> ResourceState:
@@ -78,7 +78,7 @@ def test_the_real_crm_mon_reads_a_cib_without_a_cluster() -> None:
 )
 def test_an_answer_without_a_state_is_an_error_and_not_a_cluster_where_nothing_runs(answer: bytes) -> None:
     with pytest.raises(UnavailableError, match="does not know"):
-        pacemaker.parse_state(answer)
+        crm_mon.parse_state(answer)
 
 
 def test_a_cib_that_crm_mon_cannot_read_is_told() -> None:
@@ -127,8 +127,8 @@ def test_a_cib_that_was_against_its_schema_is_told_as_such(broken: cib.Tree) -> 
 
 
 def verify(old: cib.Tree, new: cib.Tree) -> None:
-    with pacemaker.scratch(old, new) as paths:
-        pacemaker.verify(*paths)
+    with verification.scratch(old, new) as paths:
+        verification.verify(*paths)
 
 
 def test_what_a_killed_run_has_left_goes_with_the_next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +143,7 @@ def test_what_a_killed_run_has_left_goes_with_the_next_one(tmp_path: Path, monke
     for path in (left, mine, other):
         path.mkdir()
         (path / "0.xml").touch()
-    with pacemaker.scratch(guide_cluster()):
+    with verification.scratch(guide_cluster()):
         pass
     assert sorted(tmp_path.iterdir()) == sorted([mine, other])
 
@@ -153,5 +153,5 @@ def test_a_node_that_is_still_joining_is_not_online(pending: str, online: bool) 
     text = f"""<pacemaker-result><summary><current_dc with_quorum="true"/></summary><nodes>
     <node name="snow02" online="true" pending="{pending}" standby="false" maintenance="false" unclean="false"/>
     </nodes><resources/></pacemaker-result>"""
-    (node,) = pacemaker.parse_state(text.encode()).nodes
+    (node,) = crm_mon.parse_state(text.encode()).nodes
     assert node.online == online
