@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from snow_ha_plugin.core.configure.acceptance import Acceptance
 from snow_ha_plugin.core.reports import metrics, verdict
+from snow_ha_plugin.model import Severity
 from tests.captures import DATA, capture
 from tests.unit.core.test_metrics import VIEW
 
@@ -32,7 +35,9 @@ def samples(text: str) -> Samples:
     return found
 
 
-OURS = samples(metrics.text(VIEW, verdict.of(VIEW), {"snow01": 0.0}, 1.0))
+ACCEPTED = (VIEW.findings[1], Acceptance("held", "", Severity.WARNING, 0, 1))
+FULL = replace(VIEW, accepted=(ACCEPTED,))
+OURS = samples(metrics.text(FULL, verdict.of(FULL), {"snow01": 0.0}, 1.0))
 
 
 def asked(expression: str) -> list[tuple[str, dict[str, str]]]:
@@ -78,3 +83,8 @@ def test_panels_do_not_overlap_and_have_their_own_ids() -> None:
     assert len({panel["id"] for panel in PANELS}) == len(PANELS)
     assert all(not cells(one) & cells(other) for one, other in combinations(PANELS, 2))
     assert all(x < 24 for panel in PANELS for x, _ in cells(panel))
+
+
+def test_the_guide_tells_of_every_number() -> None:
+    guide = (Path(__file__).parents[2] / "docs/guide/monitoring.md").read_text()
+    assert OURS.keys() == set(re.findall(r"`(snow_ha_\w+)", guide))
