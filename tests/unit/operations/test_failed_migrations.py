@@ -15,7 +15,7 @@ from snow_ha_plugin.core.reports.alerts import Alert
 from snow_ha_plugin.core.reports.overview import overview
 from snow_ha_plugin.operations import events, failed_migrations, holding
 from snow_ha_plugin.operations.failed_migrations import ATTEMPTS
-from snow_ha_plugin.system import command, journal, mail, pacemaker, record, spool
+from snow_ha_plugin.system import command, journal, mail, pacemaker, record, scheduler, spool
 from snow_ha_plugin.system.command import Result
 from tests.captures import capture
 from tests.unit.operations.test_transaction import Memory
@@ -108,6 +108,28 @@ def test_a_server_that_shuts_down_gives_its_domain_up_after_some_attempts(looks:
     state.remove(state.find("transient_attributes"))
     failed_migrations.settle(store)
     assert migration.barred(store.tree) == []
+
+
+def looked_at(tree: cib.Tree) -> cib.Tree:
+    """As after `look_anew`: the histories have nothing but a probe, which finds a01 on snow02."""
+    for operation in tree.xpath("status//lrm_resource[@id='a01']/lrm_rsc_op[not(@id='a01_last_0')]"):
+        cib.drop(operation)
+    for probe in tree.xpath("status//lrm_resource[@id='a01']/lrm_rsc_op"):
+        code = "0" if probe.get("on_node") == "snow02" else "7"
+        magic = f"0:{code};{probe.get('transition-key')}"
+        probe.attrib.update({"operation": "monitor", "rc-code": code, "transition-magic": magic})
+        probe.set("operation_key", "a01_monitor_0")
+    return tree
+
+
+@pytest.mark.parametrize(("cold", "expected"), [(False, ["migrate"]), (True, ["move"])])
+def test_pacemaker_then_migrates_it_or_stops_it_and_starts_it_elsewhere(cold: bool, expected: list[str]) -> None:
+    tree = leave(looked_at(failed_cluster()))
+    if cold:
+        migration.end_live(tree, ["a01"])
+    assert [(action.task, action.node) for action in scheduler.ask(tree).actions if action.resource == "a01"] == [
+        (task, "snow01") for task in expected
+    ]
 
 
 def test_release_has_it_tried_again(looks: list[tuple[str, str]]) -> None:
