@@ -23,7 +23,7 @@ UNSAFE = 107
 # Where a server's sendmail puts what it is given.
 MAILBOX = "/var/mail/sent"
 # Each takes about 15 s.
-FAILED_MIGRATIONS = int(os.environ.get("SNOW_HA_FAILED_MIGRATIONS", "2"))
+FAILED_MIGRATIONS = int(os.environ.get("SNOW_HA_FAILED_MIGRATIONS", "1"))
 
 
 @pytest.fixture(scope="module")
