@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from snow_ha_plugin.core import cib
@@ -53,3 +55,12 @@ def test_a_domain_of_a_server_in_maintenance_comes_back_with_that(edit) -> None:
 
 def test_of_what_pacemaker_manages_there_is_none() -> None:
     assert hands_off.of(guide_cluster(), state(resource("nis01")), "nis01") is None
+
+
+def test_a_server_in_maintenance_is_no_reason_for_a_domain_of_another() -> None:
+    tree, calm = guide_cluster(), state(resource("nis01", managed=False, servers=("snow02",)), maintenance=False)
+    intent.hold(tree, ["nis01"])
+    (node,) = calm.nodes
+    cluster = ClusterState(True, False, (replace(node, maintenance=True),), calm.resources)
+    found = hands_off.of(tree, cluster, "nis01")
+    assert found and found.remedy == "snow ha release nis01"
