@@ -61,6 +61,8 @@ def balance(
     wishes = Wishes(by=By(by), limits=limits, apart_off=apart_off, failback=failback)
     # read
     store = options.store(cib_path)
+    if not dry_run:
+        options.at_work(store, "balance")
     tree = store.read()
     sizes, roles = options.sizes_and_roles(store, tree, domains_dir)
     # decide, with Pacemaker's scheduler

@@ -122,6 +122,7 @@ def test(server: str, yes: bool, as_json: bool) -> None:
     """
     options.require_root()
     here = protection.decide(cluster.load())
+    options.at_work(here.store, f"fencing test {server}")
     fencing_test.refuse(here, server)
     if not yes:
         click.confirm(f"[?] {server} will be emptied, then reset like a lost server. Go on", abort=True)

@@ -23,6 +23,8 @@ def move(domain: str, server: str | None, yes: bool, dry_run: bool, as_json: boo
     once that is agreed to.
     """
     store = options.store(None)
+    if not dry_run:
+        options.at_work(store, f"move {domain}")
     plan = moves.plan_one(store.read(), domain, server)
     if plan and not dry_run:
         question = f"{domain} cannot migrate live: it is shut down on {plan.source}, and started on {plan.target}"

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from snow_ha_plugin.cli import output
 from snow_ha_plugin.core import cib, timeouts
 from snow_ha_plugin.core.configure import fencing
-from snow_ha_plugin.errors import PermissionDeniedError
+from snow_ha_plugin.errors import PermissionDeniedError, UnavailableError
 from snow_ha_plugin.model import Domain
 from snow_ha_plugin.operations import cluster
-from snow_ha_plugin.system import snowtools
+from snow_ha_plugin.system import lock, pacemaker, snowtools
 from snow_ha_plugin.system.pacemaker import CibFile, LiveCib, Store
 from snow_ha_plugin.system.servers import Servers
 
@@ -104,6 +106,33 @@ def migration_mib_s(store: Store, snow_conf: Path | None) -> int:
     """How fast domains migrate, as this snow.conf has it, or the running cluster's."""
     path = snowtools.layout().conf if store.live else snow_conf
     return snowtools.read_conf(path).migration_mib_s if path else timeouts.DEFAULT_MIGRATION_MIB_S
+
+
+def at_work(store: Store, what: str) -> None:
+    """Until the verb ends no other one of ours moves domains: it waits for one that does, and says for whom.
+
+    By Pacemaker's list of servers: in a night in which /sNow hangs a domain can still be moved.
+    """
+    if store.live:
+        click.get_current_context().with_resource(_alone(what))
+
+
+@contextmanager
+def _alone(what: str) -> Iterator[None]:
+    told: list[str] = []
+
+    def waiting(who: str) -> None:
+        if who not in told:
+            output.warning(f"waits until {who} has ended; Ctrl-C gives up")
+            told.append(who)
+
+    online = sorted(node.name for node in pacemaker.state().nodes if node.online)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(lock.held(Servers(online or [Servers([]).here]), what, waiting))
+        except UnavailableError as error:
+            output.warning(f"{error.message}: nobody can tell whether another verb moves domains too")
+        yield
 
 
 def require_root() -> None:

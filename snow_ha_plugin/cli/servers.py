@@ -135,6 +135,8 @@ def drain(server: str, force: bool, apart_off: frozenset[str], yes: bool, dry_ru
     together although another server could keep them apart. Asks where domains cannot migrate, and would be restarted.
     """
     store = options.store(None)
+    if not dry_run:
+        options.at_work(store, f"drain {server}")
     now, groups = _outlook(store, apart_off, None)
     outcome, then = simulation.drained(now.tree, server, now.files)
     meant = simulation.consequences(now, outcome, then, groups)
@@ -193,7 +195,10 @@ def emptying(store: Store, server: str, there: Collection[str], *, quiet: bool) 
 @options.json_output
 def undrain(server: str, dry_run: bool, as_json: bool) -> None:
     """Give a server back after `drain`; no domain moves by it."""
-    changes = standby.put(options.store(None), server, on=False, dry_run=dry_run)
+    store = options.store(None)
+    if not dry_run:
+        options.at_work(store, f"undrain {server}")
+    changes = standby.put(store, server, on=False, dry_run=dry_run)
     if as_json:
         output.as_json({"dry_run": dry_run, "changes": output.changes_json(changes)})
     elif changes:

@@ -43,7 +43,9 @@ def test_one_after_the_other(servers: Servers) -> None:
 def test_the_second_is_told_who_is_at_work(servers: Servers) -> None:
     with (
         lock.held(servers, "enable"),
-        pytest.raises(TryAgainError, match=rf"snow-ha enable on {servers.here} \(process {os.getpid()}\) is at work"),
+        pytest.raises(
+            TryAgainError, match=rf"snow-ha enable on {servers.here} \(process {os.getpid()}, since ..:..:..\) is at"
+        ),
         lock.held(servers, "disable"),
     ):
         pytest.fail("both had it")
@@ -77,3 +79,28 @@ def test_a_server_that_does_not_answer_gives_none(servers: Servers, mocker: Mock
     mocker.patch.object(servers, "words", return_value=["sh", "-c", "echo no route >&2; exit 255"])
     with pytest.raises(UnavailableError, match="gives no lock"), lock.held(servers, "enable"):
         pytest.fail("nobody has it")
+
+
+def test_who_waits_is_told_for_whom_and_has_it_afterwards(servers: Servers) -> None:
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, lock.PATH], cwd=ROOT, stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
+    told: list[str] = []
+
+    def waiting(who: str) -> None:
+        told.append(who)
+        holder.kill()
+
+    with lock.held(servers, "drain snow02", waiting):
+        assert told[0].startswith(f"snow-ha enable on {servers.here} (process {holder.pid}, since ")
+    holder.wait(timeout=10)
+
+
+def test_nobody_waits_for_ever(servers: Servers, mocker: MockerFixture) -> None:
+    mocker.patch.object(lock, "WAITED_S", 0)
+    with (
+        lock.held(servers, "balance"),
+        pytest.raises(TryAgainError, match="snow-ha balance on "),
+        lock.held(servers, "move", lambda who: None),
+    ):
+        pytest.fail("both had it")
