@@ -72,7 +72,7 @@ def rows(events: Iterable[Event]) -> tuple[Row, ...]:
         for before in reversed(found):
             if event.at - before.last > AGAIN_S:
                 break
-            if not before.details and before.text == text:
+            if before.text == text:
                 found.remove(before)
                 row = replace(row, first=before.first, count=before.count + 1)
                 break

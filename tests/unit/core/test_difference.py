@@ -86,6 +86,13 @@ def test_each_change_is_told_in_both_directions(edit: Callable[[cib.Tree], objec
     assert [change.message for change in changes(after, before)] == [back]
 
 
+def test_a_rule_that_prefers_otherwise_is_told_as_it_would_be() -> None:
+    before, after = guide_cluster(), guide_cluster()
+    location.put(before, [location.rule("nis01", "snow01", 100, beats_stickiness=False)])
+    location.put(after, [location.rule("nis01", "snow02", 100, beats_stickiness=True)])
+    assert [change.message for change in changes(before, after)] == ["prefer snow02 for nis01 (score 150)"]
+
+
 def test_what_goes_with_something_else_is_not_told_beside_it() -> None:
     inside = "<resource_set id='s'><resource_ref id='nis01'/></resource_set>"
     before = with_parts(constraints=f"<rsc_colocation id='c'>{inside}</rsc_colocation>")

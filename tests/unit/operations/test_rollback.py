@@ -156,6 +156,14 @@ def test_in_words_it_says_what_is_taken_back_with_what_pacemaker_would_do(files:
     assert asked == []
 
 
+def test_what_pacemaker_does_anyway_is_not_told(files: Files, asked: list[str]) -> None:
+    tree = guide_cluster()
+    add(tree)
+    files.put(tree)
+    changed(files, options)
+    assert rollback.plan(files.store(live=False), kept(), None, unsaid).actions == []
+
+
 def test_what_would_stop_a_domain_that_runs_is_refused(files: Files, asked: list[str]) -> None:
     tree = guide_cluster()
     intent.want(tree, ["nis01"], "Stopped")

@@ -80,12 +80,13 @@ def test_what_cannot_be_written_there_waits_here_and_goes_there_later(
     hanging: threading.Event, shared_record: Path
 ) -> None:
     record.append(A)
-    assert record.read() == record.Record((A,), missing="the shared file system does not answer")
+    record.append(B)
+    assert record.read() == record.Record((A, B), missing="the shared file system does not answer")
     hanging.set()
     for thread in record._waiting:
         thread.join(20)
-    record.append(B)
-    assert record.read() == record.Record((A, B))
+    record.append(C)
+    assert record.read() == record.Record((A, B, C))
     assert {path.read_text() for path in record.LOCAL.iterdir()} == {""}
 
 
