@@ -82,7 +82,11 @@ def _refuse_kernel(domain: Domain) -> None:
     settings = domainfile.parse(xlcfg.read(domain.config_path), domain.config_path)
     path = settings.get("kernel")
     if not isinstance(path, str) or not path.startswith("/"):
-        raise ConfigurationError(f"the kernel of {domain.name} is not named by its path", "it cannot be looked at")
+        raise ConfigurationError(
+            f"the kernel of {domain.name} is not named by its path",
+            "it cannot be looked at",
+            "give its path in the domain file",
+        )
     found = kernel.look(path)
     if not found.is_64bit:
         raise ConfigurationError(f"{path} is of 32 bits", f"{domain.name} would not boot with it", "leave it as it is")

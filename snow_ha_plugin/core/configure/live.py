@@ -31,7 +31,7 @@ def tell(tree: cib.Tree, domain: Domain, pv_migrates: bool | None) -> Change | N
     """Bring `allow-migrate` of our primitive up to what the domain can; None where nothing was to do."""
     name, element = domain.name, cib.resource(tree, domain.name)
     found, can = _values(tree, name), pv_migrates if domain.is_pv else True
-    if element is None or can is None or len(found) != 1:
+    if element is None or can is None:
         return None
     if not can and found == [_yes(name)]:
         _put(element, *_no(name))

@@ -29,7 +29,7 @@ case $1 in
     list) [ -z "$2" ] || [ -s "$guests" ] || exit 1
         echo 'Name ID Mem VCPUs State Time(s)'; echo 'Domain-0 0 2048 2 r----- 1.0'
         while read -r name; do echo "$name 1 512 1 $state 1.0"; done <"$guests" ;;
-    create) cp "$2" {root}/created; echo web01 >"$guests" ;;
+    create) cp "$2" {root}/created; echo web01 >"$guests"; [ ! -e {root}/meanwhile ] || sh {root}/meanwhile ;;
     domid) grep -q . "$guests" ;;
     shutdown) [ ! -e {root}/deaf ] || exit 1; [ -e {root}/hears ] || {{ : >{root}/hears; exit 1; }}; : >"$guests" ;;
     destroy) : >"$guests" ;;
@@ -149,6 +149,27 @@ def test_what_does_not_boot_is_destroyed_and_stays_as_it_was(place: Place, fault
     assert place.file.read_text() == place.before
     assert place.files() == ["web01.cfg"]
     assert (place.root / "guests-snow01").read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "why"),
+    [
+        ("echo web01 >guests-snow02", "web01 runs on snow02"),
+        ("echo 'memory = 512' >>etc/web01.cfg", r"web01\.cfg was edited in the middle"),
+    ],
+)
+def test_what_happens_while_it_is_tried_is_noticed(place: Place, meanwhile: str, why: str) -> None:
+    (place.root / "meanwhile").write_text(f"cd {place.root}; {meanwhile}")
+    with pytest.raises(UnsafeError, match=why):
+        place.convert(tries=True)
+    assert place.domain().is_pv
+    assert place.files() == ["web01.cfg"]
+
+
+def test_a_kernel_without_a_path_is_refused(place: Place) -> None:
+    place.file.write_text(place.before.replace(str(place.kernel), "vmlinuz"))
+    with pytest.raises(ConfigurationError, match="the kernel of web01 is not named by its path"):
+        place.convert()
 
 
 def test_what_pacemaker_is_to_run_is_not_tried(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,7 @@ XL = """
 case $1 in
     list) echo 'Name ID Mem VCPUs State Time(s)'; echo 'Domain-0 0 2048 2 r----- 1.0'
         while read -r name; do echo "$name 1 512 1 -b---- 1.0"; done <"{guests}-$SERVER" ;;
-    shutdown) : >"{guests}-$SERVER" ;;
+    shutdown) grep -q . "{guests}-$SERVER" && : >"{guests}-$SERVER" ;;
     create) echo web01 >>"{guests}-$SERVER" ;;
 esac
 """

@@ -25,6 +25,7 @@ def image(version: str, protocol: int = 0x20F, flags: int = 0x3F) -> bytes:
     [
         (image("6.1.0-18-amd64 (debian-kernel@lists.debian.org) #1 SMP"), ("6.1.0-18-amd64", (6, 1), True)),
         (image("4.9.0-13-686 (x) #1", flags=0), ("4.9.0-13-686", (4, 9), False)),
+        (image("3.8.0 (x)", protocol=0x20C), ("3.8.0", (3, 8), True)),
         (image("3.2.0-4-amd64 (x)", protocol=0x20A), ("3.2.0-4-amd64", (3, 2), False)),
     ],
 )
