@@ -70,12 +70,11 @@ def back(servers: Servers, domain: Domain, *, dry_run: bool) -> list[Change]:
     return [Change("convert", name, f"have {name} start para-virtualised again")]
 
 
-def tell_cluster(servers: Servers, text_of: Domain, migration_mib_s: int) -> list[Change]:
+def tell_cluster(servers: Servers, domain: Domain, migration_mib_s: int) -> list[Change]:
     """Bring the primitive of a registered domain up to the file that it has now: whether it migrates live."""
-    store = LiveCib()
-    if not running.is_registered(text_of.name):
+    if not running.is_registered(domain.name):
         return []
-    return registration.register(store, [text_of], migration_mib_s, servers=servers)
+    return registration.register(LiveCib(), [domain], migration_mib_s, servers=servers)
 
 
 def _refuse_kernel(domain: Domain) -> None:

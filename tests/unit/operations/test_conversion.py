@@ -5,18 +5,25 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pytest_mock import MockerFixture
 
+from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import document
+from snow_ha_plugin.core.configure import live
 from snow_ha_plugin.errors import ConfigurationError, NoInputError, UnavailableError, UnsafeError
 from snow_ha_plugin.model import Change, Domain
-from snow_ha_plugin.operations import conversion
+from snow_ha_plugin.operations import conversion, registration
 from snow_ha_plugin.operations.image_migration import running
+from snow_ha_plugin.operations.transaction import cleaning
 from snow_ha_plugin.system import imagefiles, snowtools, xen
+from tests.captures import domain, guide_cluster
 from tests.unit.conftest import Machines
 from tests.unit.killing import killed
+from tests.unit.operations.test_transaction import Memory
 from tests.unit.system.test_kernel import image
 
 FILE = "name = 'web01'\nkernel = '{}' # ours\nextra = 'quiet'\n"
@@ -184,6 +191,20 @@ def test_what_pacemaker_is_to_run_is_not_tried(place: Place, monkeypatch: pytest
     assert not (place.root / "created").exists()
     place.convert()
     place.assert_converted()
+
+
+def test_a_registered_domain_migrates_live_from_then_on(place: Place, mocker: MockerFixture) -> None:
+    store = Memory(guide_cluster())
+    known = cib.domains(store.tree)["nis01"]
+    sizes = (int(known.utilization[key]) for key in ("hv_memory", "cpu"))
+    nis = domain("nis01", *sizes, config_path=known.parameters["xmfile"])
+    live.tell(store.tree, replace(nis, is_pv=True), pv_migrates=False)
+    for module in (conversion, running):
+        mocker.patch.object(module, "LiveCib", return_value=store)
+    mocker.patch.object(registration, "undisturbed", return_value=cleaning)
+    assert [change.message for change in conversion.tell_cluster(place.machines, nis, 80)] == ["let nis01 migrate live"]
+    assert live.migrates(store.tree, "nis01")
+    assert conversion.tell_cluster(place.machines, place.domain(), 80) == [], "web01 is not registered"
 
 
 @pytest.mark.parametrize(("name", "when"), itertools.product(("keep", "put"), ("before", "after")))
