@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from snow_ha_plugin.cli.moves import move
 from snow_ha_plugin.cli.servers import drain, what_if
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.errors import NoSuchObjectError, UnsafeError
+from snow_ha_plugin.errors import NoSuchObjectError, UnsafeError, UsageError
 from snow_ha_plugin.system.pacemaker import CibFile
 from tests.scenarios import cluster
 
@@ -82,6 +83,25 @@ def test_drain_refuses_what_is_harm_here_unless_forced(tmp_path: Path, monkeypat
     assert CliRunner().invoke(drain, ["snow03", "--force", "--dry-run"]).exit_code == 0
     assert CliRunner().invoke(drain, ["snow03", "--spread", "slurm=off", "--dry-run"]).exit_code == 0
     assert CliRunner().invoke(drain, ["snow02", "--dry-run"]).exit_code == 0
+
+
+def test_nothing_is_restarted_without_consent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "cib.xml"
+    text = SERVERS + "domain web 2048 1 on snow02 allow-migrate=false\ndomain db 2048 1 on snow02\n"
+    path.write_bytes(cib.serialize(cluster.read(text).tree))
+    for module in ("servers", "moves"):
+        monkeypatch.setattr(f"snow_ha_plugin.cli.{module}.options.store", lambda cib_path: CibFile(path))
+    before = path.read_bytes()
+    shown = CliRunner().invoke(drain, ["snow02", "--dry-run"])
+    assert "[W] web cannot migrate live, and would be restarted elsewhere" in shown.output
+    assert json.loads(CliRunner().invoke(drain, ["snow02", "--dry-run", "--json"]).stdout)["restarted"] == ["web"]
+    would = CliRunner().invoke(move, ["web", "snow01", "--dry-run"]).output
+    assert would == "[I] would restart web from snow02 to snow01 (2048 MiB)\n"
+    for verb, words in ((drain, ["snow02"]), (move, ["web", "snow01"]), (move, ["web", "snow01", "--json"])):
+        refused = CliRunner().invoke(verb, words)
+        assert isinstance(refused.exception, UsageError)
+        assert "there is nobody to ask; add --yes, or --dry-run" in str(refused.exception)
+    assert path.read_bytes() == before
 
 
 def test_replicas_on_the_one_server_that_is_left_are_told_and_no_harm(ask: Any) -> None:
