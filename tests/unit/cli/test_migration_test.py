@@ -13,13 +13,14 @@ from snow_ha_plugin.cli import migration_test
 from snow_ha_plugin.errors import UsageError
 from snow_ha_plugin.operations import moves
 from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.system import waiting
 from tests.captures import guide_cluster
 from tests.unit.operations.test_live_migration import Cluster, other
 
 
 @pytest.fixture
 def at_work(site: Site, tmp_path: Path, mocker: MockerFixture) -> Site:
-    mocker.patch.object(moves, "POLL_S", 0)
+    mocker.patch.object(waiting, "POLL_S", 0)
     mocker.patch.object(moves, "SEEN_WITHIN_S", 0)
     (tmp_path / "domains.conf").write_text("")
     layout = replace(site.layout, domains_conf=tmp_path / "domains.conf")

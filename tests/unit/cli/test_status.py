@@ -13,6 +13,7 @@ from snow_ha_plugin.core.reports import verdict
 from snow_ha_plugin.core.reports.overview import DomainView, FencingView, Overview, overview
 from snow_ha_plugin.core.reports.verdict import Verdict, Word
 from snow_ha_plugin.model import FailedAction, MigrationProgress
+from snow_ha_plugin.operations import sight
 from snow_ha_plugin.system import pacemaker
 from tests.captures import capture, guide_cluster
 from tests.unit.cli.conftest import Ended, Files
@@ -250,4 +251,4 @@ def test_status_changes_nothing(files: Files) -> None:
 def test_only_of_domains_that_are_kept_stopped_the_files_are_looked_at() -> None:
     tree = guide_cluster()
     intent.want(tree, ["nis01"], "Stopped")
-    assert status_verb._stopped(tree) == {"nis01": cib.domains(tree)["nis01"].parameters["xmfile"]}
+    assert sight._stopped(tree) == {"nis01": cib.domains(tree)["nis01"].parameters["xmfile"]}

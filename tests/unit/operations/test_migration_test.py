@@ -12,13 +12,14 @@ from snow_ha_plugin.model import Domain, Move
 from snow_ha_plugin.operations import migration_test, moves
 from snow_ha_plugin.operations.migration_test import Leg
 from snow_ha_plugin.operations.simulation import Outlook
+from snow_ha_plugin.system import waiting
 from tests.captures import guide_cluster
 from tests.unit.operations.test_live_migration import Cluster, other
 
 
 @pytest.fixture
 def cluster(mocker: MockerFixture) -> Cluster:
-    mocker.patch.object(moves, "POLL_S", 0)
+    mocker.patch.object(waiting, "POLL_S", 0)
     mocker.patch.object(moves, "SEEN_WITHIN_S", 0)
     return Cluster(guide_cluster(), mocker)
 
