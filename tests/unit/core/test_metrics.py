@@ -66,6 +66,13 @@ def test_what_the_parser_reads_is_what_is_so() -> None:
     assert found["snow_ha_written_timestamp_seconds", ()] == 4600
 
 
+def test_labels_have_their_names() -> None:
+    text = metrics.text(VIEW, verdict.of(VIEW), {"snow01": 1000.0}, now=4600.0)
+    families = {family.name: family.samples for family in text_string_to_metric_families(text)}
+    assert {"code": "held", "severity": "warning"} in [sample.labels for sample in families["snow_ha_findings"]]
+    assert {"server": "snow01"} in [sample.labels for sample in families["snow_ha_fencing_test_age_seconds"]]
+
+
 def test_one_verdict_holds() -> None:
     held = {labels[0]: value for (name, labels), value in samples().items() if name == "snow_ha_verdict"}
     assert held == {"healthy": 0, "degraded": 0, "broken": 1, "cannot tell": 0, "not enabled": 0}
