@@ -87,9 +87,9 @@ browser: dependencies  ## the page of report, in a real browser
 random-clusters: dependencies  ## clusters by chance: what the verbs say is held against Pacemaker's scheduler
 	$(PYTHON) -m pytest -q --durations=5 --numprocesses=2 tests/random_clusters
 
-# Labs mostly wait, so three at a time; one file's tests share theirs.
+# Labs mostly wait, so four at a time; one file's tests share theirs.
 lab-tests: dependencies  ## whole clusters in containers, as root
-	$(PYTHON) -m pytest -q --durations=10 --numprocesses=3 --dist=loadfile -m "not xen" \
+	$(PYTHON) -m pytest -q --durations=20 --numprocesses=4 --dist=loadgroup -m "not xen" \
 		tests/cluster tests/xen/test_interruptions.py
 
 # Faults at random; see tests/chaos/README.md. make chaos ROUNDS=200 SEED=7 FENCING=ipmi SERVERS=3

@@ -51,29 +51,20 @@ def boot_early_domains(lab: Lab) -> None:
         lab.run(server, ["xl", "create", f"{DOMAIN_FILES}/{name}.cfg"])
 
 
-def make_hasty(lab: Lab, corosync_conf: str | None = None) -> None:
-    """Power-cycle the servers into a cluster without Debian's own configuration, and with a short dc-deadtime.
+def hasten(disk: Path, corosync_conf: str | None = None) -> None:
+    """For `Lab.up(disk=...)`: a server without Debian's own cluster, and with a short dc-deadtime for the next one.
 
     Without `corosync_conf` no cluster starts; with it, it starts at boot as Debian has it.
     """
-    for server in lab.names:
-        lab.power_off(server)
-        disk = lab.disk(server)
-        conf = disk / "etc/corosync/corosync.conf"
-        conf.unlink()
-        if corosync_conf is not None:
-            conf.write_text(corosync_conf)
-        cib_dir = disk / "var/lib/pacemaker/cib"
-        for path in cib_dir.iterdir():
-            path.unlink()
-        (cib_dir / "cib.xml").write_text(HASTY_CIB)
-        owner = cib_dir.stat()
-        os.chown(cib_dir / "cib.xml", owner.st_uid, owner.st_gid)
-        (cib_dir / "cib.xml").chmod(0o600)
-    for server in lab.names:
-        lab.power_on(server, wait=False)
-    for server in lab.names:
-        wait_until_booted(lab, server)
+    conf = disk / "etc/corosync/corosync.conf"
+    conf.unlink()
+    if corosync_conf is not None:
+        conf.write_text(corosync_conf)
+    cib_dir = disk / "var/lib/pacemaker/cib"
+    (cib_dir / "cib.xml").write_text(HASTY_CIB)
+    owner = cib_dir.stat()
+    os.chown(cib_dir / "cib.xml", owner.st_uid, owner.st_gid)
+    (cib_dir / "cib.xml").chmod(0o600)
 
 
 def wait_until_booted(lab: Lab, server: str) -> None:
@@ -103,6 +94,11 @@ def killed(lab: Lab, point: str, *words: str) -> bool:
 
 def enable(lab: Lab) -> str:
     return snow_ha(lab, "enable", "--without-fencing")
+
+
+def is_whole(lab: Lab) -> bool:
+    """Whether every server is in the cluster and every domain runs: a test that needs no more than that can begin."""
+    return all(map(lab.is_on, lab.names)) and online(lab, "snow01") == lab.names and sorted(domids(lab)) == DOMAINS
 
 
 # domains and the floating IP

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from subprocess import CompletedProcess
 
+from tests.cluster import cluster_state
 from tests.lab import host
 from tests.lab.cluster import Lab
 from tests.lab.site import DOMAIN_FILES, SiteDomain, build_site
@@ -104,6 +105,7 @@ class Pair:
 @contextmanager
 def enabled(purpose: str, domains: Sequence[SiteDomain], **settings: str) -> Iterator[Pair]:
     """A lab with these domains, and settings of snow.conf, from `enable` on until the end of the block."""
-    with Lab.up(f"{purpose}-{os.getpid()}", site=partial(build_site, domains=domains, **settings)) as lab:
+    site = partial(build_site, domains=domains, **settings)
+    with Lab.up(f"{purpose}-{os.getpid()}", site=site, disk=cluster_state.hasten) as lab:
         lab.run(lab.names[0], ["snow-ha", "enable", "--without-fencing"], timeout=ENABLED_WITHIN_S)
         yield Pair(lab)

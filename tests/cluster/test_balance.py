@@ -9,6 +9,7 @@ from functools import partial
 
 import pytest
 
+from tests.cluster.cluster_state import hasten
 from tests.cluster.pair import ENABLED_WITHIN_S
 from tests.lab import ledger
 from tests.lab.cluster import Lab
@@ -27,7 +28,7 @@ FAILOVER_WITHIN_S = 90
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     domains = [SiteDomain(name, "login", memory_mib=memory, vcpus=1) for name, memory in DOMAINS.items()]
-    with Lab.up(f"balance-{os.getpid()}", servers=3, site=partial(build_site, domains=domains)) as up:
+    with Lab.up(f"balance-{os.getpid()}", servers=3, site=partial(build_site, domains=domains), disk=hasten) as up:
         for name in DOMAINS:
             up.run("snow01", ["xl", "create", f"/sNow/snow-tools/etc/domains/{name}.cfg"])
         up.run("snow01", ["snow-ha", "enable", "--without-fencing"], timeout=ENABLED_WITHIN_S)

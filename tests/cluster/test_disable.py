@@ -38,16 +38,15 @@ class Running:
 
 
 @pytest.fixture(scope="module")
-def site(lab: Lab) -> Iterator[Running]:
-    state.make_hasty(lab)
-    state.boot_early_domains(lab)
-    state.enable(lab)
-    yield Running(lab, state.domids(lab), time.monotonic())
+def site(hasty_lab: Lab) -> Iterator[Running]:
+    state.enable(hasty_lab)
+    yield Running(hasty_lab, state.domids(hasty_lab), time.monotonic())
 
 
 @pytest.fixture
 def enabled(site: Running) -> Running:
-    state.enable(site.lab)
+    if not state.is_whole(site.lab):
+        state.enable(site.lab)
     return site
 
 

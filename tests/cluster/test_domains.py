@@ -12,7 +12,7 @@ from tests.lab.site import DOMAIN_FILES, SiteDomain
 
 pytestmark = pytest.mark.lab
 
-ROUNDS = 20
+ROUNDS = 5
 
 # What stays of a domain that was taken out on purpose: that it was.
 LEFT_OUT = "not-protected"

@@ -20,7 +20,7 @@ from tests.lab.site import build_site
 
 pytestmark = pytest.mark.lab
 
-LABS_AT_ONCE = 4
+LABS_AT_ONCE = 3
 WITHIN_S = 1500
 
 # Without a third vote, whose steps have nothing to do.

@@ -30,8 +30,8 @@ RESETS = ("watchdog", "reboot")
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Lab]:
-    with Lab.up(f"fencing-{os.getpid()}", site=partial(build_site, SNOW_HA_WATCHDOG_S=str(WATCHDOG_S))) as lab:
-        state.make_hasty(lab)
+    build = partial(build_site, SNOW_HA_WATCHDOG_S=str(WATCHDOG_S))
+    with Lab.up(f"fencing-{os.getpid()}", site=build, disk=state.hasten) as lab:
         state.boot_early_domains(lab)
         yield lab
 
@@ -39,9 +39,10 @@ def site() -> Iterator[Lab]:
 @pytest.fixture
 def protected(site: Lab) -> Lab:
     """Both servers are in the cluster, fenced by sbd, and all domains run, some on each."""
-    enable(site)
+    if not state.is_whole(site):
+        enable(site)
+        state.wait_for_all_domains(site)
     assert state.online(site, "snow01") == site.names
-    state.wait_for_all_domains(site)
     return site
 
 

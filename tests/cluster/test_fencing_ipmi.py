@@ -30,16 +30,16 @@ SECOND_LEVEL_WITHIN_S = FAILOVER_WITHIN_S + 60
 @pytest.fixture(scope="module")
 def site() -> Iterator[Lab]:
     settings = partial(build_site, SNOW_HA_WATCHDOG_S=str(WATCHDOG_S))
-    with Lab.up(f"ipmi-{os.getpid()}", site=settings, bmc=True) as lab:
-        state.make_hasty(lab)
+    with Lab.up(f"ipmi-{os.getpid()}", site=settings, bmc=True, disk=state.hasten) as lab:
         yield lab
 
 
 @pytest.fixture
 def protected(site: Lab) -> Lab:
-    enable(site)
+    if not state.is_whole(site):
+        enable(site)
+        state.wait_for_all_domains(site)
     assert state.online(site, "snow01") == site.names
-    state.wait_for_all_domains(site)
     return site
 
 

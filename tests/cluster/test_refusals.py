@@ -23,11 +23,9 @@ Trouble = Callable[[Lab], AbstractContextManager[None]]
 
 
 @pytest.fixture(scope="module")
-def site(lab: Lab) -> Iterator[Lab]:
-    """Servers on which nothing of the cluster has been configured or started, and a domain that runs."""
-    state.make_hasty(lab)
-    state.boot_early_domains(lab)
-    yield lab
+def site(hasty_lab: Lab) -> Lab:
+    """Servers on which nothing of the cluster has been configured or started, and domains that run."""
+    return hasty_lab
 
 
 def edited(path: Callable[[Lab], Path], edit: Callable[[str], str]) -> Trouble:

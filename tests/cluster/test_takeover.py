@@ -1,9 +1,11 @@
 """A cluster set up by hand with the old guide: `enable` takes it over, restarts nothing and keeps what is there."""
 
+import os
 import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from tests.cluster import cluster_state as state
 from tests.cluster.cluster_state import DOMAIN_FILES, DOMAINS
 from tests.lab.cluster import Lab
 from tests.lab.host import wait_until
-from tests.lab.site import FLOATING_IP
+from tests.lab.site import FLOATING_IP, build_site
 
 pytestmark = pytest.mark.lab
 
@@ -79,13 +81,14 @@ class Takeover:
 
 
 @pytest.fixture(scope="module")
-def by_hand(lab: Lab) -> Lab:
-    state.make_hasty(lab, COROSYNC_CONF)
-    for name, server in (BY_HAND | BESIDE).items():
-        lab.run(server, ["xl", "create", f"{DOMAIN_FILES}/{name}.cfg"])
-    wait_until(lambda: state.online(lab, "snow01") == lab.names, 60, "the cluster of the administrator is not online")
-    lab.run("snow01", ["crm", "--wait", "configure"], input=f"{CRM_BATCH}\ncommit\n".encode())
-    return lab
+def by_hand() -> Iterator[Lab]:
+    disk = partial(state.hasten, corosync_conf=COROSYNC_CONF)
+    with Lab.up(f"takeover-{os.getpid()}", site=build_site, disk=disk) as lab:
+        for name, server in (BY_HAND | BESIDE).items():
+            lab.run(server, ["xl", "create", f"{DOMAIN_FILES}/{name}.cfg"])
+        wait_until(lambda: state.online(lab, "snow01") == lab.names, 60, "the administrator's cluster is not online")
+        lab.run("snow01", ["crm", "--wait", "configure"], input=f"{CRM_BATCH}\ncommit\n".encode())
+        yield lab
 
 
 @pytest.fixture(scope="module")

@@ -32,6 +32,8 @@ QNETD, QNETD_NUMBER = "qnetd01", 90
 COMPLETE = "lab.json"
 
 Site = Callable[[Path, dict[str, str]], object]
+# What is changed on the disk of a Xen server before it boots for the first time.
+Disk = Callable[[Path], object]
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +77,7 @@ class Lab(Hardware):
         site: Site | None = None,
         qnetd: bool = False,
         bmc: bool = False,
+        disk: Disk | None = None,
     ) -> "Lab":
         """Make a lab and wait until its servers are up; on any failure nothing of it remains.
 
@@ -93,7 +96,7 @@ class Lab(Hardware):
         with _locked(directory):
             lab = cls(name, Equipment(servers, qnetd, bmc))
             try:
-                lab._build(bottom, libraries, site)
+                lab._build(bottom, libraries, site, disk)
             except BaseException:
                 _remove(name)
                 raise
@@ -109,7 +112,7 @@ class Lab(Hardware):
             raise LabError(f"there is no lab {name!r}; `lab up --name {name}` makes it") from None
         return cls(name, Equipment(**equipment))
 
-    def _build(self, bottom: Path, libraries: Path, site: Site | None) -> None:
+    def _build(self, bottom: Path, libraries: Path, site: Site | None, disk: Disk | None) -> None:
         self.shared.mkdir()
         self.world_dir.mkdir()
         group = cgroup(self.name)
@@ -126,6 +129,8 @@ class Lab(Hardware):
             installation.name_server(server.disk, name)
             if name == QNETD:
                 installation.make_qnetd_host(server.disk)
+            elif disk:
+                disk(server.disk)
             loops.claim(STATE, self.name, name)
             server.make_chassis(libraries, xen=name != QNETD, bmc=self.equipment.bmc and name != QNETD)
             self.power_on(name, wait=False)
