@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.reports.events import Event, Kind
+from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.model import ClusterState
 
 _PREFIX = "CRM_alert_"
@@ -110,7 +111,12 @@ def _operation(alert: Alert, earlier: Alert | None, tree: cib.Tree, state: Clust
 
 
 def explained(alert: Alert, state: ClusterState, said: str = "") -> Alert:
-    """An operation that failed, with its agent's own words: what it `said`, or what Pacemaker still has of that."""
+    """An operation that failed, with its agent's own words: what it `said`, or what Pacemaker still has of that.
+
+    A first look that finds a domain running which runs on another server, too, has failed.
+    """
+    if twice := _twice(alert, state):
+        return replace(alert, rc=1, expected_rc=0, description=f"runs on {in_words(twice)} at once")
     if not alert.failed:
         return alert
     kept = [
@@ -119,3 +125,13 @@ def explained(alert: Alert, state: ClusterState, said: str = "") -> Alert:
         if (failure.resource, failure.server, failure.task) == (alert.resource, alert.node, alert.task)
     ]
     return replace(alert, description=f"{alert.task}: {said or next(reversed(kept), alert.description)}")
+
+
+def _twice(alert: Alert, state: ClusterState) -> tuple[str, ...]:
+    """The servers on which a first look and another one have found a domain, without a migration as the reason."""
+    if alert.kind != "resource" or alert.ok or (alert.task, alert.rc) != ("monitor", 0):
+        return ()
+    for each in state.resources:
+        if each.id == alert.resource and len(each.servers) > 1 and not each.blocked and each.role != "Migrating":
+            return each.servers
+    return ()

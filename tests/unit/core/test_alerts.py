@@ -106,6 +106,25 @@ def test_a_failure_is_explained_by_its_agent() -> None:
     assert alerts.explained(LOST, state) is LOST
 
 
+@pytest.mark.parametrize(
+    ("found", "is_told"),
+    [
+        (running("a01", "snow01", "snow02"), True),
+        (running("a01", "snow01"), False),
+        (running("a01", "snow01", "snow02", blocked=True), False),
+        (replace(running("a01", "snow01", "snow02"), role="Migrating"), False),
+        (running("b01", "snow01", "snow02"), False),
+    ],
+)
+def test_a_domain_that_is_found_on_a_second_server_is_a_failure(found: ResourceState, is_told: bool) -> None:
+    state = replace(EMPTY, resources=(found,))
+    alert = alerts.explained(replace(did("monitor"), expected_rc=7), state)
+    assert alert.failed == is_told
+    assert [event.text for event in record(alert, state=state)] == ["runs on snow01 and snow02 at once"] * is_told
+    notice = told(alert, state=state)
+    assert (notice is not None and "a01 on snow01: runs on snow01 and snow02 at once\n" in notice.text) == is_told
+
+
 # notices
 
 
