@@ -42,8 +42,8 @@ def of_state(state: ClusterState) -> list[Finding]:
                 Finding(
                     Severity.ERROR,
                     "server-unclean",
-                    f"{node.name} has failed and was not fenced",
-                    "see crm_mon",
+                    f"{node.name} is lost and was not fenced: what it ran may still run there",
+                    f"make sure that it is off (console, BMC), then snow ha confirm-off {node.name}",
                     subject=node.name,
                 )
             )
@@ -80,7 +80,9 @@ def of_state(state: ClusterState) -> list[Finding]:
             # Pacemaker supposes such a domain on both servers.
             message = f"{resource.id} runs on where it was, and is left alone: {failed.task} failed: {failed.reason}"
             remedy = f"mend that, then snow ha release {resource.id}"
-            findings.append(Finding(Severity.WARNING, "migration-failed", message, remedy, since=failed.when))
+            findings.append(
+                Finding(Severity.WARNING, "migration-failed", message, remedy, since=failed.when, subject=resource.id)
+            )
             continue
         if len(resource.servers) > 1 and resource.role.lower() != "migrating":
             where = " and ".join(resource.servers)
@@ -88,8 +90,8 @@ def of_state(state: ClusterState) -> list[Finding]:
                 Finding(
                     Severity.ERROR,
                     "running-twice",
-                    f"{resource.id} runs on {where}",
-                    "stop one at once",
+                    f"{resource.id} runs on {where}, as Pacemaker sees it",
+                    "see xl list on both before anything is stopped: snow ha explain running-twice",
                     107,
                     subject=resource.id,
                 )

@@ -69,6 +69,8 @@ def test_each_finding_says_what_to_do() -> None:
 
 def test_what_would_run_a_domain_twice_ends_with_unsafe() -> None:
     (found,) = findings.of_state(state(resource(servers=("a", "b"))))
+    # A slow migration looks the same for a moment: who stopped one at once would stop the good one.
+    assert found.remedy.startswith("see xl list on both before anything is stopped")
     assert (found.severity, found.exit_code) == (Severity.ERROR, 107)
 
 
@@ -126,3 +128,9 @@ def test_what_is_about_one_server_or_domain_says_so() -> None:
         ("server-standby", "snow01"), ("server-sick", "snow01"), ("resource-failed", "web01"),
         ("running-twice", "nis01"),
     }  # fmt: skip
+
+
+def test_a_lost_server_that_may_still_run_domains_has_its_way_out() -> None:
+    (found,) = findings.of_state(state(unclean=True))
+    assert "may still run there" in found.message
+    assert found.remedy.endswith("snow ha confirm-off snow01")
