@@ -59,3 +59,9 @@ def test_a_site_that_cannot_be_highly_available_is_told(etc: Path, nodes: str, w
     write_conf(etc, f"SNOW_NODES=( {nodes} )\n")
     with pytest.raises(ConfigurationError, match=why):
         cluster.load()
+
+
+def test_who_mistypes_the_list_of_servers_reads_where(etc: Path) -> None:
+    write_conf(etc, f"# servers\nSNOW_NODE=( {HERE} other )\n")
+    with pytest.raises(ConfigurationError, match="line 2 sets SNOW_NODE: did you mean SNOW_NODES"):
+        cluster.load()

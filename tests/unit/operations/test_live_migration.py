@@ -368,3 +368,17 @@ def test_a_mistyped_name_comes_with_the_one_that_was_meant(cluster: Cluster) -> 
         moves.plan_one(cluster.tree, "nis01", "snow3")
     with pytest.raises(NoSuchObjectError, match="mail is not registered; register it: snow ha add mail"):
         moves.plan_one(cluster.tree, "mail", None)
+
+
+def test_whoever_gives_up_waiting_leaves_nothing_of_the_move(cluster: Cluster) -> None:
+    cluster.idle = True
+    told: list[list[str]] = []
+
+    def give_up(state: ClusterState, names: Sequence[str]) -> None:
+        told.append(list(names))
+        assert cluster.left != []
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        moves.carry_out(cluster, [[move_of(cluster, "nis01")]], on_wait=give_up)
+    assert (told, cluster.left) == ([["nis01"]], [])
