@@ -18,7 +18,7 @@ from snow_ha_plugin.core.configure.acceptance import Acceptance
 from snow_ha_plugin.core.reports import verdict
 from snow_ha_plugin.core.reports.overview import Overview
 from snow_ha_plugin.core.reports.verdict import Word
-from snow_ha_plugin.errors import SnowHaError, UnavailableError
+from snow_ha_plugin.errors import SnowHaError, TimedOutError, UnavailableError
 from snow_ha_plugin.guide import AFTERWARDS, CONFIGURATION_STEPS, SERVER_STEPS, fencing, xen
 from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.operations import sight
@@ -85,7 +85,10 @@ def _once(found: Iterable[Finding]) -> list[Finding]:
 
 
 def _unreachable(name: str, error: SnowHaError) -> Finding:
-    message = f"{name} does not answer ssh, and was not looked at: {error.details or error.message}"
+    # The details of a timeout are the whole command.
+    late = isinstance(error, TimedOutError)
+    why = f"nothing came within {ANSWERS_WITHIN_S} s" if late else error.details or error.message
+    message = f"{name} does not answer ssh, and was not looked at: {why}"
     remedy = f"power it on, then: snow ha start {name}; if it is up: make `ssh {name} true` work without a question"
     return Finding(Severity.ERROR, "unreachable", message, remedy, UnavailableError.exit_code, subject=name)
 

@@ -17,7 +17,7 @@ from snow_ha_plugin.core.configure import acceptance, intent
 from snow_ha_plugin.core.configure.acceptance import Acceptance
 from snow_ha_plugin.core.reports.overview import overview
 from snow_ha_plugin.core.reports.verdict import Word
-from snow_ha_plugin.errors import SnowHaError, UnavailableError
+from snow_ha_plugin.errors import SnowHaError, TimedOutError, UnavailableError
 from snow_ha_plugin.guide import check as looking
 from snow_ha_plugin.guide import corosync, settings
 from snow_ha_plugin.guide.check import Checked
@@ -63,6 +63,12 @@ def test_a_dead_server_makes_nobody_blame_a_configuration_written_by_hand(
     machines.file("snow01", corosync.PATH).write_text(f"totem {{\nsecauth: on\n}}\nnodelist {{\n{nodes}}}\n")
     site.servers.leave_out_silent(1)
     assert [finding.id for finding in corosync.check_foreign(site)] == ["corosync-by-hand"]
+
+
+def test_a_server_that_says_nothing_at_all_is_told_in_words(site: Site) -> None:
+    silent = TimedOutError("ssh did not end within 3 s", "ssh -o BatchMode=yes -o ConnectTimeout=5 snow02 -- true")
+    told = looking._unreachable("snow02", silent)
+    assert told.message == "snow02 does not answer ssh, and was not looked at: nothing came within 3 s"
 
 
 def test_a_name_in_snow_conf_that_nobody_reads_is_a_warning(site: Site) -> None:
