@@ -120,12 +120,12 @@ def _of_expressions(node: ast.AST) -> Iterator[tuple[str, Edit]]:
             yield f"{ast.unparse(node)}: without not", _become(node.operand)
         case ast.BinOp() if type(node.op) in OPERATORS:
             yield f"{ast.unparse(node)}: {OPERATORS[type(node.op)].__name__}", _set("op", OPERATORS[type(node.op)]())
-        case ast.Constant(value=bool()):
-            yield f"{node.value} -> {not node.value}", _set("value", not node.value)
-        case ast.Constant(value=int()) | ast.Constant(value=float()):
-            yield f"{node.value} -> {node.value + 1}", _set("value", node.value + 1)
-        case ast.Constant(value=str()):
-            yield f"{node.value!r} -> {node.value + 'x'!r}", _set("value", node.value + "x")
+        case ast.Constant(value=bool(value)):
+            yield f"{value} -> {not value}", _set("value", not value)
+        case ast.Constant(value=int(value)) | ast.Constant(value=float(value)):
+            yield f"{value} -> {value + 1}", _set("value", value + 1)
+        case ast.Constant(value=str(value)):
+            yield f"{value!r} -> {value + 'x'!r}", _set("value", value + "x")
         case ast.IfExp() if not isinstance(node.test, ast.Compare):
             yield f"if {ast.unparse(node.test)}: not", _set("test", _negated(node.test))
         case ast.comprehension(ifs=[_, *_]):
@@ -185,7 +185,7 @@ def _become(other: ast.AST) -> Edit:
     """Turn a node into another kind, in its place."""
 
     def edit(node: ast.AST) -> None:
-        node.__class__ = type(other)  # type: ignore[assignment]
+        node.__class__ = type(other)
         node.__dict__.clear()
         node.__dict__.update(copy.deepcopy(other).__dict__)
 

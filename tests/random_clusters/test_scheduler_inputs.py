@@ -55,8 +55,8 @@ def test_nothing_said_is_false(given: Path, kind: str, tmp_path: Path) -> None:
     assert shown is not None
     try:
         was = judge.losses(path)
-    except RuntimeError as error:
-        pytest.skip(f"crm_simulate cannot play each server's failure: {str(error)[-80:]}")
+    except RuntimeError as why:
+        pytest.skip(f"crm_simulate cannot play each server's failure: {str(why)[-80:]}")
     balance_shown = shown["balance"]
     if balance_shown is not None:
         word = balance_shown["n_plus_1"]

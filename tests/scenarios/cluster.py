@@ -54,7 +54,7 @@ def read(text: str) -> Scenario:
         elif word == "domain":
             _domain(scenario, *words)
         elif word in ("option", "default"):
-            (options if word == "option" else defaults).update([words[0].split("=", 1)])
+            (options if word == "option" else defaults).update([words[0].partition("=")[::2]])
         elif word == "xml":
             section, _, element = rest.partition(" ")
             cib.section(tree, section).append(etree.fromstring(element))

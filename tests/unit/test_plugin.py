@@ -53,6 +53,10 @@ def {hook}:
 """
 
 
+def never(name: str, error: Exception) -> None:
+    raise AssertionError(f"{name}: {error}")
+
+
 class Site:
     """A directory of installed plugins, and snow-ha started with it as by the hook; its own events find no cluster."""
 
@@ -150,7 +154,7 @@ def test_the_example_keeps_a_domain_and_no_other(
 ) -> None:
     mocker.patch.object(host_events, "end")
     monkeypatch.syspath_prepend(keep.directory)
-    manager = plugins.load(plugin, pytest.fail)
+    manager = plugins.load(plugin, never)
     assert list(plugins.fire(manager, f"snow_domain_{event}", domain="nis02")) == []
     ((name, error),) = plugins.fire(manager, f"snow_domain_{event}", domain="nis01")
     assert (name, type(error)) == ("snow_keep", UnsafeError)
@@ -179,7 +183,7 @@ def event_with(objector: Objector, mocker: MockerFixture, *words: str) -> int:
     """The exit status of an event that our own plugin has nothing against, and another one has."""
     for function in ("ending", "end"):
         mocker.patch.object(host_events, function)
-    manager = plugins.load(plugin, pytest.fail)
+    manager = plugins.load(plugin, never)
     manager.register(objector, "third")
     mocker.patch.object(plugins, "load", return_value=manager)
     mocker.patch.object(sys, "argv", ["snow-ha", "event", *words])
@@ -270,7 +274,7 @@ def acting(mocker: MockerFixture, *others: object, words: Sequence[str]) -> int:
     mocker.patch.object(
         domain_actions, "act", side_effect=lambda names, *_: {name: ours[name] for name in names if name in ours}
     )
-    manager = plugins.load(plugin, pytest.fail)
+    manager = plugins.load(plugin, never)
     for number, each in enumerate(others):
         manager.register(each, f"third{number}")
     mocker.patch.object(plugins, "load", return_value=manager)
@@ -308,7 +312,7 @@ def test_plugins_hear_of_a_boot_before_anybody_acts(mocker: MockerFixture) -> No
 
 
 def test_our_own_plugin_is_there_once(mocker: MockerFixture) -> None:
-    manager = plugins.load(plugin, pytest.fail)
+    manager = plugins.load(plugin, never)
     assert [name for name, _ in manager.list_name_plugin()].count(plugins.OURS) == 1
     created = mocker.patch.object(host_events, "created")
     assert list(plugins.fire(manager, "snow_domain_created", domain="web01", config_path="/d/web01.cfg")) == []
@@ -318,5 +322,5 @@ def test_our_own_plugin_is_there_once(mocker: MockerFixture) -> None:
 @pytest.mark.parametrize(("event", "function"), [("ending", "ending"), ("replacing", "end"), ("removing", "end")])
 def test_each_event_of_the_host_has_our_answer(mocker: MockerFixture, event: str, function: str) -> None:
     answer = mocker.patch.object(host_events, function)
-    assert list(plugins.fire(plugins.load(plugin, pytest.fail), f"snow_domain_{event}", domain="web01")) == []
+    assert list(plugins.fire(plugins.load(plugin, never), f"snow_domain_{event}", domain="web01")) == []
     answer.assert_called_once_with("web01")

@@ -19,7 +19,7 @@ def resource(name: str = "web01", **fields: object) -> ResourceState:
 
 
 def state(*resources: ResourceState, quorum: bool = True, maintenance: bool = False, **node: object) -> ClusterState:
-    found = NodeState(**(CALM.__dict__ | node))  # type: ignore[arg-type]
+    found = NodeState(**(CALM.__dict__ | node))
     return ClusterState(quorum, maintenance, (found,), resources)
 
 

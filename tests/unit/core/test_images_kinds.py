@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ NOTHING = Look(Kind.NOTHING)
 PATH = "/dev/snow_vg/web01-disk"
 
 
-def with_disk(path: str = PATH, **fields: str) -> Domain:
+def with_disk(path: str = PATH, **fields: Any) -> Domain:
     return replace(domain(), disks=(Disk("xvda", fields.get("drbd") or path, path, **fields),))
 
 

@@ -39,7 +39,7 @@ def simulated(tmp_path: Path, resources: list[str], constraints: list[str] | Non
     """What crm_simulate prints of scores, and the graph of what it would do."""
     path, graph = tmp_path / "cib.xml", tmp_path / "graph.xml"
     path.write_text(CIB.format("".join(resources), "".join(constraints or ())))
-    argv = ["crm_simulate", "--xml-file", path, "--run", "--show-scores", f"--save-graph={graph}"]
+    argv = ["crm_simulate", "--xml-file", str(path), "--run", "--show-scores", f"--save-graph={graph}"]
     shown = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
     return shown, etree.parse(graph).getroot()
 

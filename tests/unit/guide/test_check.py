@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import click
 import pytest
@@ -128,7 +129,8 @@ def ids(found: Iterable[Finding]) -> list[str]:
 
 
 def server(name: str, **fields: bool) -> NodeState:
-    return NodeState(name, **({"online": True, "standby": False, "maintenance": False, "unclean": False} | fields))
+    flags: dict[str, Any] = {"online": True, "standby": False, "maintenance": False, "unclean": False}
+    return NodeState(name, **(flags | fields))
 
 
 def test_what_status_sees_check_shows_too(cluster: Cluster) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from pytest_mock import MockerFixture
@@ -21,7 +22,7 @@ from tests.captures import unconfigured_cluster
 NAMES = ("snow01", "snow02")
 
 
-def look(server: str, **changed: object) -> Look:
+def look(server: str, **changed: Any) -> Look:
     """A server as `enable` leaves it, its cluster running."""
     times = Timing(15)
     wanted = sbd.files("watchdog0", times, FILE, FILE.parents[1])
@@ -50,7 +51,7 @@ def looks(mocker: MockerFixture) -> dict[str, Look]:
     return found
 
 
-def configured(site: Site, mocker: MockerFixture, tree: cib.Tree | None, **conf: str) -> Site:
+def configured(site: Site, mocker: MockerFixture, tree: cib.Tree | None, **conf: Any) -> Site:
     mocker.patch.object(protection, "configuration", return_value=tree)
     return replace(site, conf=replace(site.conf, **conf))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -34,7 +34,7 @@ class Screen:
     def progress(self, title: str, takes: str = "") -> Iterator[None]:
         yield
 
-    def changes(self, done: Sequence[Change]) -> None:
+    def changes(self, done: Iterable[Change]) -> None:
         self.told += [change.message for change in done]
 
     def info(self, text: str) -> None:

@@ -64,7 +64,8 @@ def test_a_domain_is_stopped_wherever_it_runs_and_then_unregistered(cluster: Clu
 def unregistered(cluster: Cluster, mocker: MockerFixture) -> MagicMock:
     """What looking for a domain that nobody has registered gives; this server is snow01."""
     mocker.patch.object(host_events.cluster, "load").return_value.servers.here = "snow01"
-    return mocker.patch.object(host_events, "whereabouts").return_value
+    found: MagicMock = mocker.patch.object(host_events, "whereabouts").return_value
+    return found
 
 
 @pytest.mark.parametrize("where", [None, "snow01"])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from pytest_mock import MockerFixture
 
 from snow_ha_plugin.core import cib
@@ -14,7 +16,7 @@ def state(*resources: ResourceState) -> ClusterState:
 
 
 def resource(name: str, role: str = "Started", **changed: bool) -> ResourceState:
-    flags = {"managed": True, "failed": False, "blocked": False} | changed
+    flags: dict[str, Any] = {"managed": True, "failed": False, "blocked": False} | changed
     return ResourceState(name, role, ("snow01",) if role == "Started" else (), **flags)
 
 

@@ -55,7 +55,9 @@ def test_a_commit_is_one_change_of_the_configuration(live: Path) -> None:
 
 def outdated(live: Path) -> list[str]:
     tree = cib.parse(live.read_bytes()).find("configuration")
-    return tree.xpath(".//@id[starts-with(., 'snow-ha-') and not(starts-with(., 'snow-ha--')) and not(../@class)]")
+    return list(
+        tree.xpath(".//@id[starts-with(., 'snow-ha-') and not(starts-with(., 'snow-ha--')) and not(../@class)]")
+    )
 
 
 def test_while_a_server_may_have_a_former_version_a_commit_writes_as_that_one_does(live: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from snow_ha_plugin.core import cib
@@ -73,7 +75,7 @@ def test_each_failure_has_its_answer_and_one_without_time_its_error() -> None:
         "snow01": lambda edited: probes.fail(edited, ["snow01"], fenced=False, quorum=True),
         "snow02": lambda edited: probes.fail(edited, ["snow02"], fenced=False, quorum=True),
     }
-    answers = scheduler.ask_each(tree, failures, within_s=60)
+    answers: dict[str, Any] = {**scheduler.ask_each(tree, failures, within_s=60)}
     assert {name: set(answers[name].after.values()) for name in failures} == {
         "snow01": {("snow02",)},
         "snow02": {("snow01",)},
