@@ -10,7 +10,7 @@ from pytest_mock import MockerFixture
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import primitive
-from snow_ha_plugin.errors import ConfigurationError, NoQuorumError, TryAgainError
+from snow_ha_plugin.errors import ConfigurationError, NoQuorumError, TryAgainError, UnavailableError
 from snow_ha_plugin.system import command, configurations, pacemaker, record
 from snow_ha_plugin.system.command import Result
 from snow_ha_plugin.system.pacemaker import LiveCib
@@ -66,7 +66,9 @@ def test_while_a_server_may_have_a_former_version_a_commit_writes_as_that_one_do
     LiveCib().commit(*adding("web01"))
     assert set(before) < set(outdated(live))
     assert "snow-ha-web01-params-xmfile" in outdated(live)
-    assert b'"snow-ha--' not in live.read_bytes()
+    # No former version has options of an operation.
+    today = "//@id[starts-with(., 'snow-ha--') and not(ancestor::meta_attributes[parent::op])]"
+    assert cib.parse(live.read_bytes()).xpath(today) == []
 
 
 def test_former_ids_are_renewed_when_it_is_asked_for_and_from_then_on_written_so(live: Path) -> None:
@@ -91,10 +93,13 @@ def test_a_configuration_that_somebody_else_has_changed_is_decided_anew(live: Pa
 
 def test_states_that_have_changed_meanwhile_do_not_matter(live: Path) -> None:
     old, new = adding("web01")
-    text = live.read_text()
-    live.write_text(text.replace(f'num_updates="{old.get("num_updates")}"', 'num_updates="77"'))
+    meanwhile = cib.parse(live.read_bytes())
+    meanwhile.set("num_updates", "77")
+    meanwhile.find("status/node_state").set("crm-debug-origin", "somebody")
+    live.write_bytes(cib.serialize(meanwhile))
     LiveCib().commit(old, new)
     assert "web01" in cib.domains(LiveCib().read())
+    assert LiveCib().read().find("status/node_state").get("crm-debug-origin") == "somebody"
 
 
 def test_the_configuration_of_before_is_kept_for_root_alone(live: Path) -> None:
@@ -102,7 +107,7 @@ def test_the_configuration_of_before_is_kept_for_root_alone(live: Path) -> None:
     LiveCib().commit(*adding("web01"))
     (kept,) = history()
     assert cib.serialize(cib.parse(kept.read_bytes())) == cib.serialize(before)
-    assert kept.stat().st_mode & 0o777 == 0o600
+    assert (kept.stat().st_mode & 0o777, kept.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     assert cib.epoch(before) in kept.name
 
 
@@ -113,20 +118,22 @@ def test_the_oldest_goes(live: Path) -> None:
     assert history()[:-1] == before[1:]
 
 
-@pytest.mark.parametrize("exit_code", [pacemaker.OLD, 78])
-def test_a_commit_that_is_refused_costs_no_history(live: Path, mocker: MockerFixture, exit_code: int) -> None:
+@pytest.mark.parametrize(("exit_code", "why"), [(pacemaker.OLD, "somebody else has changed"), (1, "no such luck")])
+def test_a_commit_that_is_refused_is_told_and_costs_no_history(
+    live: Path, mocker: MockerFixture, exit_code: int, why: str
+) -> None:
     before = fill_history()
     real = command.run
 
     def refusing(argv: Sequence[str], **options: object) -> Result:
         if "--patch" in argv:
-            return Result(tuple(argv), exit_code, b"", b"no")
+            return Result(tuple(argv), exit_code, b"", b"no such luck")
         return real(argv, **options)  # type: ignore[arg-type]
 
     change = adding("web01")
     mocker.patch.object(command, "run", side_effect=refusing)
     mocker.patch.object(pacemaker, "PATCH_TRIES", 3)
-    with pytest.raises((TryAgainError, ConfigurationError)):
+    with pytest.raises((TryAgainError, ConfigurationError), match=why):
         LiveCib().commit(*change)
     assert history() == before
 
@@ -148,3 +155,13 @@ def test_what_crm_verify_refuses_is_not_committed(live: Path) -> None:
         LiveCib().commit(old, new)
     assert live.read_bytes() == before
     assert history() == []
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [(pacemaker.NOT_CONNECTED, "Pacemaker does not run on this server; start it"), (1, "cannot be read; no reply")],
+)
+def test_a_cib_that_cannot_be_read_is_told(mocker: MockerFixture, status: int, why: str) -> None:
+    mocker.patch.object(command, "run", return_value=Result((), status, b"", b"no reply"))
+    with pytest.raises(UnavailableError, match=why):
+        LiveCib().read()

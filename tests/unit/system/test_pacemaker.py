@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,9 @@ from pytest_mock import MockerFixture
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import primitive
-from snow_ha_plugin.errors import ConfigurationError, DataError, UnavailableError
+from snow_ha_plugin.errors import ConfigurationError, DataError, TimedOutError, UnavailableError
 from snow_ha_plugin.model import ClusterState, ResourceState
-from snow_ha_plugin.system import command, crm_mon, pacemaker, verification
+from snow_ha_plugin.system import command, crm_mon, fencer, pacemaker, verification
 from snow_ha_plugin.system.command import Result
 from tests.captures import capture, domain, guide_cluster, unconfigured_cluster
 from tests.unit.core.test_cib import with_parts
@@ -155,3 +156,46 @@ def test_a_node_that_is_still_joining_is_not_online(pending: str, online: bool) 
     </nodes><resources/></pacemaker-result>"""
     (node,) = crm_mon.parse_state(text.encode()).nodes
     assert node.online == online
+
+
+# what is asked of a running cluster
+
+
+@pytest.mark.parametrize(
+    ("ask", "argv", "given_s"),
+    [
+        (lambda: pacemaker.wait_idle(300), "crm_resource --wait --timeout=300s", 310),
+        (lambda: pacemaker.forget("nis01", "snow02"), "crm_resource --refresh --resource nis01 --node snow02", 90),
+        (lambda: pacemaker.forget("nis01"), "crm_resource --refresh --resource nis01 --force", 90),
+        (lambda: fencer.fence("snow02", 90), "stonith_admin --reboot snow02 --timeout=90", 100),
+        (
+            lambda: pacemaker.end_standby_until_reboot("snow02"),
+            "crm_attribute --node snow02 --name standby --lifetime reboot --delete",
+            None,
+        ),
+    ],
+)
+def test_each_question_is_put_once_and_a_failure_is_told(
+    mocker: MockerFixture, ask: Callable[[], None], argv: str, given_s: int | None
+) -> None:
+    run = mocker.patch.object(command, "run", return_value=Result((), 0, b"", b""))
+    ask()
+    (call,) = run.call_args_list
+    assert " ".join(call.args[0]) == argv
+    assert call.kwargs.get("timeout_s") == given_s
+    run.return_value = Result((), 1, b"", b"no such luck")
+    with pytest.raises(UnavailableError, match="no such luck"):
+        ask()
+
+
+def test_what_pacemaker_remembers_nothing_of_is_forgotten_on_all_nodes_and_not_on_one(mocker: MockerFixture) -> None:
+    mocker.patch.object(command, "run", return_value=Result((), pacemaker.NO_SUCH_OBJECT, b"", b"no such resource"))
+    pacemaker.forget("nis01")
+    with pytest.raises(UnavailableError, match="still remembers nis01; no such resource"):
+        pacemaker.forget("nis01", "snow02")
+
+
+def test_a_cluster_that_stays_busy_is_a_time_out(mocker: MockerFixture) -> None:
+    mocker.patch.object(command, "run", return_value=Result((), pacemaker.TIMED_OUT, b"", b""))
+    with pytest.raises(TimedOutError, match="still busy after 300 s"):
+        pacemaker.wait_idle(300)
