@@ -1,4 +1,7 @@
-"""The values that pass between the modules. Memory is in MiB, time in seconds, everywhere."""
+"""The values that pass between the modules. Memory is in MiB, time in seconds, everywhere.
+
+Longer than others: these are declarations, which one looks up by name.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 The grammar is that of Xen's tools/libs/util/libxlu_cfg_l.l and _y.y, the same in 4.17 and 4.20, and disk lines are
 read as libxlu_disk_l.l reads them. Nothing is evaluated. What xl refuses is refused, with the line; what it does with
-odd input was seen in its own libxlutil 4.17. Imports nothing: the agent pays for it in each probe and start.
+odd input was seen in its own libxlutil 4.17. Imports nothing, and is one file, longer than others:
+the agent pays for each in every probe and start.
 
 A value is a string or a list of values. Numbers are strings: to xl, `memory = 512` and `memory = "512"` are the same.
 Text keeps bytes that are no UTF-8 (surrogateescape, as os.fsencode undoes it).

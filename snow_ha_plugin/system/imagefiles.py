@@ -3,6 +3,8 @@ server only. Sizes are in bytes.
 
 `dd` copies: of what Debian has everywhere it is the quickest that leaves holes where there are only zeros, and it says
 how far it is (tests/bench/images).
+
+Longer than others: what may be killed where shows only in all of its steps together.
 """
 
 from __future__ import annotations

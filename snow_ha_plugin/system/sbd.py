@@ -1,6 +1,8 @@
 """sbd on the servers: Xen's watchdog, the file with the pills and its loop device, sbd's own configuration.
 
 What is there is read in one look a server; what sbd knows (times, slots) it is asked itself. Times are in seconds.
+
+Longer than others: half of it are the texts that sbd, systemd and the look on the servers share.
 """
 
 from __future__ import annotations

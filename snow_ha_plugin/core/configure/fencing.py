@@ -1,6 +1,8 @@
 """Fencing: which ways there are, every time that belongs to them, and what of it stands in the CIB.
 
 All times follow from one number, the watchdog's. docs/guarantees.md has the argument. Times are in seconds.
+
+Longer than others: what the devices, levels and options say must fit the times, and is best seen beside them.
 """
 
 from __future__ import annotations
