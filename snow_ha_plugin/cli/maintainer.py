@@ -1,4 +1,4 @@
-"""`tend-hook`, `tend-events`: what the package's scripts and units run. Not for people, and not in the help."""
+"""`tend-hook`, `tend-report`, `tend-events`: what scripts and units run. Not for people, and not in the help."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ MODULES = {
     "fencing": ("fencing",),
     "history": ("history", "rollback"),
     "images": ("images",),
-    "maintainer": ("tend-hook", "tend-events"),
+    "maintainer": ("tend-hook", "tend-report", "tend-events"),
     "moves": ("move",),
     "report": ("report",),
     "servers": ("what-if", "drain", "undrain"),
