@@ -42,7 +42,7 @@ rm -f "$2/$1.timer" "$2/$1.service" && systemctl daemon-reload
 
 def units(report: Report, path: Path, minutes: int) -> dict[str, str]:
     """The units' files, each with what is in it."""
-    command = f"snow-ha tend-report {report} {minutes} {_quoted(str(path))}"
+    command = f"/usr/bin/snow-ha tend-report {report} {minutes} {_quoted(str(path))}"
     return {
         f"{DIRECTORY}/{report.unit}.service": f"""# Written by snow-ha.
 [Unit]

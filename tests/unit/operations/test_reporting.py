@@ -34,7 +34,9 @@ def test_each_server_gets_a_timer_that_is_started(machines: Machines) -> None:
     reporting.begin(machines, Report.PAGE, PAGE, 5)
     for server in machines.names:
         assert "OnUnitActiveSec=5min\n" in unit(machines, server, "timer")
-        assert 'ExecStart=snow-ha tend-report page 5 "/sNow/html/page.html"\n' in unit(machines, server, "service")
+        assert 'ExecStart=/usr/bin/snow-ha tend-report page 5 "/sNow/html/page.html"\n' in unit(
+            machines, server, "service"
+        )
         calls = [line for line in machines.log() if line.startswith(server)]
         assert [call.split(" ", 2)[2] for call in calls] == [
             "daemon-reload", "enable --quiet snow-ha-page.timer", "restart snow-ha-page.timer",
@@ -59,7 +61,7 @@ def test_a_server_without_the_directory_is_told_before_anything_is_written(machi
 )
 def test_a_name_is_one_word_for_systemd(path: str, word: str) -> None:
     service, _ = reporting.units(Report.PAGE, Path(path), 5).values()
-    assert f"ExecStart=snow-ha tend-report page 5 {word}\n" in service
+    assert f"ExecStart=/usr/bin/snow-ha tend-report page 5 {word}\n" in service
 
 
 def test_it_ends_on_all_servers_also_where_only_one_has_it(machines: Machines) -> None:
