@@ -36,7 +36,8 @@ _BEGIN = 'systemctl daemon-reload && systemctl enable --quiet "$1.timer" && syst
 _END = """
 [ -e "$2/$1.timer" ] || exit 0
 systemctl disable --quiet --now "$1.timer"
-rm -f "$2/$1.timer" "$2/$1.service" && systemctl daemon-reload
+systemctl stop "$1.service"
+rm -f "$2/$1.timer" "$2/$1.service" "${3:-$2/$1.timer}" && systemctl daemon-reload
 """
 
 
@@ -91,7 +92,9 @@ def begin(servers: Servers, report: Report, path: Path, minutes: int) -> None:
 
 def end(servers: Servers, reports: Iterable[Report]) -> None:
     for report in reports:
-        argv = ["sh", "-c", _END, "sh", report.unit, DIRECTORY]
+        # Prometheus would go on believing them.
+        numbers = [str(METRICS_FILE)] if report == Report.METRICS else []
+        argv = ["sh", "-c", _END, "sh", report.unit, DIRECTORY, *numbers]
         servers.each(partial(servers.must, argv=argv))
 
 

@@ -76,6 +76,16 @@ def test_it_ends_on_all_servers_also_where_only_one_has_it(machines: Machines) -
     assert "snow01 systemctl disable --quiet --now snow-ha-page.timer" not in machines.log()
 
 
+def test_numbers_that_nobody_writes_any_more_are_gone(machines: Machines) -> None:
+    written = machines.file("snow02", str(reporting.METRICS_FILE))
+    machines.file("snow01", str(reporting.METRICS_FILE))
+    for report, is_left in ((Report.PAGE, True), (Report.METRICS, False)):
+        written.write_text("snow_ha_n_plus_1 1")
+        reporting.begin(machines, report, reporting.METRICS_FILE, 1)
+        reporting.end(machines, [report])
+        assert written.exists() == is_left
+
+
 def test_disable_takes_it_out(site: Site, machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disable.stopping, "running", lambda site: [])
     monkeypatch.setattr(disable.stopping, "in_order", lambda site, running: [])
