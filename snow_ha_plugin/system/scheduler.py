@@ -6,6 +6,7 @@ Every answer is crm_simulate's own. Memory is in MiB, times are seconds.
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -82,8 +83,13 @@ def _simulate(path: Path, how: Sequence[str], timeout_s: float) -> Answer:
     argv = ["crm_simulate", "--xml-file", str(path), *how, *TELLING]
     result = command.run(argv, timeout_s=timeout_s, env=ENVIRONMENT)
     if not result.ok:
-        why = verification.complaint(path) or result.reason
-        raise DataError("Pacemaker's scheduler cannot read the CIB", why, "mend it: crm_verify --verbose tells where")
+        if why := verification.complaint(path):
+            raise DataError(
+                "Pacemaker's scheduler cannot read the CIB", why, "mend it: crm_verify --verbose tells where"
+            )
+        # It tells so of what it could not play to its end, and exits with 1.
+        errors = re.findall(r"<error>(.*?)</error>", result.text)
+        raise DataError("Pacemaker's scheduler has no answer", ", ".join(errors) or result.reason)
     return parse(result.stdout)
 
 

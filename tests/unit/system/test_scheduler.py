@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pytest_mock import MockerFixture
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import probes
 from snow_ha_plugin.core.configure import primitive
 from snow_ha_plugin.errors import DataError, TimedOutError
-from snow_ha_plugin.system import scheduler
+from snow_ha_plugin.system import command, scheduler
 from tests.captures import domain, guide_cluster
 from tests.unit.core.test_cib import with_parts
 
@@ -87,3 +88,17 @@ def test_a_cib_that_it_cannot_read_is_told_as_such() -> None:
     tree = with_parts(constraints='<rsc_location id="x"/>')
     with pytest.raises(DataError, match="scheduler cannot read"):
         scheduler.ask(tree)
+
+
+def test_what_it_cannot_play_to_its_end_is_told_in_its_own_words(mocker: MockerFixture) -> None:
+    said = "<errors>\n<error>Transition failed: terminated</error>\n<error>An invalid transition was produced</error>"
+    real = command.run
+
+    def run(argv: Any, **options: Any) -> command.Result:
+        failed = command.Result(tuple(argv), 1, f"<pacemaker-result>{said}</errors></pacemaker-result>".encode(), b"")
+        return failed if argv[0] == "crm_simulate" else real(argv, **options)
+
+    mocker.patch.object(command, "run", run)
+    with pytest.raises(DataError, match="no answer") as caught:
+        scheduler.ask(guide_cluster())
+    assert caught.value.details == "Transition failed: terminated, An invalid transition was produced"
