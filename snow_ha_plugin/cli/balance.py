@@ -148,7 +148,7 @@ def _json(agreement: Agreement, rules: tuple[Rule, ...]) -> dict[str, Any]:
     decision = agreement.decision
     plan, problem = decision.placement, decision.roster.problem
     return {
-        "before": asdict(spread(problem, problem.homes)),
+        "before": asdict(spread(problem, problem.initial)),
         "after": asdict(spread(problem, plan.at)),
         "lower_bound": plan.lower_bound,
         "moves": [
@@ -164,7 +164,7 @@ def _json(agreement: Agreement, rules: tuple[Rule, ...]) -> dict[str, Any]:
 
 
 def _servers_json(problem: Problem, at: tuple[int | None, ...]) -> list[dict[str, Any]]:
-    rows = zip(problem.places, used(problem, problem.homes), used(problem, at), strict=True)
+    rows = zip(problem.places, used(problem, problem.initial), used(problem, at), strict=True)
     return [
         {
             "name": place.name,

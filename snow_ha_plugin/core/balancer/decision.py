@@ -92,7 +92,7 @@ def decide(
     that need the most memory first."""
     problem = found.problem
     if fixed:
-        kept = [replace(tenant, free=tenant.free and tenant.name not in fixed) for tenant in problem.tenants]
+        kept = [replace(tenant, movable=tenant.movable and tenant.name not in fixed) for tenant in problem.tenants]
         problem = replace(problem, tenants=tuple(kept))
         found = replace(found, problem=problem)
     planned = planner.plan(problem, wishes.limits)
@@ -142,7 +142,7 @@ def _rules(
             continue
         liked = found.scores.get(tenant.name, {})
         better = max((liked.get(place.name, 0) for place in places), default=0) - liked.get(places[at].name, 0)
-        moves = moving and tenant.home is not None and at != tenant.home
+        moves = moving and tenant.initial is not None and at != tenant.initial
         rules.append(
             location.rule(
                 tenant.name, places[at].name, found.stickiness[tenant.name], max(better, 0),
@@ -186,7 +186,7 @@ def _violations(problem: Problem, planned: Placement) -> list[Finding]:
             )
         )
     for number, (tenant, at) in enumerate(zip(tenants, planned.at, strict=True)):
-        if at is not None and not places[at].takes and tenant.free:
+        if at is not None and not places[at].takes and tenant.movable:
             found.append(
                 Finding(
                     Severity.ERROR,
@@ -208,8 +208,8 @@ def _violations(problem: Problem, planned: Placement) -> list[Finding]:
             )
     shared: dict[tuple[str, int], list[str]] = {}
     for tenant, at in zip(tenants, planned.at, strict=True):
-        if tenant.group and at is not None:
-            shared.setdefault((tenant.group, at), []).append(tenant.name)
+        if tenant.spread_group and at is not None:
+            shared.setdefault((tenant.spread_group, at), []).append(tenant.name)
     for (_, at), names in sorted(shared.items()):
         if len(names) > 1:
             message = f"{in_words(names)} share {places[at].name}, which takes them down together"

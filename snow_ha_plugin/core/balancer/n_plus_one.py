@@ -19,7 +19,7 @@ class Survival:
         self.problem = problem
         self.memory = [tenant.memory_mib for tenant in problem.tenants]
         self.largest_first = sorted(range(len(self.memory)), key=lambda number: (-self.memory[number], number))
-        self.ruled = [tenant.allowed is not None or bool(tenant.barred) for tenant in problem.tenants]
+        self.ruled = [tenant.allowed is not None or bool(tenant.conflicts) for tenant in problem.tenants]
         self.capacity = {number: place.memory_mib for number, place in enumerate(problem.places) if place.takes}
 
     def stranded(self, at: Sequence[int | None]) -> dict[int, tuple[int, ...]]:
@@ -76,7 +76,7 @@ class Survival:
                 place
                 for place in rooms
                 if (tenant.allowed is None or place in tenant.allowed)
-                and not any(gone.get(other, at[other]) == place for other in tenant.barred)
+                and not any(gone.get(other, at[other]) == place for other in tenant.conflicts)
             ]
             chosen = max(open_to, key=lambda place: rooms[place], default=None)
             if chosen is not None and rooms[chosen] >= tenant.memory_mib:

@@ -70,7 +70,7 @@ def plan(problem: Problem, limits: Limits) -> Placement:
     # Once something moves it is worth to be exact.
     exact = replace(limits, level=0.0)
     for _ in range(ROUNDS):
-        if limits.max_moves is not None or at == problem.homes:
+        if limits.max_moves is not None or at == problem.initial:
             break
         # What comes next from there, as the next run would find it.
         there = _moved(problem, at)
@@ -84,7 +84,7 @@ def plan(problem: Problem, limits: Limits) -> Placement:
 
 
 def _moved(problem: Problem, at: Sequence[int | None]) -> Problem:
-    tenants = tuple(replace(tenant, home=place) for tenant, place in zip(problem.tenants, at, strict=True))
+    tenants = tuple(replace(tenant, initial=place) for tenant, place in zip(problem.tenants, at, strict=True))
     return replace(problem, tenants=tenants)
 
 
@@ -105,7 +105,7 @@ def _reachable(problem: Problem, limits: Limits) -> tuple[tuple[int | None, ...]
 def _fixed(problem: Problem, numbers: Sequence[int] | set[int]) -> Problem:
     """The problem with these tenants staying at home."""
     tenants = [
-        replace(found, free=False) if number in numbers else found for number, found in enumerate(problem.tenants)
+        replace(found, movable=False) if number in numbers else found for number, found in enumerate(problem.tenants)
     ]
     return replace(problem, tenants=tuple(tenants))
 
@@ -122,7 +122,7 @@ def _best(problem: Problem, limits: Limits) -> tuple[int | None, ...]:
     layout, survival = start(), Survival(problem)
     settled = tuple(layout.at)
     survived = not survival.shortage(settled)
-    if survived and settled == problem.homes and _is_level(problem, bound, limits.level):
+    if survived and settled == problem.initial and _is_level(problem, bound, limits.level):
         return settled
     if not layout.counted:
         return settled
@@ -142,7 +142,7 @@ def _best(problem: Problem, limits: Limits) -> tuple[int | None, ...]:
 
 
 def _is_level(problem: Problem, bound: float, level: float) -> bool:
-    found = spread(problem, problem.homes)
+    found = spread(problem, problem.initial)
     vcpus_above = found.deviation_vcpus / OVERCOMMIT if problem.by == By.BOTH else 0.0
     return found.peak(problem.by) <= bound + level and vcpus_above <= level / 2
 
@@ -155,15 +155,15 @@ def _fewest_moves(problem: Problem, at: Sequence[int | None]) -> tuple[int | Non
     """The same placement but for domains of one size and no rules, which change names so that as many stay as can."""
     kinds: dict[tuple[int, int], list[int]] = {}
     for number, tenant in enumerate(problem.tenants):
-        plain = tenant.allowed is None and not tenant.group and not tenant.barred and tenant.free
-        if plain and tenant.home is not None:
+        plain = tenant.allowed is None and not tenant.spread_group and not tenant.conflicts and tenant.movable
+        if plain and tenant.initial is not None:
             kinds.setdefault((tenant.memory_mib, tenant.vcpus), []).append(number)
     result = list(at)
     for numbers in kinds.values():
         places = [result[number] for number in numbers]
         movers = []
         for number in numbers:
-            home = problem.tenants[number].home
+            home = problem.tenants[number].initial
             if home in places:
                 places.remove(home)
                 result[number] = home

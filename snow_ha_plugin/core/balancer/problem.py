@@ -34,21 +34,21 @@ class Place:
 
 @dataclass(frozen=True)
 class Tenant:
-    """A domain as the balancer sees it: `home` is where it runs, None if it runs nowhere yet.
+    """A domain as the balancer sees it: `initial` is where it runs, None if it runs nowhere yet.
 
-    `allowed` are the places that the administrator's rules leave it, None for all; a tenant that is not `free`
-    stays at home. Tenants of one `group` (a replicated role) belong on different places; one that is `barred` from
-    others must never share a place with them.
+    `allowed` are the places that the administrator's rules leave it, None for all; a tenant that is not `movable`
+    stays where it is. Tenants of one `spread_group` (a replicated role) belong on different places; one must never
+    share a place with another that it `conflicts` with.
     """
 
     name: str
     memory_mib: int
     vcpus: int
-    home: int | None
+    initial: int | None
     allowed: frozenset[int] | None = None
-    free: bool = True
-    group: str = ""
-    barred: frozenset[int] = frozenset()
+    movable: bool = True
+    spread_group: str = ""
+    conflicts: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Problem:
     by: By = By.BOTH
 
     @property
-    def homes(self) -> tuple[int | None, ...]:
-        return tuple(tenant.home for tenant in self.tenants)
+    def initial(self) -> tuple[int | None, ...]:
+        return tuple(tenant.initial for tenant in self.tenants)
 
 
 @dataclass(frozen=True)
@@ -129,13 +129,13 @@ def lower_bound(problem: Problem) -> float:
         0, [place.memory_mib or 1 for place in problem.places],
     )  # fmt: skip
     sizes = [(tenant.vcpus if index else tenant.memory_mib) for tenant in problem.tenants]
-    inside = [number for number, tenant in enumerate(problem.tenants) if tenant.free or tenant.home in takers]
+    inside = [number for number, tenant in enumerate(problem.tenants) if tenant.movable or tenant.initial in takers]
     bound = sum(sizes[number] for number in inside) / sum(capacity[place] for place in takers)
     fixed = dict.fromkeys(takers, 0)
     for number in inside:
         tenant = problem.tenants[number]
-        if not tenant.free and tenant.home is not None:
-            fixed[tenant.home] += sizes[number]
+        if not tenant.movable and tenant.initial is not None:
+            fixed[tenant.initial] += sizes[number]
         else:
             open_to = [place for place in takers if tenant.allowed is None or place in tenant.allowed]
             bound = max(bound, min((sizes[number] / capacity[place] for place in open_to), default=0.0))

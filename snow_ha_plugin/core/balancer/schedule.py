@@ -33,7 +33,7 @@ def order(problem: Problem, at: Sequence[int | None], parallel: int) -> Order:
     floor = _Floor(problem)
     pending = {
         number: target
-        for number, (home, target) in enumerate(zip(problem.homes, at, strict=True))
+        for number, (home, target) in enumerate(zip(problem.initial, at, strict=True))
         if home is not None and target is not None and home != target
     }
     batches = []
@@ -78,7 +78,7 @@ class _Floor:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self.at = list(problem.homes)
+        self.at = list(problem.initial)
         sums = used(problem, self.at)
         self.memory, self.vcpus = [memory for memory, _ in sums], [vcpus for _, vcpus in sums]
         self.coming: dict[int, int] = {}
@@ -98,7 +98,7 @@ class _Floor:
             and self.memory[target] + tenant.memory_mib <= place.memory_mib
             and self.vcpus[target] + tenant.vcpus <= place.vcpus * OVERCOMMIT
             and (tenant.allowed is None or target in tenant.allowed)
-            and not any(target in (self.at[other], self.coming.get(other)) for other in tenant.barred)
+            and not any(target in (self.at[other], self.coming.get(other)) for other in tenant.conflicts)
         )
 
     def begin(self, number: int, target: int) -> Step:

@@ -91,4 +91,4 @@ class Standing:
 
 def of(roster: Roster, n_plus_1: NPlus1) -> Standing:
     problem = roster.problem
-    return Standing(spread(problem, problem.homes), lower_bound(problem), n_plus_1)
+    return Standing(spread(problem, problem.initial), lower_bound(problem), n_plus_1)

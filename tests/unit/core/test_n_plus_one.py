@@ -15,20 +15,20 @@ def test_a_rule_that_allows_every_server_changes_nothing(problem: Problem) -> No
     everywhere = frozenset(range(len(problem.places)))
     ruled = replace(problem, tenants=tuple(replace(tenant, allowed=everywhere) for tenant in problem.tenants))
     by_size, by_rules = Survival(problem), Survival(ruled)
-    assert by_size.stranded(problem.homes) == by_rules.stranded(problem.homes)
-    assert by_size.shortage(problem.homes) == by_rules.shortage(problem.homes)
+    assert by_size.stranded(problem.initial) == by_rules.stranded(problem.initial)
+    assert by_size.shortage(problem.initial) == by_rules.shortage(problem.initial)
 
 
 def test_what_is_missing_is_counted_where_there_is_the_most_room() -> None:
     problem = cluster(8192, [6144], [4096], [3072])
-    assert Survival(problem).stranded(problem.homes) == {0: (0,)}
-    assert Survival(problem).shortage(problem.homes) == 6144 - 5120
+    assert Survival(problem).stranded(problem.initial) == {0: (0,)}
+    assert Survival(problem).shortage(problem.initial) == 6144 - 5120
 
 
 def test_a_domain_that_no_other_server_may_have_is_missing_as_a_whole() -> None:
     problem = cluster(8192, [2048], [])
     pinned = replace(problem, tenants=(replace(problem.tenants[0], allowed=frozenset({0})),))
-    assert Survival(pinned).shortage(pinned.homes) == 2048
+    assert Survival(pinned).shortage(pinned.initial) == 2048
 
 
 def test_with_more_memory_in_use_than_the_smaller_servers_have_n_plus_one_is_impossible() -> None:

@@ -17,8 +17,8 @@ from snow_ha_plugin.core.balancer.problem import OVERCOMMIT, By, Place, Problem,
 def problems(draw: st.DrawFn, *, rules: bool = True) -> Problem:
     """Clusters of up to five servers where each domain fits on its home.
 
-    Some are tight: full but for a tenth. With `rules` some servers take nothing, and a domain may run nowhere or be
-    barred from others.
+    Some are tight: full but for a tenth. With `rules` some servers take nothing, and a domain may run nowhere or
+    conflict with others.
     """
     tight = draw(st.booleans())
     places = [
@@ -42,9 +42,9 @@ def problems(draw: st.DrawFn, *, rules: bool = True) -> Problem:
         tenant = Tenant(f"domain{number:02}", size, count, home)
         if rules and draw(st.integers(0, 4)) == 0:
             allowed = draw(st.frozensets(st.integers(0, len(places) - 1))) | {home}
-            tenant = replace(tenant, allowed=allowed, free=draw(st.booleans()))
+            tenant = replace(tenant, allowed=allowed, movable=draw(st.booleans()))
         if rules and draw(st.integers(0, 4)) == 0:
-            tenant = replace(tenant, group=draw(st.sampled_from(["proxy", "nis"])))
+            tenant = replace(tenant, spread_group=draw(st.sampled_from(["proxy", "nis"])))
         tenants.append(tenant)
     if tight:
         places = [
@@ -53,7 +53,7 @@ def problems(draw: st.DrawFn, *, rules: bool = True) -> Problem:
                 memory_mib=place.memory_mib - memory[number] * draw(st.integers(90, 100)) // 100,
                 vcpus=max(1, place.vcpus - vcpus[number] // OVERCOMMIT),
             )
-            if any(tenant.home == number and tenant.memory_mib for tenant in tenants)
+            if any(tenant.initial == number and tenant.memory_mib for tenant in tenants)
             else place
             for number, place in enumerate(places)
         ]
@@ -64,15 +64,19 @@ def problems(draw: st.DrawFn, *, rules: bool = True) -> Problem:
 
 def with_one_barred(tenants: list[Tenant]) -> list[Tenant]:
     """The first, from whichever do not share its place yet."""
-    others = [number for number, tenant in enumerate(tenants) if tenants and tenant.home != tenants[0].home]
+    others = [number for number, tenant in enumerate(tenants) if tenants and tenant.initial != tenants[0].initial]
     return [
-        replace(tenant, barred=frozenset(others if number == 0 else [0] if number in others else []))
+        replace(tenant, conflicts=frozenset(others if number == 0 else [0] if number in others else []))
         for number, tenant in enumerate(tenants)
     ]
 
 
 def with_one_stopped(tenants: list[Tenant]) -> list[Tenant]:
-    return [replace(tenants[0], home=None, allowed=None, free=True, group=""), *tenants[1:]] if tenants else []
+    return (
+        [replace(tenants[0], initial=None, allowed=None, movable=True, spread_group=""), *tenants[1:]]
+        if tenants
+        else []
+    )
 
 
 def limits() -> st.SearchStrategy[Limits]:
@@ -85,13 +89,15 @@ def limits() -> st.SearchStrategy[Limits]:
 
 
 def at_its_end(problem: Problem, found: Placement) -> Problem:
-    tenants = (replace(tenant, home=place) for tenant, place in zip(problem.tenants, found.at, strict=True))
+    tenants = (replace(tenant, initial=place) for tenant, place in zip(problem.tenants, found.at, strict=True))
     return replace(problem, tenants=tuple(tenants))
 
 
 def shared(problem: Problem, at: tuple[int | None, ...]) -> int:
     """How many pairs of replicas share a place."""
-    where = [(tenant.group, place) for tenant, place in zip(problem.tenants, at, strict=True) if tenant.group]
+    where = [
+        (tenant.spread_group, place) for tenant, place in zip(problem.tenants, at, strict=True) if tenant.spread_group
+    ]
     return sum(where[:number].count(one) for number, one in enumerate(where))
 
 
@@ -99,8 +105,8 @@ def shared(problem: Problem, at: tuple[int | None, ...]) -> int:
 @given(problems(rules=False), limits())
 def test_a_plan_never_worsens_the_imbalance(problem: Problem, given_limits: Limits) -> None:
     found = plan(problem, given_limits)
-    survives = not stranded(problem, found.at) and stranded(problem, problem.homes)
-    before, after = (spread(problem, at).imbalance(problem.by) for at in (problem.homes, found.at))
+    survives = not stranded(problem, found.at) and stranded(problem, problem.initial)
+    before, after = (spread(problem, at).imbalance(problem.by) for at in (problem.initial, found.at))
     assert survives or after <= before + 1e-9
     assert after >= found.lower_bound - 1e-9
 
@@ -108,7 +114,7 @@ def test_a_plan_never_worsens_the_imbalance(problem: Problem, given_limits: Limi
 @settings(deadline=None, max_examples=80)
 @given(problems(rules=False), limits())
 def test_n_plus_one_that_held_is_never_lost(problem: Problem, given_limits: Limits) -> None:
-    assume(not stranded(problem, problem.homes))
+    assume(not stranded(problem, problem.initial))
     assert not stranded(problem, plan(problem, given_limits).at)
 
 
@@ -116,7 +122,7 @@ def test_n_plus_one_that_held_is_never_lost(problem: Problem, given_limits: Limi
 @given(problems(), limits())
 def test_no_prefix_of_any_batch_overfills_a_server(problem: Problem, given_limits: Limits) -> None:
     found = plan(problem, given_limits)
-    at = list(problem.homes)
+    at = list(problem.initial)
     sums = used(problem, at)
     memory, vcpus = [one for one, _ in sums], [one for _, one in sums]
     for batch in found.batches:
@@ -135,7 +141,7 @@ def test_no_prefix_of_any_batch_overfills_a_server(problem: Problem, given_limit
             vcpus[step.source] -= problem.tenants[step.tenant].vcpus
             at[step.tenant] = step.target
     # What does not run yet is placed without a migration.
-    placed = [now if home is not None else then for home, now, then in zip(problem.homes, at, found.at, strict=True)]
+    placed = [now if home is not None else then for home, now, then in zip(problem.initial, at, found.at, strict=True)]
     assert tuple(placed) == found.at
 
 
@@ -151,17 +157,17 @@ def test_a_plan_is_empty_on_its_own_result(problem: Problem) -> None:
 def test_rules_are_kept_and_replicas_never_come_together(problem: Problem, given_limits: Limits) -> None:
     found = plan(problem, given_limits)
     for tenant, place in zip(problem.tenants, found.at, strict=True):
-        assert tenant.free or place == tenant.home
+        assert tenant.movable or place == tenant.initial
         assert tenant.allowed is None or place in tenant.allowed
-        assert all(place is None or found.at[other] != place for other in tenant.barred)
-    assert shared(problem, found.at) <= shared(problem, problem.homes)
+        assert all(place is None or found.at[other] != place for other in tenant.conflicts)
+    assert shared(problem, found.at) <= shared(problem, problem.initial)
 
 
 @settings(deadline=None, max_examples=60)
 @given(problems(rules=False), st.integers(0, 5))
 def test_no_more_domains_end_up_elsewhere_than_the_limit(problem: Problem, most: int) -> None:
     found = plan(problem, Limits(max_moves=most))
-    assert sum(place != home for place, home in zip(found.at, problem.homes, strict=True)) <= most
+    assert sum(place != home for place, home in zip(found.at, problem.initial, strict=True)) <= most
 
 
 @settings(deadline=None, max_examples=20)
@@ -192,11 +198,11 @@ def test_the_largest_domain_bounds_the_fullest_server() -> None:
 def test_a_swap_of_two_full_servers_goes_by_a_third() -> None:
     places = (Place("snow01", 8192, 64), Place("snow02", 8192, 64), Place("snow03", 8192, 64))
     tenants = (
-        Tenant("proxy01", 4096, 1, 0, group="proxy"), Tenant("proxy02", 4096, 1, 0, group="proxy"),
+        Tenant("proxy01", 4096, 1, 0, spread_group="proxy"), Tenant("proxy02", 4096, 1, 0, spread_group="proxy"),
         Tenant("one", 4096, 1, 1), Tenant("other", 4096, 1, 1),
-        Tenant("fixed", 4096, 1, 2, free=False),
+        Tenant("fixed", 4096, 1, 2, movable=False),
     )  # fmt: skip
-    banned = tuple(replace(tenant, allowed=frozenset({0, 1})) if tenant.group else tenant for tenant in tenants)
+    banned = tuple(replace(tenant, allowed=frozenset({0, 1})) if tenant.spread_group else tenant for tenant in tenants)
     found = plan(Problem(places, banned), Limits())
     assert found.at[0] != found.at[1]
     assert found.left_out == ()
@@ -206,7 +212,7 @@ def test_n_plus_one_is_kept_where_even_loads_would_just_lose_it() -> None:
     """Three quarters of four servers are full, as one spare server leaves it: each failure needs all room there is."""
     sizes = [3072, 2560, 2048, 1536, 1024, 1024, 512, 512]
     problem = cluster(12288, sizes, sizes, sizes, [])
-    assert not stranded(problem, problem.homes)
+    assert not stranded(problem, problem.initial)
     found = plan(problem, Limits())
     assert not stranded(problem, found.at)
     assert spread(problem, found.at).peak_memory <= 0.75 * 1.01
@@ -214,7 +220,7 @@ def test_n_plus_one_is_kept_where_even_loads_would_just_lose_it() -> None:
 
 def test_n_plus_one_counts_the_room_of_each_server_by_itself() -> None:
     problem = cluster(8192, [6144], [4096], [4096])
-    assert stranded(problem, problem.homes) == {0: (0,)}
+    assert stranded(problem, problem.initial) == {0: (0,)}
 
 
 def test_a_limit_of_no_moves_moves_nothing() -> None:

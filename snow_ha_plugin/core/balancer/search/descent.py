@@ -107,10 +107,10 @@ def _exchange(layout: Layout, place: int, most: float) -> bool:
     layout.put(change)
     returns = [
         ((tenant, home),)
-        for tenant, home in enumerate(layout.home)
+        for tenant, home in enumerate(layout.initial)
         if home is not None
         and home not in (layout.at[tenant], place)
-        and layout.tenants[tenant].free
+        and layout.tenants[tenant].movable
         and layout.fits(tenant, home)
     ]
     if returns:
@@ -126,7 +126,7 @@ def _exchange(layout: Layout, place: int, most: float) -> bool:
 def _shake(layout: Layout, most: float, enough: float) -> None:
     """Leave a local optimum: put two tenants elsewhere, descend again, and go back if that was no better."""
     free = [
-        number for number, tenant in enumerate(layout.tenants) if tenant.free and layout.at[number] in layout.counted
+        number for number, tenant in enumerate(layout.tenants) if tenant.movable and layout.at[number] in layout.counted
     ]
     chance = Chance()
     for turn in range(TRIES // (len(layout.counted) * len(layout.tenants))):
@@ -143,5 +143,5 @@ def _shake(layout: Layout, most: float, enough: float) -> None:
 
 
 def _worth(layout: Layout) -> float:
-    away = sum(home not in (None, place) for home, place in zip(layout.home, layout.at, strict=True))
+    away = sum(home not in (None, place) for home, place in zip(layout.initial, layout.at, strict=True))
     return layout.lead_peak + BESIDE_PEAK * layout.deviation + layout.price * away

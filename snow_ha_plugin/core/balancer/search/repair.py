@@ -13,7 +13,7 @@ def settle(layout: Layout) -> None:
     for number in largest_first:
         tenant, place = layout.tenants[number], layout.at[number]
         if place is None or (
-            tenant.free
+            tenant.movable
             and (place not in layout.counted or (tenant.allowed is not None and place not in tenant.allowed))
         ):
             _move_best(layout, number)
@@ -24,7 +24,7 @@ def settle(layout: Layout) -> None:
     for number in largest_first:
         tenant, place = layout.tenants[number], layout.at[number]
         shares = place is not None and (
-            layout.replicas(number, place) or any(layout.at[other] == place for other in tenant.barred)
+            layout.replicas(number, place) or any(layout.at[other] == place for other in tenant.conflicts)
         )
         if shares:
             _move_best(layout, number, apart=True) or _swap_best(layout, number)
@@ -33,7 +33,7 @@ def settle(layout: Layout) -> None:
 def _move_best(layout: Layout, number: int, *, apart: bool = False) -> bool:
     """Move a tenant to the place that is best for the balance, with `apart` only to one that separates replicas."""
     home = layout.at[number]
-    if not layout.tenants[number].free and home is not None:
+    if not layout.tenants[number].movable and home is not None:
         return False
     places = [
         place
@@ -57,7 +57,7 @@ def _move_best(layout: Layout, number: int, *, apart: bool = False) -> bool:
 def _swap_best(layout: Layout, number: int) -> bool:
     """Change places with whoever leaves the balance best, so that a replica is alone."""
     home = layout.at[number]
-    if home is None or not layout.tenants[number].free:
+    if home is None or not layout.tenants[number].movable:
         return False
     swaps = [
         ((number, place), (other, home))

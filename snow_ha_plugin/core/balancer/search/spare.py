@@ -102,7 +102,7 @@ def _try(layout: Layout, chance: Chance, one: int, helps: Judge) -> bool:
     Where no move is left, another tenant that is away goes home for it.
     """
     source, target = (layout.at[one] if one >= 0 else None), chance.pick(layout.counted)
-    if source is None or source == target or not layout.tenants[one].free:
+    if source is None or source == target or not layout.tenants[one].movable:
         return False
     other = chance.pick((-1, _anyone(layout, chance, [target])))
     left, undo = layout.left, [(one, source)]
@@ -114,7 +114,7 @@ def _try(layout: Layout, chance: Chance, one: int, helps: Judge) -> bool:
     else:
         if layout.cost(one, target) > layout.left:
             returns = _anyone(layout, chance)
-            home, place = layout.home[returns], layout.at[returns]
+            home, place = layout.initial[returns], layout.at[returns]
             if returns in (-1, one) or place is None or home is None or home == place or not layout.fits(returns, home):
                 return False
             undo.append((returns, place))

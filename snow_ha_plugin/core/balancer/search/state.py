@@ -29,8 +29,8 @@ class Layout:
         self.price = price
         self.left = len(problem.tenants) if limit is None else limit
         self.tenants, places = problem.tenants, problem.places
-        self.home = problem.homes
-        self.at: list[int | None] = list(self.home)
+        self.initial = problem.initial
+        self.at: list[int | None] = list(self.initial)
         self.counted = [number for number, place in enumerate(places) if place.takes]
         self.share = 1 / (len(self.counted) or 1)
         self.by_vcpus = problem.by == By.VCPUS
@@ -51,11 +51,11 @@ class Layout:
         self.lead_used, self.rest_used = [0] * len(places), [0] * len(places)
         self.on: list[list[int]] = [[] for _ in places]
         self._movable: list[list[int] | None] = [None] * len(places)
-        for number, place in enumerate(self.home):
+        for number, place in enumerate(self.initial):
             if place is not None:
                 self._enter(number, place)
         self.kind = [
-            number if tenant.allowed is not None or tenant.group or tenant.barred else (-1, *sizes[number])
+            number if tenant.allowed is not None or tenant.spread_group or tenant.conflicts else (-1, *sizes[number])
             for number, tenant in enumerate(self.tenants)
         ]
         self.measure()
@@ -123,7 +123,7 @@ class Layout:
 
     def cost(self, tenant: int, place: int | None) -> int:
         """How many more tenants are away from home if this one goes to a place: -1, 0 or 1."""
-        home = self.home[tenant]
+        home = self.initial[tenant]
         return 0 if home is None else int(home != place) - int(home != self.at[tenant])
 
     # --- what is possible
@@ -136,19 +136,21 @@ class Layout:
         found = self.tenants[tenant]
         if found.allowed is not None and place not in found.allowed:
             return False
-        if found.barred and any(other in found.barred and other != without for other in self.on[place]):
+        if found.conflicts and any(other in found.conflicts and other != without for other in self.on[place]):
             return False
-        if not found.group:
+        if not found.spread_group:
             return True
         old = self.at[tenant]
         return old is None or self.replicas(tenant, place, without) <= self.replicas(tenant, old)
 
     def replicas(self, tenant: int, place: int, without: int = -1) -> int:
         """How many other tenants of its group are on a place."""
-        group = self.tenants[tenant].group
+        group = self.tenants[tenant].spread_group
         if not group:
             return 0
-        return sum(self.tenants[other].group == group for other in self.on[place] if other not in (tenant, without))
+        return sum(
+            self.tenants[other].spread_group == group for other in self.on[place] if other not in (tenant, without)
+        )
 
     def fits(self, tenant: int, place: int) -> bool:
         lead, rest = self.size[tenant]
@@ -175,8 +177,8 @@ class Layout:
         if found is None:
             kinds: dict[object, int] = {}
             for tenant in self.on[place]:
-                if self.tenants[tenant].free:
-                    kinds.setdefault((self.kind[tenant], self.home[tenant]), tenant)
+                if self.tenants[tenant].movable:
+                    kinds.setdefault((self.kind[tenant], self.initial[tenant]), tenant)
             found = self._movable[place] = list(kinds.values())
         return found
 
