@@ -200,3 +200,55 @@ class TestShowing:
         assert told["dry_run"] is True
         assert told["changes"]
         assert {change["action"] for change in told["changes"]} <= {"register", "unregister"}
+
+
+class TestHistory:
+    def test_what_was_changed_is_told_on_all_servers_and_taken_back(self, pair: Pair) -> None:
+        pair.running("told", pair.there)
+        before = configuration(pair)
+        pair.snow_ha("add", "told")
+        pair.settle()
+        pair.snow_ha("move", "told", pair.here)
+        domid = pair.world.domid("told")
+        pair.snow_ha("rollback", "--yes", server=pair.there)
+        assert configuration(pair) == before
+        assert pair.mentions("told") == []
+        assert (pair.world.where("told"), pair.world.domid("told")) == ([pair.here], domid)
+        tellings = [
+            json.loads(pair.snow_ha("history", "told", "--json", server=server).stdout) for server in pair.lab.names
+        ]
+        assert tellings[0]["events"] == tellings[1]["events"]
+        assert (tellings[0]["unknown"], tellings[0]["missing"]) == (0, [])
+        changes = [event for event in tellings[0]["events"] if event["kind"] == "change"]
+        assert [(change["server"], change["text"], change["by"]) for change in changes] == [
+            (pair.here, "register told (256 MiB, 1 vcpu)", "root: snow-ha add told"),
+            (pair.here, f"migrate told from {pair.there} to {pair.here}", f"root: snow-ha move told {pair.here}"),
+            (pair.there, "unregister told", "root: snow-ha rollback --yes"),
+        ]
+        shown = pair.snow_ha("history", "told").stdout
+        assert "root: snow-ha add told (before it: rollback " in shown
+        assert max(map(len, shown.splitlines())) <= 80
+
+    def test_a_rollback_that_would_disturb_a_domain_is_refused(self, pair: Pair) -> None:
+        pair.running("wanted", pair.there)
+        pair.snow_ha("add", "wanted")
+        pair.settle()
+        role = ["crm_resource", "--resource", "wanted", "--meta", "--set-parameter=target-role"]
+        pair.lab.run(pair.here, [*role, "--parameter-value=Stopped"])
+        pair.settle()
+        pair.snow_ha("hold", "first01")
+        pair.lab.run(pair.here, [*role, "--parameter-value=Started"])
+        pair.settle()
+        refused(pair, "rollback", "--yes", status=107, because="Pacemaker would disturb domains: stop wanted")
+        assert len(pair.world.where("wanted")) == 1
+        pair.snow_ha("release", "first01")
+
+
+def configuration(pair: Pair) -> bytes:
+    """Without when Pacemaker last had to forget something."""
+    found = pair.cib().find("configuration")
+    assert found is not None
+    for options in found.iterfind("crm_config/cluster_property_set"):
+        for option in options.findall("nvpair[@name='last-lrm-refresh']"):
+            options.remove(option)
+    return ET.tostring(found)
