@@ -14,8 +14,8 @@ from tests.lab.world import World
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guide"
 # From a site that has no cluster yet; each page leaves a healthy one behind.
 IN_ORDER = (
-    "first-hour", "fencing", "screens", "monitoring", "domain-down", "migration-fails", "maintenance", "backup", "cable-cut",
-    "server-dies", "both-die",
+    "first-hour", "fencing", "screens", "monitoring", "domain-down", "migration-fails", "maintenance", "backup",
+    "cable-cut", "server-dies", "both-die",
 )  # fmt: skip
 # Pages that have commands for other sites only.
 NOT_PLAYED = ("servers",)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,15 @@ def test_the_longest_gap_counts(text: str, expected: float | None) -> None:
     assert found == (None if expected is None else pytest.approx(expected, abs=0.001))
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """As in a terminal: what a shell starts in the background ignores SIGINT, and so does a shell that this starts."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_it_is_asked_as_long_as_the_block_lasts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = f'#!/bin/sh\necho "$*" >{tmp_path}/asked\ncat <<END\n{replies(100.0, 101.2)}END\n'
     (tmp_path / "ping").write_text(script + "trap exit INT\nwhile :; do sleep 0.05; done\n")
