@@ -45,6 +45,7 @@ TOLD = [
 ]
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_every_signal_is_told_alike_once_it_has_cleaned_up(tmp_path: Path, number: int) -> None:
     verb = subprocess.Popen(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,14 +30,6 @@ def replies(*times: float) -> str:
 def test_the_longest_gap_counts(text: str, expected: float | None) -> None:
     found = ping.longest_silence_s(text, ended=103.0)
     assert found == (None if expected is None else pytest.approx(expected, abs=0.001))
-
-
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """As in a terminal: what a shell starts in the background ignores SIGINT, and so does a shell that this starts."""
-    former = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, former)
 
 
 @pytest.mark.usefixtures("interruptible")
