@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 # How long Pacemaker may be busy without anything new happening: fencing, or a large domain that migrates.
 QUIET_S = 600
-POLL_S = 1.0
+POLL_S = 2.0
 
 _UNKNOWN = ClusterState(quorum=False, maintenance=False, nodes=(), resources=())
 
@@ -32,13 +32,15 @@ def tend(store: Store, here: str) -> None:
     seen: list[Alert] = []
     deadline = time.monotonic() + QUIET_S
     while True:
-        tree, state = _look(store)
-        new = [_explained(alert, state) for alert in spool.take()]
-        record.append(*alerts.recorded(new, seen, tree, state, here))
-        seen += new
+        taken = spool.take()
+        if taken:
+            tree, state = _look(store)
+            new = [_explained(alert, state) for alert in taken]
+            record.append(*alerts.recorded(new, seen, tree, state, here))
+            seen += new
         if not any(_goes_on(alert) for alert in seen):
             break
-        if new:
+        if taken:
             deadline = time.monotonic() + QUIET_S
         elif not pacemaker.is_idle() and time.monotonic() < deadline:
             time.sleep(POLL_S)
