@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from snow_ha_plugin.core import cib, corosync
-from snow_ha_plugin.core.configure import cluster_options, fencing
+from snow_ha_plugin.core.configure import acceptance, cluster_options, fencing
 from snow_ha_plugin.core.configure.fencing import Timing
 from snow_ha_plugin.core.reports.findings import no_fencing
 from snow_ha_plugin.errors import ConfigurationError, UnavailableError, UnsafeError
@@ -243,8 +243,10 @@ def edit(site: Site, tree: cib.Tree) -> list[Change]:
 
 
 def edit_after_restart(site: Site, tree: cib.Tree) -> list[Change]:
-    """`edit`, and Pacemaker takes hold of the domains that it has let go of for a restart."""
-    return edit(site, tree) + cluster_options.end_maintenance(tree)
+    """`edit`, and Pacemaker takes hold of the domains that it has let go of for a restart; that there was no fencing
+    needs to be accepted no more."""
+    accepted = acceptance.end(tree, acceptance.NO_FENCING) if site.fencing != fencing.NONE else []
+    return edit(site, tree) + cluster_options.end_maintenance(tree) + accepted
 
 
 def check_times(site: Site, looks: Mapping[str, Look]) -> list[Finding]:

@@ -30,7 +30,7 @@ def test_unit_tests_and_clusters_by_chance_pass_on_debian_13() -> None:
     with Lab.up(f"unit13-{os.getpid()}", servers=1, debian="trixie", disk=hasten) as lab:
         source = lab.shared / "source"
         ignore = shutil.ignore_patterns("__pycache__", ".*")
-        for part in ("snow_ha_plugin", "tests", "ocf", "hooks", "docs"):
+        for part in ("snow_ha_plugin", "tests", "ocf", "hooks", "docs", "packaging"):
             shutil.copytree(CHECKOUT / part, source / part, ignore=ignore)
         for part in ("setup.cfg", "pyproject.toml"):
             shutil.copy(CHECKOUT / part, source)

@@ -23,10 +23,13 @@ pytestmark = pytest.mark.lab
 LABS_AT_ONCE = 3
 WITHIN_S = 1500
 
-# Without a third vote, whose steps have nothing to do.
-STEPS = [step.name for step in (*SERVER_STEPS, *AFTERWARDS) if step.apply and not step.name.startswith("qdevice")]
+# Without a third vote and numbers for Prometheus, whose steps have nothing to do.
+BEFORE, AFTER = (
+    [step.name for step in steps if step.apply and step.name != "metrics" and not step.name.startswith("qdevice")]
+    for steps in (SERVER_STEPS, AFTERWARDS)
+)
 # The CIB is committed when the servers are ready and the hook is not there yet.
-IN_ORDER = [*STEPS[: -len(AFTERWARDS)], "commit", *STEPS[-len(AFTERWARDS) :]]
+IN_ORDER = [*BEFORE, "commit", *AFTER]
 # Each of them alone, where the next run finds something else than a step that is done or not.
 ONCE = {point: [point] for point in ("after corosync", "after fencing-set-up", "after start", "after commit")}
 EVERYWHERE = [

@@ -189,7 +189,7 @@ class TestMigrate:
         argv = ["python3", "-c", RUN_AT, "before 1 copy", second, "images", "migrate", "nis01"]
         volumes.lab.run("snow01", argv)
         said = (volumes.lab.disk("snow01") / "root/second").read_text()
-        assert said == "[E] another snow ha images is at work on this server; wait for its end, and try again\n75\n"
+        assert said == "[E] another snow-ha images is at work on this server; wait for its end, and try again\n75\n"
 
     def test_a_domain_that_starts_in_the_middle_keeps_its_volume(self, volumes: Volumes) -> None:
         start = f"xl create {state.DOMAIN_FILES}/nis01.cfg"
