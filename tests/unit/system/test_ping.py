@@ -34,8 +34,8 @@ def test_the_longest_gap_counts(text: str, expected: float | None) -> None:
 
 @pytest.mark.usefixtures("interruptible")
 def test_it_is_asked_as_long_as_the_block_lasts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = f'#!/bin/sh\necho "$*" >{tmp_path}/asked\ncat <<END\n{replies(100.0, 101.2)}END\n'
-    (tmp_path / "ping").write_text(script + "trap exit INT\nwhile :; do sleep 0.05; done\n")
+    begun = f'trap exit INT\ncat <<END\n{replies(100.0, 101.2)}END\necho "$*" >{tmp_path}/asked\n'
+    (tmp_path / "ping").write_text(f"#!/bin/sh\n{begun}while :; do sleep 0.05; done\n")
     (tmp_path / "ping").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with ping.asking("10.1.0.9") as silence:
