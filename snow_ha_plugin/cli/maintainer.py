@@ -44,7 +44,7 @@ def tend_events() -> None:
 
 
 @click.command("tend-report", hidden=True)
-@click.argument("kind", type=click.Choice([*Report]), metavar="KIND")
+@click.argument("kind", type=click.Choice([str(kind) for kind in Report]), metavar="KIND")
 @click.argument("minutes", type=int)
 @click.argument("path", type=click.Path(path_type=Path))
 def tend_report(kind: str, minutes: int, path: Path) -> None:
