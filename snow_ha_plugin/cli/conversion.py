@@ -36,9 +36,4 @@ def convert(domain: str, tries: bool, back: bool, dry_run: bool, as_json: bool) 
         if done and not dry_run:
             now = snowtools.read_domain(here.layout.domains_dir, domain)
             done = [*done, *conversion.tell_cluster(here.servers, now, here.conf.migration_mib_s)]
-    if as_json:
-        output.as_json({"dry_run": dry_run, "changes": output.changes_json(done)})
-    elif done:
-        output.changes(done, dry_run=dry_run)
-    else:
-        output.info(f"nothing to do: {domain} is a PVH guest already")
+    output.outcome(done, f"nothing to do: {domain} is a PVH guest already", dry_run=dry_run, in_json=as_json)

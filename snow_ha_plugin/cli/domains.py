@@ -10,7 +10,7 @@ import click
 
 from snow_ha_plugin.cli import options, output
 from snow_ha_plugin.core.images import kinds
-from snow_ha_plugin.model import Change, Domain
+from snow_ha_plugin.model import Domain
 from snow_ha_plugin.operations import agent_replacement, holding, images, registration
 from snow_ha_plugin.system.servers import Servers
 
@@ -44,7 +44,9 @@ def add(
         dry_run=dry_run,
         tell=output.warning,
     )
-    _tell(changes, "registered already: " + ", ".join(domain.name for domain in found), dry_run, as_json)
+    output.outcome(
+        changes, "registered already: " + ", ".join(domain.name for domain in found), dry_run=dry_run, in_json=as_json
+    )
 
 
 @click.command()
@@ -58,7 +60,7 @@ def remove(domains: tuple[str, ...], cib_path: Path | None, dry_run: bool, as_js
     That is remembered: neither `sync` nor `enable` registers them again, and `status` shows them as not protected.
     """
     changes = registration.unregister(options.store(cib_path), domains, dry_run=dry_run, on_purpose=True)
-    _tell(changes, "nothing to do", dry_run, as_json)
+    output.outcome(changes, "nothing to do", dry_run=dry_run, in_json=as_json)
 
 
 @click.command()
@@ -88,7 +90,7 @@ def sync(
     )  # fmt: skip
     if replace_agents:
         changes += agent_replacement.replace(place.store, place.servers, dry_run=dry_run)
-    _tell(changes, "nothing to do: the CIB matches the domain files", dry_run, as_json)
+    output.outcome(changes, "nothing to do: the CIB matches the domain files", dry_run=dry_run, in_json=as_json)
 
 
 def _look_at_images(servers: Servers | None, domains: list[Domain]) -> None:
@@ -98,15 +100,6 @@ def _look_at_images(servers: Servers | None, domains: list[Domain]) -> None:
         return
     for finding in (finding for domain in domains for finding in kinds.on_devices(domain)):
         output.warning(output.finding_line(finding))
-
-
-def _tell(changes: list[Change], nothing: str, dry_run: bool, as_json: bool) -> None:
-    if as_json:
-        output.as_json({"dry_run": dry_run, "changes": output.changes_json(changes)})
-    elif changes:
-        output.changes(changes, dry_run=dry_run)
-    else:
-        output.info(nothing)
 
 
 def _named_or_all(function: F) -> F:
@@ -132,7 +125,7 @@ def hold(domains: tuple[str, ...], every: bool, cib_path: Path | None, dry_run: 
     """
     names = _names(domains, every)
     changes = holding.hold(options.store(cib_path), names, dry_run=dry_run)
-    _tell(changes, "held already: " + (", ".join(names) or "all domains"), dry_run, as_json)
+    output.outcome(changes, "held already: " + (", ".join(names) or "all domains"), dry_run=dry_run, in_json=as_json)
 
 
 @click.command()
@@ -141,7 +134,7 @@ def release(domains: tuple[str, ...], every: bool, cib_path: Path | None, dry_ru
     """Have Pacemaker look after held domains again, wherever they run by now."""
     names = _names(domains, every)
     changes = holding.release(options.store(cib_path), names, dry_run=dry_run)
-    _tell(changes, "not held: " + (", ".join(names) or "any domain"), dry_run, as_json)
+    output.outcome(changes, "not held: " + (", ".join(names) or "any domain"), dry_run=dry_run, in_json=as_json)
 
 
 COMMANDS = (add, remove, sync, hold, release)

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -78,6 +78,16 @@ def finding(found: Finding, *, err: bool = False) -> None:
 def changes(done: Iterable[Change], *, dry_run: bool) -> None:
     for change in done:
         click.echo(f"[I] would {change.message}" if dry_run else f"{style('[*]', fg='green')} {change.message}")
+
+
+def outcome(done: Sequence[Change], nothing: str, *, dry_run: bool, in_json: bool) -> None:
+    """What a verb has changed, or would change; `nothing` is the line where that is nothing."""
+    if in_json:
+        as_json({"dry_run": dry_run, "changes": changes_json(done)})
+    elif done:
+        changes(done, dry_run=dry_run)
+    else:
+        info(nothing)
 
 
 def consent(question: str, *, yes: bool, quiet: bool = False) -> bool:

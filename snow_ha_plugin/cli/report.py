@@ -55,12 +55,7 @@ def report(
     else:
         done = write(store, html, prometheus, every=every, dry_run=dry_run)
         done += _begin(given, every, dry_run=dry_run)
-    if as_json:
-        output.as_json({"dry_run": dry_run, "changes": output.changes_json(done)})
-    elif done:
-        output.changes(done, dry_run=dry_run)
-    else:
-        output.info("nothing to do: nothing is kept current")
+    output.outcome(done, "nothing to do: nothing is kept current", dry_run=dry_run, in_json=as_json)
 
 
 def _begin(given: Mapping[Report, Path], every: int, *, dry_run: bool) -> list[Change]:

@@ -199,12 +199,7 @@ def undrain(server: str, dry_run: bool, as_json: bool) -> None:
     if not dry_run:
         options.at_work(store, f"undrain {server}")
     changes = standby.put(store, server, on=False, dry_run=dry_run)
-    if as_json:
-        output.as_json({"dry_run": dry_run, "changes": output.changes_json(changes)})
-    elif changes:
-        output.changes(changes, dry_run=dry_run)
-    else:
-        output.info(f"nothing to do: {server} is not drained")
+    output.outcome(changes, f"nothing to do: {server} is not drained", dry_run=dry_run, in_json=as_json)
 
 
 COMMANDS = (what_if, drain, undrain)
