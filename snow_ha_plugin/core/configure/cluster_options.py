@@ -24,11 +24,14 @@ OPTIONS = {
 }
 RESOURCE_DEFAULTS = {
     "resource-stickiness": "100",
-    # All the same: so that priority-fencing-delay sees which side of a split has more domains.
-    "priority": "1",
+    # All the same, so that priority-fencing-delay sees which side of a split has more domains; and even, so that two
+    # sides are never equal with the fencing device's 1 on one of them (fencing.TIE_BREAKER).
+    "priority": "2",
     # A start that failed must not ban a domain from a server for ever.
     "failure-timeout": "600s",
 }
+# What it was up to version 0.1.0.
+FORMER_PRIORITY = "1"
 OPERATION_DEFAULTS = {"timeout": "120s"}
 
 # A server's memory for domains moves a little with Domain-0's; only a larger change is a change of hardware.
@@ -40,11 +43,23 @@ def put_options(tree: cib.Tree, *, without_fencing: bool) -> list[Change]:
     off = without_fencing and not fencing.devices(tree)
     options = OPTIONS | ({"stonith-enabled": "false"} if off else {})
     changes = [
+        _renew_priority(tree),
         _put_missing(tree, "crm_config", "cluster_property_set", OPTIONS_ID, options),
         _put_missing(tree, "rsc_defaults", "meta_attributes", ids.of(Kind.RESOURCE_DEFAULTS), RESOURCE_DEFAULTS),
         _put_missing(tree, "op_defaults", "meta_attributes", ids.of(Kind.OPERATION_DEFAULTS), OPERATION_DEFAULTS),
     ]
     return [change for change in changes if change] + end_maintenance(tree)
+
+
+def _renew_priority(tree: cib.Tree) -> Change | None:
+    """Our former default to today's; one that the administrator has set stays."""
+    ours = ids.of(Kind.RESOURCE_DEFAULTS)
+    for pair in tree.iterfind(f"configuration/rsc_defaults/*[@id='{ours}']/nvpair[@name='priority']"):
+        if pair.get("value") == FORMER_PRIORITY:
+            pair.set("value", RESOURCE_DEFAULTS["priority"])
+            text = f"set in rsc_defaults: priority={RESOURCE_DEFAULTS['priority']} (was {FORMER_PRIORITY})"
+            return Change("option", "rsc_defaults", text)
+    return None
 
 
 def begin_maintenance(tree: cib.Tree) -> list[Change]:

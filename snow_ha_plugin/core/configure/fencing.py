@@ -32,6 +32,11 @@ DEFAULT_WATCHDOG_S = 15
 # Below, a busy Domain-0 misses its own watchdog; above, nobody waits for a failover.
 LEAST_WATCHDOG_S, MOST_WATCHDOG_S = 5, 120
 
+# The priority of the one device that always runs somewhere, and of the others. Where both sides of a split have the
+# same priority, Pacemaker delays neither, and each shoots the other (Pacemaker Explained, priority-fencing-delay): all
+# else has even ones.
+TIE_BREAKER, NO_PRIORITY = "1", "0"
+
 # How much longer than its watchdog a lost server may live: an access to its disk that saw no pill may be under way
 # for 3 s, and counts for 4 (sbd(8), Timeout io and loop).
 DISK_S = 7
@@ -39,6 +44,7 @@ DISK_S = 7
 DRIFT = 1.01
 # For the fence agent itself, a Python program on a server that has just lost its peer.
 AGENT_S = 30
+START_S = 60
 # fence_ipmilan's own power_timeout is 20 s: a BMC that died with its server costs that, then sbd has its turn.
 IPMI_REBOOT_S = 30
 
@@ -200,11 +206,12 @@ def _put_sbd(tree: cib.Tree, names: Sequence[str], timing: Timing) -> list[Chang
         "pcmk_off_timeout": f"{timing.reboot_s}s",
     }
     text = f"fence by sbd: watchdog {timing.watchdog_s} s, dead after {timing.msgwait_s} s"
-    return _put_device(tree, SBD_ID, "fence_snow_sbd", parameters, Change("fencing", SBD_ID, text))
+    change = Change("fencing", SBD_ID, text)
+    return _put_device(tree, SBD_ID, "fence_snow_sbd", parameters, change, priority=TIE_BREAKER)
 
 
 def _put_device(
-    tree: cib.Tree, device: str, agent: str, parameters: Mapping[str, str], change: Change, start_s: int = 60
+    tree: cib.Tree, device: str, agent: str, parameters: Mapping[str, str], change: Change, *, priority: str
 ) -> list[Change]:
     """A device without a recurring monitor, which would only hang with what it watches."""
     element = cib.resource(tree, device)
@@ -214,8 +221,9 @@ def _put_device(
             cib.section(tree, "resources"), "primitive", id=device, **{"class": "stonith"}, type=agent
         )  # fmt: skip
         operations = cib.add(element, "operations")
-        cib.add_operation(operations, device, "start", start_s)
+        cib.add_operation(operations, device, "start", START_S)
     changed = cib.put_pairs(element, "instance_attributes", ids.of(Kind.PARAMETERS, device), parameters)
+    changed |= cib.put_pairs(element, "meta_attributes", ids.of(Kind.META, device), {"priority": priority})
     return [change] if is_new or changed else []
 
 
@@ -235,9 +243,8 @@ def _put_ipmi(tree: cib.Tree, server: str, bmc: str) -> list[Change]:
         "pcmk_reboot_timeout": f"{IPMI_REBOOT_S}s",
         "pcmk_reboot_retries": "1",
     }
-    changes = _put_device(
-        tree, device, "fence_ipmilan", parameters, Change("fencing", device, f"fence {server} by {bmc}")
-    )
+    change = Change("fencing", device, f"fence {server} by {bmc}")
+    changes = _put_device(tree, device, "fence_ipmilan", parameters, change, priority=NO_PRIORITY)
     return changes + _keep_off(tree, device, server)
 
 

@@ -67,7 +67,7 @@ def test_what_the_administrator_has_set_stays() -> None:
     }  # fmt: skip
     assert [change.message for change in changes] == [
         "set in crm_config: stonith-enabled=false",
-        "set in rsc_defaults: priority=1, failure-timeout=600s",
+        "set in rsc_defaults: priority=2, failure-timeout=600s",
         "set in op_defaults: timeout=120s",
     ]
     defaults = cib.pairs(cib.section(tree, "rsc_defaults"), "meta_attributes")
