@@ -115,7 +115,10 @@ def domids(lab: Lab) -> dict[str, tuple[str, int]]:
 
 
 def wait_for_all_domains(lab: Lab, timeout_s: float = SETTLED_WITHIN_S) -> None:
-    wait_until(lambda: sorted(domids(lab)) == DOMAINS, timeout_s, f"not all domains run: {domids(lab)}")
+    def those_that_run() -> str:
+        return f"not all domains run: {domids(lab)}, of {lab.power_events()[-6:]}"
+
+    wait_until(lambda: sorted(domids(lab)) == DOMAINS, timeout_s, those_that_run)
 
 
 def doubles(lab: Lab) -> list[str]:

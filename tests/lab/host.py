@@ -42,8 +42,8 @@ def _reason(stderr: str) -> str:
     return (complaints or lines or ["it said nothing"])[-1]
 
 
-def wait_until(condition: Callable[[], bool], timeout_s: float, otherwise: str) -> None:
-    """Return as soon as `condition()` holds; at the deadline raise LabError(otherwise).
+def wait_until(condition: Callable[[], bool], timeout_s: float, otherwise: str | Callable[[], str]) -> None:
+    """Return as soon as `condition()` holds; at the deadline raise LabError(otherwise), which may tell what is then.
 
     What takes long to look at is looked at less often: other labs want the processor too.
     """
@@ -54,7 +54,8 @@ def wait_until(condition: Callable[[], bool], timeout_s: float, otherwise: str) 
             return
         ended = time.monotonic()
         if ended > deadline:
-            raise LabError(f"{otherwise} within {timeout_s:g} s")
+            what = otherwise if isinstance(otherwise, str) else otherwise()
+            raise LabError(f"{what} within {timeout_s:g} s")
         time.sleep(min(1.0, max(0.05, 2 * (ended - began))))
 
 

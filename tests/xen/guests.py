@@ -98,7 +98,7 @@ class Yard:
                 found.append(tick)
             return bool(found)
 
-        host.wait_until(seen, TICKS_WITHIN_S, f"{guest.name} does not tick: {self.lab.last_tick(guest)}")
+        host.wait_until(seen, TICKS_WITHIN_S, lambda: f"{guest.name} does not tick: {self.lab.last_tick(guest)}")
         return found[0]
 
     def still_ticks(self, guest: Guest, since: Tick) -> Tick:
