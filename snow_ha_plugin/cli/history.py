@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import difflib
 import re
-import textwrap
 import time
-from collections.abc import Container, Iterator
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
 import click
 
-from snow_ha_plugin.cli import options, output
+from snow_ha_plugin.cli import history_view, options, output
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.reports import chronicle
-from snow_ha_plugin.core.reports.chronicle import Row
 from snow_ha_plugin.core.reports.text import duration
 from snow_ha_plugin.errors import NoSuchObjectError, SnowHaError
 from snow_ha_plugin.operations import cluster, looking_back, rollback
@@ -25,10 +22,6 @@ from snow_ha_plugin.operations.transaction import told, unsaid
 from snow_ha_plugin.system import configurations
 from snow_ha_plugin.system.configurations import Kept
 from snow_ha_plugin.system.pacemaker import LiveCib
-
-COLUMNS = 80
-# Of a command that changed more, the rest is counted.
-MOST_DETAILS = 4
 
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -67,7 +60,7 @@ def history(name: str | None, since: float, as_json: bool) -> None:
         return
     kept = {found.version for found in configurations.listed()}
     for row in chronicle.rows(events):
-        for line in _lines(row, kept, every=bool(name)):
+        for line in history_view.lines(row, kept, every=bool(name)):
             click.echo(line)
     if not events:
         output.info(f"nothing happened{f' to {name}' if name else ''} in {duration(time.time() - since)}")
@@ -88,30 +81,6 @@ def _require_known(name: str) -> None:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]}" if near else "see snow ha status"
         raise NoSuchObjectError(f"there is no domain or server {name}", "and nothing is recorded of one", hint)
-
-
-def _lines(row: Row, kept: Container[str], *, every: bool) -> Iterator[str]:
-    """In COLUMNS; `every` detail, or the first ones."""
-    when = time.strftime("%d %b %H:%M:%S", time.localtime(row.last))
-    prefix = f"{when} {duration(time.time() - row.last):>6}  "
-    text = f"x{row.count} {row.text}" if row.count > 1 else row.text
-    if row.count > 1:
-        text += f" (first {duration(row.last - row.first)} before)"
-    if row.version in kept:
-        text += f" (before it: rollback {row.version})"
-    yield from _wrapped(text, prefix, " " * len(prefix))
-    indent = " " * (len(prefix) + 2)
-    shown = row.details if every else row.details[:MOST_DETAILS]
-    for detail in shown:
-        yield from _wrapped(detail, indent, indent + "  ")
-    if len(shown) < len(row.details):
-        yield f"{indent}and {len(row.details) - len(shown)} more"
-
-
-def _wrapped(text: str, first: str, others: str) -> list[str]:
-    return textwrap.wrap(
-        text, COLUMNS, initial_indent=first, subsequent_indent=others, break_long_words=False, break_on_hyphens=False
-    )
 
 
 @click.command("rollback")

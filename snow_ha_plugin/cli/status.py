@@ -5,19 +5,20 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from snow_ha_plugin.cli import options, output, status_object, status_view
-from snow_ha_plugin.core.reports import verdict
+from snow_ha_plugin.core.reports import chronicle, verdict
 from snow_ha_plugin.core.reports.overview import Overview
 from snow_ha_plugin.core.reports.verdict import Verdict, Word
 from snow_ha_plugin.errors import SnowHaError, UnavailableError, UsageError
 from snow_ha_plugin.model import Severity
-from snow_ha_plugin.operations import sight
+from snow_ha_plugin.operations import looking_back, sight
+from snow_ha_plugin.operations.looking_back import Past
 from snow_ha_plugin.operations.simulation import Outlook
 from snow_ha_plugin.system.pacemaker import Store
 
@@ -38,7 +39,7 @@ def status(
 ) -> None:  # fmt: skip
     """Show in one word how the cluster is, then servers, domains, and what to do about what is wrong.
 
-    With a name: all that is known of that domain or server, and why it is where it is.
+    With a name: all that is known of that domain or server, why it is where it is, and what happened to it of late.
 
     Exit status 0 healthy, 1 degraded, 2 broken, 3 not enabled or not known; with --json 0, and the word is in it. A
     further server may fail where the others have room for its domains.
@@ -61,11 +62,13 @@ def status(
             output.error(str(error))
         sys.exit(Word.CANNOT_TELL.exit_code)
     told = verdict.of(view)
+    past = _past(store, view, name) if name else None
     if as_json:
-        output.as_json(_json(view, told))
+        about = status_object.as_json(outlook.tree, outlook.now.scores, name, past.events) if name and past else None
+        output.as_json(_json(view, told, about))
         return
-    if name:
-        _describe(outlook, view, name)
+    if name and past:
+        _describe(outlook, view, name, past)
     elif check:
         click.echo(status_view.check_line(told, view))
     elif trouble and told.word == Word.HEALTHY:
@@ -108,14 +111,24 @@ def _drawn(store: Store, domains_dir: Path | None) -> Iterator[str]:
     yield from status_view.lines(view, verdict.of(view), status_view.columns(), time.time())
 
 
-def _describe(outlook: Outlook, view: Overview, name: str) -> None:
-    """One domain or server; NoSuchObjectError for what is neither."""
-    columns = status_view.columns()
-    for line in status_object.described(outlook.tree, view, outlook.now.scores, name, columns, time.time()):
+def _past(store: Store, view: Overview, name: str) -> Past:
+    """What happened of late to a domain or a server; NoSuchObjectError for what is neither."""
+    status_object.require(view, name)
+    if not store.live:
+        return Past((), 0, ())
+    found = looking_back.past(time.time() - status_object.DAYS * 86400)
+    return replace(found, events=chronicle.of(found.events, name))
+
+
+def _describe(outlook: Outlook, view: Overview, name: str, past: Past) -> None:
+    tree, scores, columns = outlook.tree, outlook.now.scores, status_view.columns()
+    for line in status_object.described(tree, view, scores, name, past.events, columns, time.time()):
         output.echo(line)
+    for missing in past.missing:
+        output.warning(f"not here: {missing}")
 
 
-def _json(view: Overview, told: Verdict) -> dict[str, Any]:
+def _json(view: Overview, told: Verdict, about: dict[str, Any] | None = None) -> dict[str, Any]:
     return {
         "verdict": {"word": told.word.text.lower(), "summary": told.summary},
         "servers": [
@@ -152,6 +165,7 @@ def _json(view: Overview, told: Verdict) -> dict[str, Any]:
         "balance": output.standing_json(view.standing) if view.standing else None,
         "findings": output.findings_json(view.findings),
         "accepted": output.accepted_json(view.accepted),
+        "about": about,
     }
 
 

@@ -1,38 +1,75 @@
-"""`status DOMAIN` and `status SERVER`: all that is known of one, and why it is where it is."""
+"""`status DOMAIN` and `status SERVER`: all that is known of one, why it is where it is, and what happened to it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
-from snow_ha_plugin.cli import status_view
+from snow_ha_plugin.cli import history_view, status_view
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import INFINITY
 from snow_ha_plugin.core.configure import intent
+from snow_ha_plugin.core.reports import chronicle
+from snow_ha_plugin.core.reports.events import Event
 from snow_ha_plugin.core.reports.overview import DomainView, Overview, ServerView
 from snow_ha_plugin.core.reports.text import duration
 from snow_ha_plugin.errors import NoSuchObjectError
+from snow_ha_plugin.model import Constraint
 
 # By resource and server, as Pacemaker's scheduler has them after all rules.
 Scores = Mapping[str, Mapping[str, int]]
 
 
-def described(tree: cib.Tree, view: Overview, scores: Scores, name: str, columns: int, now: float) -> Iterator[str]:
+# Of what happened in these days, the latest.
+DAYS, MOST_EVENTS = 7, 8
+
+
+def require(view: Overview, name: str) -> None:
     """NoSuchObjectError for a name that is neither a domain's nor a server's."""
-    domain = next((domain for domain in view.domains if domain.name == name), None)
-    server = next((server for server in view.servers if server.name == name), None)
-    if domain:
-        yield from _domain(view, domain, scores.get(name, {}), now)
-    elif server:
-        yield from _server(view, server, now)
-    else:
+    if name not in {*(domain.name for domain in view.domains), *(server.name for server in view.servers)}:
         raise NoSuchObjectError(
             f"there is no domain or server {name}", remedy="see snow ha status; register a domain: snow ha add DOMAIN"
         )
-    for constraint in cib.constraints(tree):
-        if name in constraint.resources or f"node={name}" in constraint.text.split():
-            yield f"constraint  {constraint.id}  {constraint.text}"
+
+
+def described(
+    tree: cib.Tree, view: Overview, scores: Scores, name: str, events: Sequence[Event], columns: int, now: float
+) -> Iterator[str]:
+    for domain in view.domains:
+        if domain.name == name:
+            yield from _domain(view, domain, scores.get(name, {}), now)
+    for server in view.servers:
+        if server.name == name:
+            yield from _server(view, server, now)
+    for constraint in _constraints(tree, name):
+        yield f"constraint  {constraint.id}  {constraint.text}"
+    yield from _happened(events, name)
     told = tuple(finding for finding in view.findings if name in finding.message.replace(":", " ").split())
     yield from status_view.findings(told, columns, now)
+
+
+def as_json(tree: cib.Tree, scores: Scores, name: str, events: Sequence[Event]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "scores": dict(scores.get(name, {})),
+        "constraints": [{"id": each.id, "text": each.text} for each in _constraints(tree, name)],
+        "events": [asdict(event) for event in events],
+    }
+
+
+def _constraints(tree: cib.Tree, name: str) -> Iterator[Constraint]:
+    for constraint in cib.constraints(tree):
+        if name in constraint.resources or f"node={name}" in constraint.text.split():
+            yield constraint
+
+
+def _happened(events: Sequence[Event], name: str) -> Iterator[str]:
+    rows = chronicle.rows(events)
+    if len(rows) > MOST_EVENTS:
+        yield f"{len(rows) - MOST_EVENTS} earlier ones of the last {DAYS} days: snow ha history {name}"
+    for row in rows[-MOST_EVENTS:]:
+        yield from history_view.lines(row, ())
 
 
 def _domain(view: Overview, domain: DomainView, scores: Mapping[str, int], now: float) -> Iterator[str]:

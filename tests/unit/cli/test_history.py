@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_mock import MockerFixture
@@ -25,16 +27,19 @@ HOUR_S = 3600
 
 @pytest.fixture
 def cluster(files: Files, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture) -> dict[str, Result]:
-    """A running cluster of the guide; what each of its programs says may be put into this."""
+    """A running cluster of the guide; what each of its programs says may be put into this. The scheduler is asked."""
     monkeypatch.setattr(options, "require_root", lambda: None)
     said = {
         "cibadmin": Result((), 0, files.cib.read_bytes(), b""),
         "crm_mon": Result((), 0, capture("crm_mon-2.1.5-all-running.xml"), b""),
         "stonith_admin": Result((), 0, HISTORY.encode(), b""),
+        "corosync-quorumtool": Result((), 0, b"", b""),
     }
 
-    def run(argv: Sequence[str], **given: object) -> Result:
-        return said[argv[0]]
+    asked = command.run
+
+    def run(argv: Sequence[str], **given: Any) -> Result:
+        return asked(argv, **given) if argv[0] == "crm_simulate" else said[argv[0]]
 
     mocker.patch.object(command, "run", side_effect=run)
     return said
@@ -72,6 +77,40 @@ def test_a_domains_week_is_one_screen(files: Files, cluster: dict[str, Result]) 
     assert "stopped" not in text
     assert "web09" not in text
     assert text.index("failed") < text.index("migrated")
+
+
+def test_status_of_a_server_ends_with_what_happened_on_it(files: Files, cluster: dict[str, Result]) -> None:
+    week()
+    record.append(ago(60, Kind.SERVER, "snow02", "snow01", "left the cluster", ok=False))
+    ended = files.run("status", "snow02")
+    text = " ".join(ended.out.split())
+    assert text.index("web09 started on snow02") < text.index("snow02 left the cluster")
+    assert "nis01 migrated from snow01 to snow02, 3 s" in text
+    assert "it is gone" not in text
+
+
+def test_status_tells_the_latest_and_where_the_rest_is(files: Files, cluster: dict[str, Result]) -> None:
+    record.append(*(ago(number * 60, Kind.START, "nis01", "snow02", seconds=number) for number in range(1, 12)))
+    ended = files.run("status", "nis01")
+    assert ended.out.count("nis01 started on snow02") == 8
+    assert re.search("^3 earlier ones of the last 7 days: snow.ha history nis01$", ended.out, re.MULTILINE)
+    assert "nis01 started on snow02, 1 s" in ended.out and "started on snow02, 9 s" not in ended.out
+
+
+def test_status_in_json_has_them_too(files: Files, cluster: dict[str, Result]) -> None:
+    week()
+    shown = files.run("status", "nis01", "--json").json
+    agree("status", shown)
+    assert {event["subject"] for event in shown["about"]["events"]} == {"nis01"}
+    assert set(shown["about"]["scores"]) == {"snow01", "snow02"}
+    assert files.run("status", "--json").json["about"] is None
+
+
+def test_status_says_what_is_missing_of_the_past(files: Files, cluster: dict[str, Result]) -> None:
+    cluster["stonith_admin"] = Result((), 1, b"", b"no fencer")
+    ended = files.run("status", "nis01")
+    assert "[W] not here: what Pacemaker knows itself: " in ended.err
+    assert ended.out.startswith("nis01  running on snow02")
 
 
 def test_the_time_stands_in_front_as_it_is_on_this_server(files: Files, cluster: dict[str, Result]) -> None:

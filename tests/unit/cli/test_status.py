@@ -42,6 +42,7 @@ def test_json_has_the_shape_that_others_rely_on(files: Files) -> None:
         "findings",
         "accepted",
         "balance",
+        "about",
     }
     for part, keys in KEYS.items():
         assert ended.json[part]
