@@ -99,14 +99,20 @@ def consent(question: str, *, yes: bool, quiet: bool = False) -> bool:
     return click.confirm(f"[?] {question}; go on?")
 
 
-def findings_json(found: Iterable[Finding]) -> list[dict[str, str]]:
+def findings_json(found: Iterable[Finding]) -> list[dict[str, Any]]:
     keys = ("severity", "id", "subject", "message", "remedy")
-    return [{key: typed(str(getattr(item, key))) for key in keys} for item in found]
+    return [{**{key: typed(str(getattr(item, key))) for key in keys}, "since": item.since} for item in found]
 
 
 def accepted_json(found: Iterable[tuple[Finding, Acceptance]]) -> list[dict[str, Any]]:
     return [
-        {"id": finding.id, "subject": finding.subject, "until": given.until, "reason": given.reason}
+        {
+            "id": finding.id,
+            "subject": finding.subject,
+            "since": given.since,
+            "until": given.until,
+            "reason": given.reason,
+        }
         for finding, given in found
     ]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import sys
 import textwrap
+import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -36,6 +37,8 @@ COLOUR = {
     Word.NOT_ENABLED: "yellow",
 }
 LABEL = {Severity.ERROR: ("ERROR", "red"), Severity.WARNING: ("WARN", "yellow"), Severity.INFO: ("note", "blue")}
+
+DAY_S = 86400
 
 # Notes of one kind that are told one by one.
 MOST_NOTES = 2
@@ -169,10 +172,17 @@ def findings(found: tuple[Finding, ...], columns: int, now: float) -> Iterator[s
     for kind, count in left.items():
         yield f"{'note':<5} {kind}  {count} more of these: --json lists them"
     for finding in shown:
-        age = f" ({duration(now - finding.since)} ago)" if finding.since else ""
+        age = f" (since {_moment(finding.since, now)})" if finding.since else ""
         yield from item(*LABEL[finding.severity], f"{finding.id}  {finding.message}{age}", columns)
         if finding.remedy:
             yield from (f"      {line}" for line in _wrapped(f"do: {finding.remedy}", columns))
+
+
+def _moment(at: float, now: float) -> str:
+    """To find it in a log, and how long that is."""
+    passed = now - at
+    form = "%H:%M:%S" if passed < DAY_S else "%d %b %H:%M"
+    return f"{time.strftime(form, time.localtime(at))}, {duration(passed)}"
 
 
 def item(label: str, colour: str, text: str, columns: int) -> Iterator[str]:

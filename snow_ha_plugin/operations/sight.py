@@ -10,7 +10,7 @@ from pathlib import Path
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer.decision import Wishes
 from snow_ha_plugin.core.configure import acceptance
-from snow_ha_plugin.core.reports import findings, health
+from snow_ha_plugin.core.reports import dating, findings, health
 from snow_ha_plugin.core.reports.health import Standing
 from snow_ha_plugin.core.reports.overview import Overview, migrating, overview
 from snow_ha_plugin.errors import SnowHaError
@@ -18,7 +18,7 @@ from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.operations.agreement import survey
 from snow_ha_plugin.operations.image_migration import running
 from snow_ha_plugin.operations.simulation import Outlook
-from snow_ha_plugin.system import migrations, pacemaker, qdevice, snowtools
+from snow_ha_plugin.system import migrations, pacemaker, qdevice, record, snowtools
 from snow_ha_plugin.system.pacemaker import Store
 from snow_ha_plugin.system.servers import Servers
 
@@ -48,6 +48,8 @@ def look(store: Store, outlook: Outlook) -> Overview:
         found.append(findings.no_third_vote(Servers([]).here))
     if store.live:
         found += running.left_down(_stopped(tree))
+        if any(map(dating.is_undated, found)):
+            found = dating.dated(found, record.read().events)
     told = acceptance.sort(found, acceptance.acceptances(tree), time.time())
     return replace(view, findings=told.open, accepted=told.accepted)
 

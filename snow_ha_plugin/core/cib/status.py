@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from snow_ha_plugin.core.cib.document import Tree
 from snow_ha_plugin.core.cib.values import boolean
 
@@ -32,15 +34,30 @@ def since(tree: Tree, resource_id: str, node: str) -> int | None:
     return max((time for time in times if time), default=None)
 
 
-def fail_counts(tree: Tree) -> list[tuple[str, str, str]]:
-    """Server, resource and count of each failure that Pacemaker remembers."""
+@dataclass(frozen=True)
+class FailCount:
+    """How often a resource has failed on a server, as Pacemaker counts; `last` is in seconds since 1970."""
+
+    server: str
+    resource: str
+    count: str
+    last: int | None
+
+
+def fail_counts(tree: Tree) -> list[FailCount]:
+    """Of each failure that Pacemaker remembers."""
     found = []
-    for pair in tree.iterfind("status/node_state/transient_attributes/instance_attributes/nvpair"):
-        name = pair.get("name", "")
-        if name.startswith("fail-count-"):
-            state = next(pair.iterancestors("node_state"))
-            resource_name = name.removeprefix("fail-count-").partition("#")[0]
-            found.append((state.get("uname", ""), resource_name, pair.get("value", "")))
+    for state in tree.iterfind("status/node_state"):
+        pairs = state.iterfind("transient_attributes/instance_attributes/nvpair")
+        values = {pair.get("name", ""): pair.get("value", "") for pair in pairs}
+        for name, count in values.items():
+            if name.startswith("fail-count-"):
+                what = name.removeprefix("fail-count-")
+                last = values.get(f"last-failure-{what}", "")
+                resource_name = what.partition("#")[0]
+                found.append(
+                    FailCount(state.get("uname", ""), resource_name, count, int(last) if last.isdecimal() else None)
+                )
     return found
 
 

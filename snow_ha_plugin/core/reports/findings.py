@@ -81,7 +81,7 @@ def of_state(state: ClusterState) -> list[Finding]:
             message = f"{resource.id} runs on where it was, and is left alone: {failed.task} failed: {failed.reason}"
             remedy = f"mend that, then snow ha release {resource.id}"
             findings.append(
-                Finding(Severity.WARNING, "migration-failed", message, remedy, since=failed.when, subject=resource.id)
+                Finding(Severity.WARNING, "migration-failed", message, remedy, since=_when(failed), subject=resource.id)
             )
             continue
         if len(resource.servers) > 1 and resource.role.lower() != "migrating":
@@ -99,10 +99,9 @@ def of_state(state: ClusterState) -> list[Finding]:
         if resource.failed or resource.blocked:
             failure = last_failure(state, resource.id)
             why = f": {failure.task} on {failure.server}: {failure.reason}" if failure else ""
+            message = f"{resource.id} has failed{why}"
             findings.append(
-                Finding(
-                    Severity.ERROR, "resource-failed", f"{resource.id} has failed{why}", remedy, subject=resource.id
-                )
+                Finding(Severity.ERROR, "resource-failed", message, remedy, since=_when(failure), subject=resource.id)
             )
         if resource.orphaned:
             message = f"{resource.id} is not configured any more, but Pacemaker remembers it"
@@ -134,12 +133,17 @@ def of_domains(tree: cib.Tree, state: ClusterState) -> Iterator[Finding]:
             remedy = f"mend that, then crm resource cleanup {name}"
         else:
             why, remedy = "Pacemaker starts it on no server", f"snow ha status {name} tells what each server says"
-        since = failure.when if failure else None
-        yield Finding(Severity.ERROR, "domain-down", f"{name} is down: {why}", remedy, since=since, subject=name)
+        yield Finding(
+            Severity.ERROR, "domain-down", f"{name} is down: {why}", remedy, since=_when(failure), subject=name
+        )
 
 
 def last_failure(state: ClusterState, name: str) -> FailedAction | None:
     return max((each for each in state.failures if each.resource == name), key=lambda each: each.when, default=None)
+
+
+def _when(failure: FailedAction | None) -> int | None:
+    return failure.when or None if failure else None
 
 
 def _fencing(tree: cib.Tree) -> Iterator[Finding]:
@@ -190,12 +194,12 @@ def _nodes(tree: cib.Tree) -> Iterator[Finding]:
 
 
 def _failures(tree: cib.Tree) -> Iterator[Finding]:
-    for server, resource, count in cib.fail_counts(tree):
-        if count == "INFINITY":
-            message = f"{resource} has failed on {server}, which may not have it until that is cleaned up"
-            yield Finding(
-                Severity.WARNING, "failed-there", message, f"crm resource cleanup {resource} {server}", subject=resource
-            )
+    for failed in cib.fail_counts(tree):
+        if failed.count == "INFINITY":
+            name, server = failed.resource, failed.server
+            message = f"{name} has failed on {server}, which may not have it until that is cleaned up"
+            remedy = f"crm resource cleanup {name} {server}"
+            yield Finding(Severity.WARNING, "failed-there", message, remedy, since=failed.last, subject=name)
 
 
 def _constraints(tree: cib.Tree) -> Iterator[Finding]:

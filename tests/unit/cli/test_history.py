@@ -106,6 +106,20 @@ def test_status_in_json_has_them_too(files: Files, cluster: dict[str, Result]) -
     assert files.run("status", "--json").json["about"] is None
 
 
+def test_a_server_that_is_gone_is_told_with_the_time_at_which_it_left(files: Files, cluster: dict[str, Result]) -> None:
+    gone = ago(125, Kind.SERVER, "snow02", "snow01", "left the cluster", ok=False)
+    record.append(gone)
+    offline = cluster["crm_mon"].stdout.replace(
+        b'name="snow02" id="2" online="true"', b'name="snow02" id="2" online="false"'
+    )
+    assert offline != cluster["crm_mon"].stdout
+    cluster["crm_mon"] = Result((), 0, offline, b"")
+    at = time.strftime("%H:%M:%S", time.localtime(gone.at))
+    assert f"server-offline  snow02 is not in the cluster (since {at}, 2 min)" in files.run("status").out
+    shown = files.run("status", "--json").json["findings"]
+    assert [each["since"] for each in shown if each["id"] == "server-offline"] == [int(gone.at)]
+
+
 def test_status_says_what_is_missing_of_the_past(files: Files, cluster: dict[str, Result]) -> None:
     cluster["stonith_admin"] = Result((), 1, b"", b"no fencer")
     ended = files.run("status", "nis01")

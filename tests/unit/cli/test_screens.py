@@ -5,6 +5,7 @@ After a change that is meant: `pytest tests/unit/cli/test_screens.py --regenerat
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,8 +20,8 @@ from tests.unit.cli.conftest import Files
 
 SCREENS = Path(__file__).parents[2] / "data/screens"
 COLUMNS = 80
-# A week after what the captures remember.
-NOW = 1_791_000_000.0
+# Two hours after what the captures remember.
+NOW = 1_795_360_000.0
 
 DOMAINS = """
 domain deploy01 2048 2 on snow01
@@ -109,6 +110,7 @@ def test_the_screen_is_as_it_was_captured(files: Files, name: str, pytestconfig:
     files.monkeypatch.setattr(status_view, "columns", lambda: COLUMNS)
     files.monkeypatch.setattr(balance_view, "NO_TERMINAL_COLUMNS", COLUMNS)
     files.monkeypatch.setattr("snow_ha_plugin.cli.status.time.time", lambda: NOW)
+    files.monkeypatch.setattr(time, "localtime", time.gmtime)
     ended = files.run(verb, "--cib", str(files.cib), "--domains-dir", str(files.domains), *words)
     said = "".join(f"{line.rstrip()}\n" for line in (ended.out + ended.err).splitlines())
     screen = f"$ {' '.join(['snow-ha', verb, *words])}\n{said}$ echo $?\n{ended.status}\n"

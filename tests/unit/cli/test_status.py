@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import click
@@ -22,7 +23,7 @@ KEYS = {
     "servers": {"name", "online", "standby", "maintenance", "domains", "memory_mib"},
     "domains": {"name", "state", "server", "managed", "memory_mib", "vcpus", "since", "migration"},
     "floating_ips": {"address", "server"},
-    "findings": {"severity", "id", "subject", "message", "remedy"},
+    "findings": {"severity", "id", "subject", "message", "remedy", "since"},
 }
 
 
@@ -171,7 +172,8 @@ def test_why_a_domain_is_down_is_told_in_its_agents_words(files: Files) -> None:
     )
     shown = [click.unstyle(line) for line in status_view.lines(view, verdict.of(view), 200, 1120.0)]
     assert "nis01  DOWN" in shown
-    told = "nis01 is down: start on snow02 failed: /sNow/domains/nis01/disk.img is missing (2 min ago)"
+    moment = time.strftime("%H:%M:%S", time.localtime(1000))
+    told = f"nis01 is down: start on snow02 failed: /sNow/domains/nis01/disk.img is missing (since {moment}, 2 min)"
     assert f"ERROR domain-down  {told}" in shown
 
 

@@ -5,7 +5,8 @@ import pytest
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.reports import findings
 from snow_ha_plugin.model import ClusterState, NodeState, ResourceState, Severity
-from tests.captures import guide_cluster
+from snow_ha_plugin.system import pacemaker
+from tests.captures import capture, guide_cluster
 from tests.unit.core.test_cib import with_parts
 
 CALM = NodeState("snow01", online=True, standby=False, maintenance=False, unclean=False)
@@ -52,6 +53,15 @@ def of_configuration(tree: cib.Tree) -> dict[str, str]:
 )
 def test_what_is_not_well_is_found(cluster: ClusterState, expected: list[str]) -> None:
     assert ids(cluster) == expected
+
+
+def test_a_failure_is_told_with_its_time() -> None:
+    tree = cib.parse(capture("cibadmin-2.1.5-troubled.xml"))
+    found = [*findings.of_configuration(tree), *findings.of_state(pacemaker.state(tree))]
+    assert {each.id: each.since for each in found if each.subject == "syslog01"} == {
+        "failed-there": 1795351018,
+        "resource-failed": 1795350901,
+    }
 
 
 def test_a_server_in_maintenance_is_told_apart_from_one_on_standby() -> None:
