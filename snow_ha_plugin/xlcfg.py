@@ -2,8 +2,8 @@
 
 The grammar is that of Xen's tools/libs/util/libxlu_cfg_l.l and _y.y, the same in 4.17 and 4.20, and disk lines are
 read as libxlu_disk_l.l reads them. Nothing is evaluated. What xl refuses is refused, with the line; what it does with
-odd input was seen in its own libxlutil 4.17. Imports nothing, and is one file, longer than others:
-the agent pays for each in every probe and start.
+odd input was seen in its own libxlutil 4.17. Imports nothing but where a guest is asked, and is one file, longer than
+others: the agent pays for each in every probe and start.
 
 A value is a string or a list of values. Numbers are strings: to xl, `memory = 512` and `memory = "512"` are the same.
 Text keeps bytes that are no UTF-8 (surrogateescape, as os.fsencode undoes it).
@@ -78,6 +78,25 @@ def vif(line: str) -> dict[str, str]:
     """The settings of one line of `vif` (xl-network-configuration(5)); of one that comes twice the last one counts."""
     pairs = (token.lstrip(" ").partition("=") for token in line.split(","))
     return {key: value for key, sign, value in pairs if sign}
+
+
+def addresses(settings: Settings) -> list[str]:
+    """The addresses of a domain's interfaces at which its guest can be asked. `ip` of a vif is what Xen's scripts
+    filter by: a list of addresses, each perhaps with a prefix, networks, or a word such as dhcp."""
+    import ipaddress  # Only who asks a guest pays for it.
+
+    found = []
+    for line in lines(settings, "vif"):
+        for text in vif(line).get("ip", "").split():
+            try:
+                interface = ipaddress.ip_interface(text)
+            except ValueError:
+                continue
+            network, address = interface.network, interface.ip
+            is_network = network.num_addresses > 2 and address in (network.network_address, network.broadcast_address)
+            if not (is_network or address.is_unspecified or address.is_multicast or address.is_link_local):
+                found.append(str(address))
+    return found
 
 
 class Disk:

@@ -3,6 +3,7 @@
     main          from the word that Pacemaker gives to what is done, and its exit status
     decisions     what each action does about what it finds: two tables, and nothing else decides
     domains       what `xl list` says of a domain; pure, as are the decisions
+    watch         what the guest itself is asked
     monitor, lifecycle (start and stop), migration, validation: the actions
     recovery      after a migration that did not end well; progress: while it lasts; lost_senders: of killed agents
     host          the domain on one server, this one or another one over ssh

@@ -1,4 +1,4 @@
-"""The domain's file, as xl reads it: its name, what a server must have for it, where its guest can be asked."""
+"""The domain's file, as xl reads it: its name, and what a server must have for it."""
 
 import os
 
@@ -73,22 +73,3 @@ def needs_of(config: xlcfg.Settings) -> list[str]:
         if "bridge" in vif and not vif.get("script") and not vif.get("backend"):
             found.append(f"/sys/class/net/{vif['bridge'].strip()}")
     return [path for path in found if path]
-
-
-def addresses_in(config: xlcfg.Settings) -> list[str]:
-    """The addresses of the domain's interfaces that a ping can go to. `ip` of a vif is what Xen's scripts filter by:
-    a list of addresses, each perhaps with a prefix, networks, or a word such as dhcp."""
-    import ipaddress  # Only a deep monitor pays for it.
-
-    found = []
-    for line in xlcfg.lines(config, "vif"):
-        for text in xlcfg.vif(line).get("ip", "").split():
-            try:
-                interface = ipaddress.ip_interface(text)
-            except ValueError:
-                continue
-            network, address = interface.network, interface.ip
-            is_network = network.num_addresses > 2 and address in (network.network_address, network.broadcast_address)
-            if not (is_network or address.is_unspecified or address.is_multicast or address.is_link_local):
-                found.append(str(address))
-    return found

@@ -56,6 +56,16 @@ _PARAMETERS = (
         "with OCF_CHECK_LEVEL 10 also wants an answer to a ping, where the domain file has an address (vif, ip=).",
     ),
     (
+        "watch", 0, 0, "string", "What a guest that works answers",
+        "tcp:PORT (it takes a connection), ping, or script:PATH (the program exits with 0; it is given the domain's "
+        "name). A recurring monitor fails when that has failed twice in a row. Guests are asked at the addresses of "
+        "the domain file (vif, ip=). Default: none.",
+    ),
+    (
+        "watch_grace", 0, 0, "integer", "Time before the watch, seconds",
+        "How long a domain may be on a server, since its start or a migration, before its watch counts. Default: 300.",
+    ),
+    (
         "allow_mem_management", 0, 0, "boolean", "Without effect",
         "Known for compatibility: domains keep the memory of their domain file. validate-all refuses to turn it on.",
     ),

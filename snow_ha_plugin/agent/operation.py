@@ -7,6 +7,8 @@ import os
 import time
 
 SUCCESS, GENERIC, ARGS, UNIMPLEMENTED, PERM, INSTALLED, CONFIGURED, NOT_RUNNING = range(8)
+# Of what the agent notes, for itself and for others; gone with a boot.
+DIRECTORY = "/run/snow-ha"
 # How long until the next look, wherever something is waited for.
 POLL_S = 0.1
 # How long a state of a domain may last that passes by itself: a guest reboots, a domain is being built.

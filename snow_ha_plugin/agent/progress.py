@@ -3,10 +3,9 @@
 import os
 import time
 
-from snow_ha_plugin.agent.operation import log
+from snow_ha_plugin.agent.operation import DIRECTORY, log
 from snow_ha_plugin.agent.process import bytes_read_by
 
-DIRECTORY = "/run/snow-ha"
 # How often it is noted for `snow ha status`, and logged.
 NOTING_S, LOGGING_S = 1.0, 10.0
 

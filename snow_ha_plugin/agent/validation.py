@@ -3,15 +3,20 @@
 from snow_ha_plugin.agent import domain_file
 from snow_ha_plugin.agent.host import Host
 from snow_ha_plugin.agent.operation import CONFIGURED, SUCCESS, OcfError, Operation, is_deep, is_true, parameter
+from snow_ha_plugin.agent.watch import is_known
 
 NO_EFFECT = ("allow_mem_management", "autoset_utilization_cpu", "autoset_utilization_hv_memory")
 
 
 def validate(operation: Operation) -> int:
     domain_file.path_given()
-    given = parameter("shutdown_timeout")
-    if given and not given.isdigit():
-        raise OcfError(CONFIGURED, f"shutdown_timeout must be a number of seconds: {given!r}")
+    for key in ("shutdown_timeout", "watch_grace"):
+        given = parameter(key)
+        if given and not given.isdigit():
+            raise OcfError(CONFIGURED, f"{key} must be a number of seconds: {given!r}")
+    watched = parameter("watch")
+    if watched and not is_known(watched):
+        raise OcfError(CONFIGURED, f"watch must be tcp:PORT, ping or script:PATH: {watched!r}")
     for key in NO_EFFECT:
         if is_true(parameter(key)):
             text = f"{key} has no effect any more: remove it (domains keep the memory of their file)"

@@ -64,6 +64,8 @@ def test_what_does_not_run_is_told_as_such_when_its_domain_file_is_gone(pair, ac
         "shutdown_acpi",
         "node_ip_attribute",
         "monitor_scripts",
+        "watch",
+        "watch_grace",
         "CRM_meta_migrate_target",
         "CRM_meta_timeout",
     ],

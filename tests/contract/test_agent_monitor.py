@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -211,6 +214,38 @@ def test_a_monitor_script_that_hangs_ends_within_the_timeout(pair):
     pair.world.place("snow01", "web01")
     script = pair.write_program("slow", "#!/bin/sh\nexec sleep 60\n")
     assert pair.agent("monitor", timeout_s=1, monitor_scripts=str(script)).status == GENERIC
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[XenPair]:
+    """Of a name of its own: what a watch counts is on the machine, for each name."""
+    pair = XenPair(tmp_path, f"watched{os.getpid()}")
+    pair.write_domain_file(vif=["ip=127.0.0.1, mac=00:16:3e:00:00:01, bridge=lo"])
+    pair.world.place("snow01", pair.name)
+    yield pair
+    Path(f"/run/snow-ha/{pair.name}.watch").unlink(missing_ok=True)
+
+
+def test_a_watched_port_that_is_closed_twice_in_a_row_fails_the_monitor(watched):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        asked = {"interval_s": 10, "watch": f"tcp:{server.getsockname()[1]}", "watch_grace": "0"}
+        assert watched.agent("monitor", **asked).status == SUCCESS
+    assert watched.agent("monitor", **asked).status == SUCCESS
+    outcome = watched.agent("monitor", **asked)
+    assert outcome.status == GENERIC
+    assert "has failed 2 times in a row: 127.0.0.1 port" in outcome.reason
+    del asked["watch"]
+    assert watched.agent("monitor", **asked).status == SUCCESS
+
+
+def test_a_watch_by_a_program_is_given_the_name(watched):
+    script = watched.write_program("look", f"#!/bin/sh\n[ $1 = {watched.name} ] || exit 1\ntest ! -e $0.off\n")
+    asked = {"interval_s": 10, "watch": f"script:{script}", "watch_grace": "0"}
+    assert watched.agent("monitor", **asked).status == SUCCESS
+    Path(f"{script}.off").touch()
+    assert [watched.agent("monitor", **asked).status for _ in range(2)] == [SUCCESS, GENERIC]
+    assert watched.agent("monitor", watch=f"script:{script}").status == SUCCESS, "a probe asks no guest"
+    assert watched.agent("monitor", **{**asked, "watch_grace": "60"}).status == SUCCESS
 
 
 def answer_pings(pair: XenPair, text: str, ip: str = "10.9.0.7") -> None:

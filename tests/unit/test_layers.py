@@ -53,9 +53,9 @@ CORE_MAY_IMPORT = {
     "itertools", "json", "lxml", "math", "re", "typing", "xml",
 }  # fmt: skip
 
-# The agent starts for every domain every few seconds: what it imports costs next to nothing, or is for a deep monitor
-# (ipaddress), a migration (signal) or the type checker (collections.abc) alone; tests/unit/agent/test_main.py looks.
-AGENT_MAY_IMPORT = {"collections", "ipaddress", "os", "select", "signal", "time"}
+# The agent starts for every domain every few seconds: what it imports costs next to nothing, or is for a watch
+# (socket), a migration (signal) or the type checker (collections.abc) alone; tests/unit/agent/test_main.py looks.
+AGENT_MAY_IMPORT = {"collections", "os", "select", "signal", "socket", "time"}
 
 
 def imported(source: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from snow_ha_plugin.agent import host, lifecycle, monitor, operation, recovery
+from snow_ha_plugin.agent import host, lifecycle, monitor, operation, recovery, watch
 from snow_ha_plugin.agent.domains import Instance
 from snow_ha_plugin.agent.host import SSH
 from snow_ha_plugin.agent.process import Result
@@ -103,11 +103,15 @@ class Servers:
 def servers(monkeypatch: pytest.MonkeyPatch) -> Servers:
     servers = Servers()
     clock = SimpleNamespace(monotonic=servers.monotonic, sleep=servers.sleep)
-    for module in (host, lifecycle, monitor, operation, recovery):
-        monkeypatch.setattr(module, "time", clock)
-        if hasattr(module, "run"):
-            monkeypatch.setattr(module, "run", servers.run)
-    for name in ("CRM_meta_interval", "monitor_scripts", "shutdown_timeout", "shutdown_acpi"):
+    for module in (host, lifecycle, monitor, operation, recovery, watch):
+        monkeypatch.setattr(module, "time", clock, raising=False)
+        monkeypatch.setattr(module, "run", servers.run, raising=False)
+    for name in ("CRM_meta_interval", "monitor_scripts", "watch", "watch_grace", "shutdown_timeout", "shutdown_acpi"):
         monkeypatch.delenv(f"OCF_RESKEY_{name}", raising=False)
     monkeypatch.delenv("OCF_CHECK_LEVEL", raising=False)
     return servers
+
+
+@pytest.fixture
+def recurring(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCF_RESKEY_CRM_meta_interval", "10000")

@@ -30,11 +30,6 @@ def operation(servers: Servers) -> Operation:
     return Operation("web01", servers.now, servers.now + TIMEOUT_S)
 
 
-@pytest.fixture
-def recurring(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OCF_RESKEY_CRM_meta_interval", "10000")
-
-
 @pytest.fixture(autouse=True)
 def domain(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its file names nothing that a server must have, and there is no other server and no migration."""

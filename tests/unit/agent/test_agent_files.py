@@ -33,7 +33,7 @@ def test_what_a_server_must_have_is_what_is_a_path_on_it() -> None:
     ],
 )
 def test_only_a_guest_s_own_addresses_are_asked(ip: str, addresses: list[str]) -> None:
-    assert domain_file.addresses_in({"vif": [f"ip={ip}"]}) == addresses
+    assert xlcfg.addresses({"vif": [f"ip={ip}"]}) == addresses
 
 
 @pytest.mark.parametrize(
