@@ -65,6 +65,7 @@ class Domain:
     """A Xen guest as its domain file describes it. `boot` are the paths of its kernel and ramdisk.
 
     `bridges` are those of Linux that its network interfaces are on; `is_pv`: para-virtualised, not PVH or HVM.
+    `addresses` are those of its guest, as far as the file has them.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Domain:
     boot: tuple[str, ...] = ()
     bridges: tuple[str, ...] = ()
     is_pv: bool = False
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,7 @@ class SnowConf:
     qdevice: str = ""
     image_destination: str = ""
     alert_mail: tuple[str, ...] = ()
+    watch_grace_s: int = 300
     unknown: tuple[tuple[int, str, str], ...] = ()
 
 

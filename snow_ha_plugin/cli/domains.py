@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from snow_ha_plugin.cli import options, output
+from snow_ha_plugin.core.configure import watch
 from snow_ha_plugin.core.images import kinds
 from snow_ha_plugin.model import Domain
 from snow_ha_plugin.operations import agent_replacement, holding, images, registration
@@ -17,20 +18,30 @@ from snow_ha_plugin.system.servers import Servers
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def _watch(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    if value and not watch.is_valid(value):
+        raise click.BadParameter(f"{value!r} is not tcp:PORT, ping, script:/PATH or none")
+    return value
+
+
 @click.command()
 @click.argument("domains", nargs=-1, required=True, metavar="DOMAIN...")
 @click.option("--stopped", is_flag=True, help="Do not start those that do not run.")
+@click.option(
+    "--watch", "watched", default="", callback=_watch, metavar="WHAT",
+    help="Restart them when their guest answers twice in a row no more: tcp:PORT, ping, script:PATH; none ends it.",
+)  # fmt: skip
 @options.domain_files
 @options.dry_run
 @options.json_output
 def add(
-    domains: tuple[str, ...], stopped: bool, cib_path: Path | None, domains_dir: Path | None, snow_conf: Path | None,
-    dry_run: bool, as_json: bool,
+    domains: tuple[str, ...], stopped: bool, watched: str, cib_path: Path | None, domains_dir: Path | None,
+    snow_conf: Path | None, dry_run: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Make domains highly available.
 
     A domain that runs is taken over where it runs, without a restart. One that does not run is started by
-    Pacemaker, unless --stopped.
+    Pacemaker, unless --stopped. --watch also works on those that are registered already.
     """
     place = options.workplace(cib_path, domains_dir, snow_conf)
     found = place.domains(domains)
@@ -41,6 +52,8 @@ def add(
         place.migration_mib_s,
         servers=place.servers,
         stopped=stopped,
+        watched=watched,
+        watch_grace_s=place.watch_grace_s,
         dry_run=dry_run,
         tell=output.warning,
     )

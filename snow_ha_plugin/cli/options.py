@@ -15,7 +15,7 @@ from snow_ha_plugin.cli import output
 from snow_ha_plugin.core import cib, timeouts
 from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.errors import PermissionDeniedError, UnavailableError
-from snow_ha_plugin.model import Domain
+from snow_ha_plugin.model import Domain, SnowConf
 from snow_ha_plugin.operations import cluster
 from snow_ha_plugin.system import lock, pacemaker, snowtools
 from snow_ha_plugin.system.pacemaker import CibFile, LiveCib, Store
@@ -74,6 +74,10 @@ def domain_files(function: F) -> F:
         help="With --cib: take settings from this snow.conf.",
     )  # fmt: skip
     return cib_file(domains_dir(snow_conf(function)))
+
+
+# What holds for a CIB in a file without a snow.conf.
+_NO_CONF = SnowConf((), None, None, timeouts.DEFAULT_MIGRATION_MIB_S)
 
 
 def store(cib_path: Path | None) -> Store:
@@ -150,6 +154,7 @@ class Workplace:
     domains_dir: Path
     domain_names: tuple[str, ...]
     migration_mib_s: int
+    watch_grace_s: int
     servers: Servers | None
 
     def domains(self, names: Iterable[str]) -> list[Domain]:
@@ -171,6 +176,9 @@ def workplace(cib_path: Path | None, domains_dir: Path | None, snow_conf: Path |
             raise click.UsageError("--domains-dir and --snow-conf go with --cib")
         here = cluster.load()
         names = snowtools.domain_names(here.layout.domains_conf)
-        return Workplace(chosen, here.layout.domains_dir, names, here.conf.migration_mib_s, here.servers)
+        return Workplace(
+            chosen, here.layout.domains_dir, names, here.conf.migration_mib_s, here.conf.watch_grace_s, here.servers
+        )
     directory = domains_dir or snowtools.layout().domains_dir
-    return Workplace(chosen, directory, (), migration_mib_s(chosen, snow_conf), None)
+    conf = snowtools.read_conf(snow_conf) if snow_conf else _NO_CONF
+    return Workplace(chosen, directory, (), conf.migration_mib_s, conf.watch_grace_s, None)

@@ -83,6 +83,8 @@ def _domain(view: Overview, domain: DomainView, scores: Mapping[str, int], now: 
         yield f"  {off.why}: Pacemaker keeps its hands off it; back: {off.remedy}"
     if not domain.wanted and not domain.server:
         yield f"  somebody has stopped it; start it: snow boot {domain.name}"
+    if domain.watch:
+        yield f"  watched by {domain.watch}, and restarted when that fails twice in a row"
     for server in view.servers:
         yield f"  {server.name}: {_says(server, scores.get(server.name), is_here=server.name == domain.server)}"
 

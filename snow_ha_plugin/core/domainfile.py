@@ -56,6 +56,7 @@ def domain_from(text: str, name: str, path: str) -> Domain:
         boot=_boot(settings),
         bridges=_bridges(settings),
         is_pv=is_pv(settings),
+        addresses=tuple(xlcfg.addresses(settings)),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from snow_ha_plugin.core import qdevice, timeouts
-from snow_ha_plugin.core.configure import fencing
+from snow_ha_plugin.core.configure import fencing, watch
 from snow_ha_plugin.core.reports.text import nearest
 
 PREFIX = "SNOW_HA_"
@@ -58,8 +58,12 @@ ALERT_MAIL = Setting(
     "SNOW_HA_ALERT_MAIL", "", lambda text: all(_ADDRESS.fullmatch(each) for each in addresses(text)),
     "addresses of mail, or local users", "none",
 )  # fmt: skip
+WATCH_GRACE_S = Setting(
+    "SNOW_HA_WATCH_GRACE_S", str(watch.DEFAULT_GRACE_S), lambda text: _is_whole(text, 0, 86400),
+    "a whole number of seconds, 0 to 86400",
+)  # fmt: skip
 
-SETTINGS = (MIGRATION_MIB_S, FENCING, WATCHDOG_S, QDEVICE, ALERT_MAIL)
+SETTINGS = (MIGRATION_MIB_S, FENCING, WATCHDOG_S, QDEVICE, ALERT_MAIL, WATCH_GRACE_S)
 
 # Those of sNow! itself that decide what a cluster is; who mistypes one has none.
 _HOSTS = ("SNOW_NODES",)

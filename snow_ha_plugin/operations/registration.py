@@ -8,7 +8,7 @@ import time
 from collections.abc import Container, Iterable, Mapping, Sequence
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.configure import intent, live, primitive
+from snow_ha_plugin.core.configure import intent, live, primitive, watch
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import SnowHaError, UnsafeError
 from snow_ha_plugin.model import Change, Domain
@@ -36,6 +36,8 @@ def register(
     *,
     servers: Servers | None = None,
     stopped: bool = False,
+    watched: str = "",
+    watch_grace_s: int = watch.DEFAULT_GRACE_S,
     dry_run: bool = False,
     tell: Tell = log.warning,
 ) -> list[Change]:
@@ -43,7 +45,8 @@ def register(
 
     `tell` is given what a server's failure would cost then and does not today.
 
-    `stopped` keeps Pacemaker from starting those that do not run.
+    `stopped` keeps Pacemaker from starting those that do not run. `watched` is what is asked of the guests from then
+    on; empty leaves it as it is.
     """
     locate = whereabouts(servers) if servers else None
     # Once each, also where a commit has to be tried again.
@@ -69,7 +72,9 @@ def register(
             )
             for domain in domains
         ]
-        return [change for change in changes if change] or taken_in
+        found = [change for change in changes if change]
+        found += watch.put(tree, domains, watched, watch_grace_s) if watched else []
+        return found or taken_in
 
     # What does not start costs nobody anything.
     return change(store, edit, undisturbed(locate=locate, tell=unsaid if stopped else tell), dry_run=dry_run)

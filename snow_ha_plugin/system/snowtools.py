@@ -115,6 +115,7 @@ def read_conf(path: Path) -> SnowConf:
         qdevice=_value(settings.QDEVICE, values, path, text),
         image_destination="".join(values["IMG_DST"][:1]),
         alert_mail=tuple(settings.addresses(_value(settings.ALERT_MAIL, values, path, text))),
+        watch_grace_s=int(_value(settings.WATCH_GRACE_S, values, path, text)),
         unknown=tuple(settings.unknown(text)),
     )
 

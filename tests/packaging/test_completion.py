@@ -78,6 +78,11 @@ def test_the_options_with_values_are_known() -> None:
     assert set(shown.stdout.split()) == valued
 
 
+def test_a_watch_is_a_value_of_add_and_a_flag_of_status(site: Path) -> None:
+    assert offered("snow-ha", "add", "web01", "--watch", "t") == {"tcp:"}
+    assert offered("snow-ha", "status", "--watch", "web01") == {"web01"}
+
+
 def test_verbs_and_what_goes_before_them() -> None:
     assert offered("snow-ha", "en") == {"enable"}
     assert {verb.split()[0] for verb in verbs()} <= offered("snow-ha", "")

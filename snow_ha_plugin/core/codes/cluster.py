@@ -94,6 +94,13 @@ ENTRIES = (
         ("snow ha status DOMAIN", "snow boot"),
     ),
     Entry(
+        "restarted", Severity.INFO, "A domain has failed and was restarted",
+        "It had crashed or ended by itself, or what its guest is watched by (snow ha add --watch) had failed twice in a"
+        " row. Pacemaker has started it again. The note goes with the failure-timeout of ten minutes.",
+        "Nothing needs to be done if it was once; snow ha history DOMAIN shows whether it comes again and again.",
+        ("snow ha history", "snow ha add"),
+    ),
+    Entry(
         "failed-there", Severity.WARNING, "A server may not have a domain, since it failed there",
         "After a failed start Pacemaker keeps a domain off that server until somebody says that it is mended.",
         "Mend it, then crm resource cleanup DOMAIN SERVER.",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import cluster_options, fencing, live
 from snow_ha_plugin.core.reports.text import in_words
-from snow_ha_plugin.model import ClusterState, FailedAction, Finding, Severity
+from snow_ha_plugin.model import ClusterState, FailedAction, Finding, ResourceState, Severity
 
 # crm_resource's own, from --move and --ban; its --clear deletes them (Pacemaker Explained, "cli-").
 CLI_CONSTRAINTS = ("cli-prefer-", "cli-ban-", "cli-standby-")
@@ -118,13 +118,17 @@ def of_state(state: ClusterState) -> list[Finding]:
 
 
 def of_domains(tree: cib.Tree, state: ClusterState) -> Iterator[Finding]:
-    """Domains that should run and do not, each with Pacemaker's reason; nothing where it looks after none of them."""
+    """Domains that should run and do not, or were restarted, each with Pacemaker's reason; nothing where it looks after
+    none of them."""
     if state.maintenance or not state.quorum:
         return
     resources = {resource.id: resource for resource in state.resources}
     for name in cib.domains(tree):
         resource = resources.get(name)
-        if resource is None or resource.servers or resource.pending or not resource.managed or resource.blocked:
+        if resource is None or resource.pending or not resource.managed or resource.blocked:
+            continue
+        if resource.servers:
+            yield from _restarted_again(state, resource)
             continue
         if cib.is_stopped(cib.meta(tree, name, "target-role", "")):
             continue
@@ -136,6 +140,14 @@ def of_domains(tree: cib.Tree, state: ClusterState) -> Iterator[Finding]:
         yield Finding(
             Severity.ERROR, "domain-down", f"{name} is down: {why}", remedy, since=_when(failure), subject=name
         )
+
+
+def _restarted_again(state: ClusterState, resource: ResourceState) -> Iterator[Finding]:
+    """Why Pacemaker has restarted a domain that runs, as long as it remembers that."""
+    failure = last_failure(state, resource.id)
+    if failure and failure.task == "monitor":
+        message = f"{resource.id} was restarted, since it failed on {failure.server}: {failure.reason}"
+        yield Finding(Severity.INFO, "restarted", message, since=failure.when, subject=resource.id)
 
 
 def last_failure(state: ClusterState, name: str) -> FailedAction | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer.loader import size
-from snow_ha_plugin.core.configure import cluster_options, fencing, intent
+from snow_ha_plugin.core.configure import cluster_options, fencing, intent, watch
 from snow_ha_plugin.core.configure.acceptance import Acceptance
 from snow_ha_plugin.core.reports import findings, hands_off
 from snow_ha_plugin.core.reports.hands_off import HandsOff
@@ -29,7 +29,8 @@ class ServerView:
 @dataclass(frozen=True)
 class DomainView:
     """`server` is None for a domain that runs nowhere; `since` is in seconds since 1970; `migration` is None unless it
-    is on its way and something is known of that. One that is not `wanted` was stopped by somebody."""
+    is on its way and something is known of that. One that is not `wanted` was stopped by somebody. `watch`
+    is what its guest is asked, if anything."""
 
     name: str
     state: str
@@ -41,6 +42,7 @@ class DomainView:
     migration: MigrationProgress | None = None
     wanted: bool = True
     hands_off: HandsOff | None = None
+    watch: str = ""
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,7 @@ def _domain(
         migration=migration,
         wanted=cib.meta(tree, primitive.id, "target-role", "Started") != "Stopped",
         hands_off=off,
+        watch=watch.of(tree, primitive.id),
     )
 
 

@@ -76,6 +76,30 @@ def test_the_speed_of_migrations_comes_from_snow_conf(files: Files) -> None:
     assert operation.get("timeout") == "330s"
 
 
+def test_a_domain_is_watched_also_once_it_is_registered(files: Files) -> None:
+    files.write_domain("web01", "name='web01'\nmemory=512\nvif=['ip=10.9.0.7']")
+    conf = files.directory / "snow.conf"
+    conf.write_text("SNOW_HA_WATCH_GRACE_S=60\n")
+    conf.chmod(0o600)
+    assert files.add("web01").status == 0
+    ended = files.add("web01", "--watch", "tcp:22", "--snow-conf", str(conf))
+    assert (
+        ended.out == "[*] have web01 restarted when its guest fails tcp:22 twice in a row, from 60 s after a start on\n"
+    )
+    assert cib.domains(tree(files))["web01"].parameters["watch"] == "tcp:22"
+    assert files.add("web01").out == "[I] registered already: web01\n"
+    assert files.add("web01", "--watch", "none").status == 0
+    assert "watch" not in cib.domains(tree(files))["web01"].parameters
+
+
+def test_a_watch_that_makes_no_sense_is_refused_and_nothing_is_registered(files: Files) -> None:
+    before = files.cib.read_bytes()
+    assert files.add("web01", "--watch", "tcp:ssh").status == 64
+    refused = files.add("web01", "--watch", "ping")
+    assert (refused.status, "gives no address" in refused.err) == (78, True)
+    assert files.cib.read_bytes() == before
+
+
 def test_an_image_on_a_volume_is_told_of_when_planning(files: Files) -> None:
     files.write_domain("web01", "name='web01'\ndisk=['phy:/dev/vg/web01,xvda,w']")
     ended = files.add("web01")

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.reports import findings
-from snow_ha_plugin.model import ClusterState, NodeState, ResourceState, Severity
+from snow_ha_plugin.model import ClusterState, FailedAction, NodeState, ResourceState, Severity
 from snow_ha_plugin.system import pacemaker
 from tests.captures import capture, guide_cluster
 from tests.unit.core.test_cib import with_parts
@@ -75,6 +77,16 @@ def test_each_finding_says_what_to_do() -> None:
     found = findings.of_state(cluster) + findings.of_configuration(tree)
     assert all(finding.remedy for finding in found if finding.severity != Severity.INFO)
     assert len({finding.id for finding in found}) >= 7
+
+
+@pytest.mark.parametrize(("task", "told"), [("monitor", ["restarted"]), ("migrate_to", [])])
+def test_why_a_domain_was_restarted_is_told_as_long_as_pacemaker_remembers(task: str, told: list[str]) -> None:
+    name = "nis01"
+    failure = FailedAction(name, "snow01", task, "its watch tcp:22 has failed", 7)
+    cluster = replace(state(resource(name)), failures=(failure,))
+    found = list(findings.of_domains(guide_cluster(), cluster))
+    assert [finding.id for finding in found] == told
+    assert all("since it failed on snow01: its watch tcp:22" in finding.message for finding in found)
 
 
 def test_what_would_run_a_domain_twice_ends_with_unsafe() -> None:
