@@ -61,35 +61,25 @@ class _Words:
             elif not _id(element) or (element.tag in _SETS and len(element)):
                 yield from self.compare(one, other)
             else:
-                yield self._gone(element) if other is None else self._added(element)
+                yield self._one_sided(element, comes=other is not None)
 
-    def _added(self, element: cib.Tree) -> Change:
+    def _one_sided(self, element: cib.Tree, *, comes: bool) -> Change:
+        """An element that one of the two does not have; `comes` of one that putting back brings."""
         name, rsc = _id(element), element.get("rsc", "")
         if element.tag == "primitive" and name in self.domains:
-            return Change("register", name, f"register {name}")
+            action = "register" if comes else "unregister"
+            return Change(action, name, f"{action} {name}")
         if element.tag == "nvpair":
-            return self._pair(element, element.get("value", ""), "")
+            value = element.get("value", "")
+            return self._pair(element, value, "") if comes else self._pair(element, None, value)
         if element.tag == "rsc_location" and element.get("node") and element.get("score"):
-            node, score = element.get("node"), element.get("score")
-            return Change("place", rsc, f"prefer {node} for {rsc} (score {score})")
+            again = "" if comes else " no longer"
+            return Change("place", rsc, f"prefer {element.get('node')} for {rsc}{again} (score {element.get('score')})")
         if _keeps_apart(element):
             pair = f"{rsc} and {element.get('with-rsc')}"
-            return Change("apart", rsc, f"keep {pair} on different servers")
-        return Change("put-back", name, f"put the {_called(element)} back")
-
-    def _gone(self, element: cib.Tree) -> Change:
-        name, rsc = _id(element), element.get("rsc", "")
-        if element.tag == "primitive" and name in self.domains:
-            return Change("unregister", name, f"unregister {name}")
-        if element.tag == "nvpair":
-            return self._pair(element, None, element.get("value", ""))
-        if element.tag == "rsc_location" and element.get("node") and element.get("score"):
-            node, score = element.get("node"), element.get("score")
-            return Change("place", rsc, f"prefer {node} for {rsc} no longer (score {score})")
-        if _keeps_apart(element):
-            pair = f"{rsc} and {element.get('with-rsc')}"
-            return Change("apart", rsc, f"let {pair} share a server")
-        return Change("put-back", name, f"remove the {_called(element)}")
+            return Change("apart", rsc, f"keep {pair} on different servers" if comes else f"let {pair} share a server")
+        called = _called(element)
+        return Change("put-back", name, f"put the {called} back" if comes else f"remove the {called}")
 
     def _changed(self, old: cib.Tree, new: cib.Tree) -> Iterator[Change]:
         names = [name for name in {**old.attrib, **new.attrib} if old.get(name) != new.get(name)]
@@ -98,7 +88,7 @@ class _Words:
         if new.tag == "nvpair":
             yield self._pair(new, new.get("value", ""), old.get("value", ""))
         elif new.tag == "rsc_location" and {"node", "score"} & set(names):
-            yield self._added(new)
+            yield self._one_sided(new, comes=True)
         else:
             for name in names:
                 what, was = f"{name} of the {_called(new)}", old.get(name, "nothing")
