@@ -15,7 +15,7 @@ from snow_ha_plugin.core.reports.alerts import Alert
 from snow_ha_plugin.errors import SnowHaError
 from snow_ha_plugin.model import ClusterState
 from snow_ha_plugin.operations import failed_migrations
-from snow_ha_plugin.system import journal, mail, pacemaker, record, spool
+from snow_ha_plugin.system import journal, mail, pacemaker, record, spool, waiting
 from snow_ha_plugin.system.pacemaker import Store
 
 log = logging.getLogger(__name__)
@@ -30,9 +30,8 @@ _UNKNOWN = ClusterState(quorum=False, maintenance=False, nodes=(), resources=())
 def tend(store: Store, here: str) -> None:
     """Take what there is to its end; what cannot be looked at, since Pacemaker stops, is recorded all the same."""
     seen: list[Alert] = []
-    deadline = time.monotonic() + QUIET_S
+    taken = spool.take()
     while True:
-        taken = spool.take()
         if taken:
             tree, state = _look(store)
             new = [_explained(alert, state) for alert in taken]
@@ -40,13 +39,16 @@ def tend(store: Store, here: str) -> None:
             seen += new
         if not any(_goes_on(alert) for alert in seen):
             break
-        if taken:
-            deadline = time.monotonic() + QUIET_S
-        elif not pacemaker.is_idle() and time.monotonic() < deadline:
-            time.sleep(POLL_S)
-        elif not _try_again(store, seen, here):
+        taken = _following()
+        if not taken and not _try_again(store, seen, here):
             break
     _tell(seen, *_look(store), here)
+
+
+def _following() -> list[Alert]:
+    """What comes next; nothing once Pacemaker has nothing to do, or is busy with the same for QUIET_S."""
+    turns = waiting.turns(QUIET_S, POLL_S)
+    return next(taken for in_time in turns if (taken := spool.take()) or not in_time or pacemaker.is_idle())
 
 
 def _try_again(store: Store, seen: Sequence[Alert], here: str) -> bool:

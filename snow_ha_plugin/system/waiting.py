@@ -11,12 +11,12 @@ POLL_S = 0.5
 Answer = TypeVar("Answer")
 
 
-def turns(within_s: float) -> Iterator[bool]:
+def turns(within_s: float, pause_s: float | None = None) -> Iterator[bool]:
     """The turns of a loop that waits, with a pause between two: True while there is time, and at last one False."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         yield True
-        time.sleep(POLL_S)
+        time.sleep(POLL_S if pause_s is None else pause_s)
     yield False
 
 

@@ -15,10 +15,11 @@ from snow_ha_plugin.core.reports.alerts import Alert
 from snow_ha_plugin.core.reports.overview import overview
 from snow_ha_plugin.operations import events, failed_migrations, holding
 from snow_ha_plugin.operations.failed_migrations import ATTEMPTS
-from snow_ha_plugin.system import command, journal, mail, pacemaker, record, scheduler, spool
+from snow_ha_plugin.system import command, journal, mail, pacemaker, record, scheduler, spool, waiting
 from snow_ha_plugin.system.command import Result
 from tests.captures import capture
 from tests.unit.operations.test_transaction import Memory
+from tests.unit.system.test_waiting import Clock
 
 FAILED = Alert(1795878635.0, "resource", "snow02", "error", "a01", "migrate_to", 1, 0, 6.3, "root")
 
@@ -179,6 +180,24 @@ def test_a_burst_of_failures_is_one_mail_and_each_is_on_record(
     to, subject, text = mail.send.call_args.args
     assert (to, subject) == ("root", "[snow-ha] a01 could not be migrated")
     assert f"a01 on snow02: migrate_to: no room ({ATTEMPTS} times)\n" in text
+
+
+def test_each_event_gives_a_busy_pacemaker_its_whole_time_anew(cluster: Memory, mocker: MockerFixture) -> None:
+    clock = Clock()
+    mocker.patch.object(waiting, "time", clock)
+    mocker.patch.object(pacemaker, "is_idle", return_value=False)
+    mocker.patch.object(failed_migrations, "look", return_value=False)
+    taken = iter([[FAILED]])
+
+    def take() -> list[Alert]:
+        is_late = clock.now_s >= 100 + events.QUIET_S - 10 and record.append.call_count == 1
+        return [FAILED] if is_late else next(taken, [])
+
+    mocker.patch.object(spool, "take", side_effect=take)
+    events.tend(cluster, "snow02")
+    assert record.append.call_count == 2
+    assert clock.now_s == 100 + events.QUIET_S - 10 + events.QUIET_S
+    mail.send.assert_called_once()
 
 
 def test_what_needs_no_care_ends_at_once(cluster: Memory, mocker: MockerFixture) -> None:

@@ -47,3 +47,8 @@ def test_past_the_deadline_one_looks_once_more_and_no_more(clock: Clock) -> None
 def test_without_time_one_looks_once(clock: Clock) -> None:
     assert list(waiting.turns(0)) == list(waiting.turns(-5)) == [False]
     assert list(waiting.turns(1)) == [True, True, False]
+
+
+def test_a_pause_of_ones_own_is_kept(clock: Clock) -> None:
+    asked = [clock.now_s for _ in waiting.turns(10, 4)]
+    assert asked == [100, 104, 108, 112]
