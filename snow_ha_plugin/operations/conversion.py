@@ -13,7 +13,7 @@ from snow_ha_plugin.errors import ConfigurationError, NoInputError, UnavailableE
 from snow_ha_plugin.model import Change, Domain
 from snow_ha_plugin.operations import registration
 from snow_ha_plugin.operations.image_migration import running
-from snow_ha_plugin.system import imagefiles, kernel, xen
+from snow_ha_plugin.system import domainfiles, kernel, xen
 from snow_ha_plugin.system.pacemaker import LiveCib
 from snow_ha_plugin.system.servers import Servers
 
@@ -50,8 +50,8 @@ def convert(servers: Servers, domain: Domain, *, tries: bool, dry_run: bool) -> 
     _refuse_running(servers, name)
     if xlcfg.read(path) != text:
         raise UnsafeError(f"{path} was edited in the middle", "it is as it was then", "try again")
-    imagefiles.keep(path, OLD)
-    imagefiles.put(path, new.encode(errors="surrogateescape"), like=path)
+    domainfiles.keep(path, OLD)
+    domainfiles.put(path, new.encode(errors="surrogateescape"), like=path)
     return changes
 
 
@@ -66,7 +66,7 @@ def back(servers: Servers, domain: Domain, *, dry_run: bool) -> list[Change]:
         )
     _refuse_running(servers, name)
     if not dry_run:
-        imagefiles.put_back(path, OLD)
+        domainfiles.put_back(path, OLD)
     return [Change("convert", name, f"have {name} start para-virtualised again")]
 
 
@@ -114,7 +114,7 @@ def _refuse_started(name: str) -> None:
 
 @contextlib.contextmanager
 def _beside(path: str, text: str) -> Iterator[str]:
-    imagefiles.put(path + TRIED, text.encode(errors="surrogateescape"), like=path)
+    domainfiles.put(path + TRIED, text.encode(errors="surrogateescape"), like=path)
     try:
         yield path + TRIED
     finally:

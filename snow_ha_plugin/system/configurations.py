@@ -6,7 +6,6 @@ Where the shared file system does not answer one waits in the local directory, a
 from __future__ import annotations
 
 import logging
-import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +19,7 @@ from typing import TypeVar
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib.ids import Kind
 from snow_ha_plugin.errors import NoInputError, SnowHaError
-from snow_ha_plugin.system import record
+from snow_ha_plugin.system import files, record
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -114,12 +113,7 @@ def _attempt(work: Callable[[], T], *, of_this_server: bool = False) -> T | None
 
 
 def _write(path: Path, data: bytes) -> Path:
-    new = path.with_suffix(".new")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    files.put(path, data)
     return path
 
 

@@ -1,10 +1,7 @@
-"""Copies of images, and domain files put in place: what may be killed anywhere and leaves nothing half done. On this
-server only. Sizes are in bytes.
+"""Copies of images: what may be killed anywhere and leaves nothing half done. On this server only. Sizes are in bytes.
 
 `dd` copies: of what Debian has everywhere it is the quickest that leaves holes where there are only zeros, and it says
 how far it is (tests/bench/images).
-
-Longer than others: what may be killed where shows only in all of its steps together.
 """
 
 from __future__ import annotations
@@ -22,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from snow_ha_plugin.errors import SnowHaError, TryAgainError, UnavailableError, UnsafeError
-from snow_ha_plugin.system import command
+from snow_ha_plugin.system import command, files
 
 # What dd looks at at once: where all of it is zero, the copy has a hole.
 BLOCK = 65536
@@ -37,10 +34,6 @@ DAYS_S = 7 * 86400
 
 # A copy that is not known to be whole.
 PART = ".part"
-# A domain file as it was before its images were copied.
-OLD = ".before-snow-ha"
-# Beside the domain file of one that was shut down for that: the server that it is to be booted on again.
-DOWN = ".down-for-images"
 
 
 @dataclass(frozen=True)
@@ -248,59 +241,7 @@ def _failed(path: str, what: str, error: OSError) -> UnavailableError:
 def finish(target: str) -> None:
     """Give a copy that is whole its name, for good."""
     Path(target + PART).rename(target)
-    _persist(Path(target).parent)
-
-
-def keep(path: str, suffix: str = OLD) -> None:
-    """Keep a domain file as it is beside it, in one step."""
-    put(path + suffix, Path(path).read_bytes(), like=path)
-
-
-def put(path: str, data: bytes, *, like: str) -> None:
-    """Put a file in place in one step, with the owner and mode of another, for good."""
-    final = Path(path).resolve()
-    new, status = final.with_name(final.name + ".snow-ha"), Path(like).stat()
-    with new.open("wb") as file:
-        os.fchown(file.fileno(), status.st_uid, status.st_gid)
-        os.fchmod(file.fileno(), stat.S_IMODE(status.st_mode))
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(final)
-    _persist(new.parent)
-
-
-def put_back(path: str, suffix: str = OLD) -> None:
-    """Put the domain file in place that `keep` has kept."""
-    final = Path(path).resolve()
-    Path(path + suffix).replace(final)
-    _persist(final.parent)
-
-
-def note_down(path: str, server: str) -> None:
-    """Note beside a domain file that its domain is about to be shut down, and where it ran."""
-    put(path + DOWN, f"{server}\n".encode(), like=path)
-
-
-def note_up(path: str) -> None:
-    """Take that note away: the domain runs again."""
-    Path(path + DOWN).unlink(missing_ok=True)
-    _persist(Path(path).parent)
-
-
-def noted_down(path: str) -> str:
-    """The server that a domain ran on before it was shut down for its images; empty where it was not."""
-    with contextlib.suppress(FileNotFoundError):
-        return Path(path + DOWN).read_text().strip()
-    return ""
-
-
-def _persist(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    files.persist(Path(target).parent)
 
 
 def used(path: str) -> int:

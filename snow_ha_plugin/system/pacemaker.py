@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -27,7 +25,7 @@ from snow_ha_plugin.errors import (
     UnavailableError,
 )
 from snow_ha_plugin.model import ClusterState
-from snow_ha_plugin.system import command, configurations
+from snow_ha_plugin.system import command, configurations, files
 from snow_ha_plugin.system.crm_mon import parse_state
 from snow_ha_plugin.system.verification import scratch, verify
 
@@ -188,7 +186,7 @@ class CibFile:
                 written = cib.serialize(_as_written(new, now))
                 if cib.serialize(_renewed(now)) != cib.serialize(old):
                     raise TryAgainError(f"somebody else has changed {self.path}", remedy="run the command again")
-                self._replace(written)
+                files.put(self.path, written, like=self.path)
         except OSError as error:
             raise PermissionDeniedError(
                 f"{self.path} cannot be written", str(error.strerror), "see its directory"
@@ -203,23 +201,6 @@ class CibFile:
             yield
         finally:
             os.close(directory)
-
-    def _replace(self, data: bytes) -> None:
-        path = self.path.resolve()
-        status = path.stat()
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            shutil.copymode(path, temporary)
-            if os.geteuid() == 0:
-                os.chown(temporary, status.st_uid, status.st_gid)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
 
 
 def state(tree: cib.Tree | None = None) -> ClusterState:

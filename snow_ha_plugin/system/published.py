@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
-import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from snow_ha_plugin.errors import UnavailableError, UsageError
+from snow_ha_plugin.system import files
 
 MODE = 0o644
 
@@ -20,18 +18,7 @@ def put(path: Path, data: bytes) -> None:
     if real.exists() and not real.is_file():
         raise UsageError(f"{path} is no file", "it would be replaced", "give the name of a file")
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{real.name}.", dir=real.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                os.fchmod(file.fileno(), MODE)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(real)
-        except BaseException:
-            with suppress(OSError):
-                Path(name).unlink()
-            raise
+        files.put(real, data, mode=MODE)
     except OSError as error:
         raise UnavailableError(
             f"{path} cannot be written", str(error.strerror), "see its directory, and the room there"

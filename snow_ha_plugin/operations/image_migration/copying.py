@@ -18,7 +18,7 @@ from snow_ha_plugin.errors import ConfigurationError, SnowHaError, UnavailableEr
 from snow_ha_plugin.model import Change, Disk, Domain
 from snow_ha_plugin.operations.image_migration.plans import Plan, look
 from snow_ha_plugin.operations.image_migration.running import refuse_running, resting
-from snow_ha_plugin.system import imagefiles
+from snow_ha_plugin.system import domainfiles, imagefiles
 from snow_ha_plugin.system.imagefiles import Content, Meter
 from snow_ha_plugin.system.servers import Servers
 
@@ -126,7 +126,7 @@ def migrate(servers: Servers, todo: Plan, meter: Meter, space: Space) -> list[Ch
             if Path(copy.target + imagefiles.PART).exists():
                 imagefiles.finish(copy.target)
         data = todo.new.encode(errors="surrogateescape")
-        imagefiles.put(domain.config_path, data, like=domain.config_path)
+        domainfiles.put(domain.config_path, data, like=domain.config_path)
     return changes(todo)
 
 
@@ -179,7 +179,7 @@ def _copy_all(todo: Plan, contents: list[Content], meter: Meter, space: Space) -
 
 def _keep_old(domain: Domain, text: str) -> None:
     """Keep the domain file; one that was kept earlier gives way only where it names the same images."""
-    old = Path(domain.config_path + imagefiles.OLD)
+    old = Path(domain.config_path + domainfiles.OLD)
     if old.exists():
         kept = domainfile.domain_from(xlcfg.read(str(old)), domain.name, str(old))
         if [disk.path for disk in kept.disks] != [disk.path for disk in domain.disks]:
@@ -188,4 +188,4 @@ def _keep_old(domain: Domain, text: str) -> None:
                 "its way back would be lost",
                 f"snow-ha images rollback {domain.name}, or move it away",
             )
-    imagefiles.keep(domain.config_path)
+    domainfiles.keep(domain.config_path)

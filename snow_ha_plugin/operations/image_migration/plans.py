@@ -13,7 +13,7 @@ from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import ConfigurationError, SnowHaError
 from snow_ha_plugin.model import Domain
 from snow_ha_plugin.operations.image_migration import running
-from snow_ha_plugin.system import imagefiles, images
+from snow_ha_plugin.system import domainfiles, images
 from snow_ha_plugin.system.servers import Servers
 
 
@@ -69,10 +69,10 @@ def plans(
         except SnowHaError as error:
             found[domain.name] = error
             continue
-        server, ran_on = runs_on.get(domain.name, ""), imagefiles.noted_down(domain.config_path)
+        server, ran_on = runs_on.get(domain.name, ""), domainfiles.noted_down(domain.config_path)
         if ran_on and server:
             # Somebody has booted it since.
-            imagefiles.note_up(domain.config_path)
+            domainfiles.note_up(domain.config_path)
         if todo and server and not restart:
             found[domain.name] = running.refusal(domain.name, server, "add --restart")
         elif ran_on and not server:

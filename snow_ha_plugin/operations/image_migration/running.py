@@ -9,7 +9,7 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.errors import UnavailableError, UnsafeError
 from snow_ha_plugin.model import Domain, Finding, Severity
 from snow_ha_plugin.operations import host_events
-from snow_ha_plugin.system import imagefiles, xen
+from snow_ha_plugin.system import domainfiles, xen
 from snow_ha_plugin.system.pacemaker import LiveCib
 from snow_ha_plugin.system.servers import Servers
 
@@ -50,7 +50,7 @@ def resting(servers: Servers, domain: Domain, runs_on: str) -> Iterator[None]:
     if not runs_on:
         yield
         return
-    imagefiles.note_down(path, runs_on)
+    domainfiles.note_down(path, runs_on)
     if is_registered(name):
         host_events.stop(LiveCib(), name)
     elif name in where(servers):
@@ -59,7 +59,7 @@ def resting(servers: Servers, domain: Domain, runs_on: str) -> Iterator[None]:
         yield
     finally:
         _boot(servers, domain, runs_on)
-        imagefiles.note_up(path)
+        domainfiles.note_up(path)
 
 
 def _boot(servers: Servers, domain: Domain, server: str) -> None:
@@ -81,7 +81,7 @@ def left_down(paths: Mapping[str, str]) -> list[Finding]:
             subject=name,
         )
         for name, path in paths.items()
-        if (server := imagefiles.noted_down(path))
+        if (server := domainfiles.noted_down(path))
     ]
 
 

@@ -10,13 +10,13 @@ from snow_ha_plugin.core import domainfile
 from snow_ha_plugin.errors import NoInputError
 from snow_ha_plugin.model import Change, Disk, Domain
 from snow_ha_plugin.operations.image_migration.running import refuse_running
-from snow_ha_plugin.system import imagefiles
+from snow_ha_plugin.system import domainfiles
 from snow_ha_plugin.system.servers import Servers
 
 
 def rollback(servers: Servers, domain: Domain, *, dry_run: bool = False) -> list[Change]:
     """Put the domain file of before the migration back in one step; the copies stay."""
-    old = domain.config_path + imagefiles.OLD
+    old = domain.config_path + domainfiles.OLD
     if not Path(old).exists():
         raise NoInputError(
             f"the images of {domain.name} were not migrated", f"there is no {old}", "nothing to go back to"
@@ -24,7 +24,7 @@ def rollback(servers: Servers, domain: Domain, *, dry_run: bool = False) -> list
     kept = domainfile.domain_from(xlcfg.read(old), domain.name, old)
     refuse_running(servers, domain.name)
     if not dry_run:
-        imagefiles.put_back(domain.config_path)
+        domainfiles.put_back(domain.config_path)
     return [
         Change(
             "rollback", now.path, f"have {domain.name} use {before.path} again; what it wrote since is in {now.path}"
@@ -43,7 +43,7 @@ def cleaning(domains: Iterable[Domain]) -> list[str]:
     """The commands that remove the volumes of this server whose copies are in use."""
     commands = []
     for domain in domains:
-        old = domain.config_path + imagefiles.OLD
+        old = domain.config_path + domainfiles.OLD
         try:
             kept = domainfile.domain_from(xlcfg.read(old), domain.name, old)
         except FileNotFoundError:

@@ -19,7 +19,7 @@ from snow_ha_plugin.model import Change, Domain
 from snow_ha_plugin.operations import conversion, registration
 from snow_ha_plugin.operations.image_migration import running
 from snow_ha_plugin.operations.transaction import cleaning
-from snow_ha_plugin.system import imagefiles, snowtools, xen
+from snow_ha_plugin.system import domainfiles, snowtools, xen
 from tests.captures import domain, guide_cluster
 from tests.unit.conftest import Machines
 from tests.unit.killing import killed
@@ -211,7 +211,7 @@ def test_a_registered_domain_migrates_live_from_then_on(place: Place, mocker: Mo
 def test_killed_anywhere_it_is_converted_by_the_next_run(
     place: Place, monkeypatch: pytest.MonkeyPatch, name: str, when: str
 ) -> None:
-    real = getattr(imagefiles, name)
+    real = getattr(domainfiles, name)
 
     def deadly(*words: object, **options: object) -> None:
         if when == "after":
@@ -219,7 +219,7 @@ def test_killed_anywhere_it_is_converted_by_the_next_run(
         os.kill(os.getpid(), signal.SIGKILL)
 
     def work() -> None:
-        monkeypatch.setattr(imagefiles, name, deadly)
+        monkeypatch.setattr(domainfiles, name, deadly)
         place.convert()
 
     assert killed(work)

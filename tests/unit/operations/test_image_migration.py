@@ -15,7 +15,7 @@ from snow_ha_plugin.model import Change, Domain
 from snow_ha_plugin.operations.image_migration import copying, plans, running, way_back
 from snow_ha_plugin.operations.image_migration.copying import Outcome
 from snow_ha_plugin.operations.image_migration.plans import Plan
-from snow_ha_plugin.system import imagefiles, snowtools
+from snow_ha_plugin.system import domainfiles, imagefiles, snowtools
 from snow_ha_plugin.system.command import Result
 from snow_ha_plugin.system.imagefiles import Meter
 from tests.unit.conftest import Machines
@@ -172,7 +172,7 @@ def test_a_domain_that_somebody_else_has_booted_meanwhile_is_not_booted_twice(
     monkeypatch.setattr(imagefiles, "copy", copy)
     assert isinstance(place.outcome(restart=True), UnsafeError)
     assert not any("xl create" in line for line in place.halls.log())
-    assert imagefiles.noted_down(str(place.file)) == ""
+    assert domainfiles.noted_down(str(place.file)) == ""
 
 
 RESTARTS = [("note_down", "after"), ("content", "before"), ("copy", "after"), ("keep", "after"), ("note_up", "before")]
@@ -206,7 +206,7 @@ def test_a_restart_that_is_killed_is_ended_by_the_next_run(
 
 def test_a_domain_that_was_left_down_after_its_copy_is_booted(place: Place) -> None:
     place.migrate()
-    imagefiles.note_down(str(place.file), "snow02")
+    domainfiles.note_down(str(place.file), "snow02")
     planned = copying.outcomes(place.plans())["web01"]
     assert isinstance(planned, list)
     assert [change.message for change in planned] == [
@@ -334,7 +334,8 @@ def at(name: str, number: int, when: str) -> Callable[[pytest.MonkeyPatch], None
     """Die before or after the so-manieth call of a function that changes something."""
 
     def arm(monkeypatch: pytest.MonkeyPatch) -> None:
-        real, calls = getattr(imagefiles, name), itertools.count(1)
+        module = domainfiles if hasattr(domainfiles, name) else imagefiles
+        real, calls = getattr(module, name), itertools.count(1)
 
         def deadly(*words: object, **options: object) -> object:
             is_it = next(calls) == number
@@ -345,7 +346,7 @@ def at(name: str, number: int, when: str) -> Callable[[pytest.MonkeyPatch], None
                 os.kill(os.getpid(), signal.SIGKILL)
             return result
 
-        monkeypatch.setattr(imagefiles, name, deadly)
+        monkeypatch.setattr(module, name, deadly)
 
     return arm
 

@@ -135,7 +135,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(path: Path, monkeypatc
 def test_two_writers_at_the_same_time_lose_nothing(path: Path) -> None:
     before = int(CibFile(path).read().get("epoch"))
     writers = [writer(path, name, 25) for name in ("a", "b")]
-    assert [process.wait(60) for process in writers] == [0, 0]
+    assert [process.wait(180) for process in writers] == [0, 0]
     assert {f"{name}{number}" for name in "ab" for number in range(25)} <= names(path)
     assert CibFile(path).read().get("epoch") == str(before + 50)
 

@@ -144,16 +144,3 @@ def test_a_second_run_says_so_and_a_killed_one_is_in_nobodys_way(
     assert killed(die)
     with imagefiles.alone():
         pass
-
-
-def test_a_file_is_put_in_place_with_owner_and_mode_also_behind_a_link(tmp_path: Path) -> None:
-    path, link = tmp_path / "web01.cfg", tmp_path / "link.cfg"
-    path.write_bytes(b"old")
-    path.chmod(0o640)
-    link.symlink_to(path)
-    imagefiles.keep(str(path))
-    imagefiles.put(str(link), b"new", like=str(link))
-    assert (path.read_bytes(), path.stat().st_mode & 0o777, link.is_symlink()) == (b"new", 0o640, True)
-    imagefiles.put_back(str(path))
-    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"old", 0o640)
-    assert sorted(found.name for found in tmp_path.iterdir()) == ["link.cfg", "web01.cfg"]
