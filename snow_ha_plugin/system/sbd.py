@@ -79,7 +79,7 @@ systemctl daemon-reload
 systemctl --quiet enable sbd
 # What sbd has open stays.
 systemctl --quiet is-active sbd || systemctl restart snow-ha-sbd-disk || {
-    journalctl --unit snow-ha-sbd-disk --output cat --lines 3 >&2
+    journalctl --unit snow-ha-sbd-disk --identifier sbd-disk --output cat --lines 1 >&2
     exit 1
 }
 """

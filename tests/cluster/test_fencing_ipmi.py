@@ -2,8 +2,9 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -47,17 +48,44 @@ def events(lab: Lab, since: float, what: str) -> list[str]:
     return [event.server for event in lab.power_events() if event.mono >= since and event.what == what]
 
 
-def test_a_password_that_is_wrong_is_told_before_anything_is_changed(site: Lab) -> None:
-    path = site.shared / CONF
+def wrong_password(lab: Lab) -> Path:
+    return lab.shared / CONF
+
+
+def wrong_cipher(lab: Lab) -> Path:
+    """In the program that every question to a BMC goes through."""
+    return lab.disk("snow01") / "usr/share/snow-ha/ipmitool"
+
+
+def agent_that_hangs(lab: Lab) -> Path:
+    return lab.disk("snow01") / "usr/sbin/fence_ipmilan"
+
+
+@pytest.mark.parametrize(
+    ("where", "edit", "says"),
+    [
+        (wrong_password, lambda text: text + "IPMI_PASSWORD='not this one'\n", ""),
+        (wrong_cipher, lambda text: text.replace("exec ", 'arguments=("${arguments[@]/#3/99}")\nexec '), ""),
+        (agent_that_hangs, lambda text: "#!/bin/sh\nexec sleep 600\n", "no answer within"),
+    ],
+    ids=["password", "cipher", "hangs"],
+)
+def test_what_keeps_a_bmc_from_answering_is_told_before_anything_is_changed(
+    site: Lab, where: Callable[[Lab], Path], edit: Callable[[str], str], says: str
+) -> None:
+    path = where(site)
     right = path.read_text()
+    assert edit(right) != right
     try:
-        path.write_text(right + "IPMI_PASSWORD='not this one'\n")
+        path.write_text(edit(right))
         done = site.run("snow01", ["snow-ha", "enable", "--fencing", "ipmi"], check=False, timeout=ENABLE_WITHIN_S)
-        assert done.returncode == 69
-        assert "not every BMC answers" in done.stderr
-        assert not state.is_active(site, "snow01", "pacemaker")
     finally:
         path.write_text(right)
+    assert done.returncode == 69
+    (told,) = [line for line in done.stderr.splitlines() if line.startswith("[E]")]
+    assert "not every BMC answers" in told
+    assert says in told
+    assert not state.is_active(site, "snow01", "pacemaker")
 
 
 def test_enable_takes_the_bmcs_first_because_they_answer(protected: Lab) -> None:
