@@ -220,30 +220,30 @@ class TestDisable:
         assert resets(site, began) == []
 
 
-def by_hand(lab: Lab, path: str, text: str, mode: int = 0o644) -> Callable[[], None]:
+def by_hand(lab: Lab, path: str, text: str, mode: int = 0o644) -> Callable[[], object]:
     """A file of snow02's that somebody else wrote; what takes it away again."""
     file = lab.disk("snow02") / path
     before = file.read_text() if file.exists() else None
     file.write_text(text)
     file.chmod(mode)
-    return file.unlink if before is None else lambda: file.write_text(before) and None
+    return file.unlink if before is None else lambda: file.write_text(before)
 
 
-def no_module(lab: Lab) -> Callable[[], None]:
+def no_module(lab: Lab) -> Callable[[], object]:
     return by_hand(lab, "etc/lab-absent-modules", "xen_wdt\n")
 
 
-def sbd_of_another_time(lab: Lab) -> Callable[[], None]:
+def sbd_of_another_time(lab: Lab) -> Callable[[], object]:
     return by_hand(lab, "etc/default/sbd", "SBD_DEVICE=/dev/sdx\nSBD_WATCHDOG_TIMEOUT=9\n")
 
 
-def no_direct_io(lab: Lab) -> Callable[[], None]:
+def no_direct_io(lab: Lab) -> Callable[[], object]:
     """What losetup says of a file system that cannot do it."""
     said = '#!/bin/sh\ncase "$*" in *"--output DIO"*) echo 0 ;; *) exec /usr/sbin/losetup "$@" ;; esac\n'
     return by_hand(lab, "usr/local/sbin/losetup", said, 0o755)
 
 
-def pills_on_a_local_disk(lab: Lab) -> Callable[[], None]:
+def pills_on_a_local_disk(lab: Lab) -> Callable[[], object]:
     """A directory of snow02's own in the place of the one that all share, with a file like the right one."""
     make = "mkdir -p /root/own /sNow/snow-ha && mount --bind /root/own /sNow/snow-ha && cd /sNow/snow-ha"
     fill = (
@@ -251,10 +251,10 @@ def pills_on_a_local_disk(lab: Lab) -> Callable[[], None]:
     )
     write = f"sbd -d $loop -1 {WATCHDOG_S} -4 18 create && losetup --detach $loop"
     lab.run("snow02", ["sh", "-c", f"{make} && {fill} && {write}"])
-    return lambda: lab.run("snow02", ["sh", "-c", "umount -l /sNow/snow-ha; rm -r /root/own"]) and None
+    return lambda: lab.run("snow02", ["sh", "-c", "umount -l /sNow/snow-ha; rm -r /root/own"])
 
 
-def taken_watchdog(lab: Lab) -> Callable[[], None]:
+def taken_watchdog(lab: Lab) -> Callable[[], object]:
     lab.run("snow02", ["modprobe", "xen_wdt"])
     take = "exec 3>/dev/watchdog0; while printf . >&3; do sleep 1; done"
     preload = {"LD_PRELOAD": "/usr/lib/lab/watchdog.so"}
@@ -269,7 +269,7 @@ def taken_watchdog(lab: Lab) -> Callable[[], None]:
     return undo
 
 
-TROUBLES: dict[str, tuple[Callable[[Lab], Callable[[], None]], str]] = {
+TROUBLES: dict[str, tuple[Callable[[Lab], Callable[[], object]], str]] = {
     "no module": (no_module, "snow02 has no Xen watchdog"),
     "sbd by hand with another time": (sbd_of_another_time, "/etc/default/sbd on snow02 was written by hand"),
     "no direct I/O": (no_direct_io, "does no direct I/O (dio is not 1)"),
