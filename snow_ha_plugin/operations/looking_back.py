@@ -1,13 +1,13 @@
-"""What happened, of all who know: the record, Pacemaker's fencing history, and the failures that it remembers."""
+"""What happened, of all who know: the record, and Pacemaker's fencing history, failures and former configurations."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from snow_ha_plugin.core.reports import chronicle
+from snow_ha_plugin.core.reports import chronicle, outside
 from snow_ha_plugin.core.reports.events import Event, Kind
 from snow_ha_plugin.errors import SnowHaError
-from snow_ha_plugin.system import fencer, pacemaker, record
+from snow_ha_plugin.system import fencer, pacemaker, record, written
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,9 @@ def past(since: float) -> Past:
     except SnowHaError as error:
         beside = []
         missing.append(f"what Pacemaker knows itself: {error.message}")
+    if not recorded.missing:
+        # Without the record nobody knows which changes were ours.
+        beside += outside.changes(written.configurations(since), recorded.events)
     found = chronicle.merged(recorded.events, [event for event in beside if event.at >= since])
     return Past(found, recorded.unknown, tuple(missing))
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.cib.ids import Kind
 from snow_ha_plugin.errors import NoInputError, SnowHaError
 from snow_ha_plugin.system import files, record
 
@@ -25,9 +24,6 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 LENGTH = 50
-
-# What is there only as long as a verb is at work: nobody wants that back.
-PASSING = (Kind.MOVE, Kind.PAUSE, Kind.HELD, Kind.COLD)
 
 _TIME = "%Y%m%d-%H%M%S"
 
@@ -91,8 +87,9 @@ def _age(path: Path) -> tuple[str, list[int]]:
 
 
 def _is_passing(tree: cib.Tree) -> bool:
+    """Nobody wants back what was there only as long as a verb was at work."""
     configuration = cib.part(tree, "configuration")
-    beginnings = (cib.ids.beginning(kind) for kind in PASSING)
+    beginnings = (cib.ids.beginning(kind) for kind in cib.ids.PASSING)
     return any(configuration.xpath(".//*[starts-with(@id, $begins)]", begins=begins) for begins in beginnings)
 
 

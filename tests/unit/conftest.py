@@ -14,7 +14,7 @@ import snow_ha_plugin
 from snow_ha_plugin.core.codes import TABLE
 from snow_ha_plugin.model import Domain, Finding, Network, Server, Severity, SnowConf
 from snow_ha_plugin.operations.cluster import Site
-from snow_ha_plugin.system import command, record, snowtools
+from snow_ha_plugin.system import command, record, snowtools, written
 from snow_ha_plugin.system.command import Result
 from snow_ha_plugin.system.servers import Servers
 from snow_ha_plugin.system.snowtools import Layout
@@ -125,10 +125,11 @@ def site(make_site: MakeSite) -> Site:
 
 @pytest.fixture(autouse=True)
 def shared_record(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What happens is recorded in a directory of the test's own."""
+    """What happens is recorded in a directory of the test's own, and Pacemaker has kept no configurations."""
     root = tmp_path_factory.mktemp("record")
     monkeypatch.setattr(record, "LOCAL", root / "local" / "history")
     monkeypatch.setattr(record, "shared", lambda: root / "history")
+    monkeypatch.setattr(written, "DIRECTORY", root / "cib")
     return root / "history"
 
 

@@ -55,6 +55,10 @@ class Kind(StrEnum):
     COPY = "copy."
 
 
+# What is there only as long as a verb is at work.
+PASSING = (Kind.MOVE, Kind.PAUSE, Kind.HELD, Kind.COLD)
+
+
 def of(kind: Kind, *names: str, part: str = "") -> str:
     """The id of what is of that kind and of those names; `part` tells several of one kind apart."""
     return _SEPARATOR.join((_ROOT, kind + part, *names))

@@ -23,9 +23,12 @@ _NOUNS = dict.fromkeys(("rsc_location", "rsc_colocation", "rsc_order", "rsc_tick
 _NOISE = "last-lrm-refresh"
 
 
-def changes(now: cib.Tree, then: cib.Tree) -> list[Change]:
-    """What turns the configuration of `now` into that of `then`; none where they say the same."""
-    words = _Words(cib.domains(now).keys() | cib.domains(then).keys())
+def changes(now: cib.Tree, then: cib.Tree, *, before: str = "now") -> list[Change]:
+    """What turns the configuration of `now` into that of `then`; none where they say the same.
+
+    `before` is the word for how something is without it.
+    """
+    words = _Words(cib.domains(now).keys() | cib.domains(then).keys(), before)
     return list(words.compare(cib.part(now, "configuration"), cib.part(then, "configuration")))
 
 
@@ -45,8 +48,8 @@ def _id(element: cib.Tree) -> str:
 
 
 class _Words:
-    def __init__(self, domains: set[str]) -> None:
-        self.domains = domains
+    def __init__(self, domains: set[str], before: str) -> None:
+        self.domains, self.before = domains, before
 
     def compare(self, old: cib.Tree | None, new: cib.Tree | None) -> Iterator[Change]:
         before, after = _children(old), _children(new)
@@ -92,7 +95,9 @@ class _Words:
         else:
             for name in names:
                 what, was = f"{name} of the {_called(new)}", old.get(name, "nothing")
-                yield Change("put-back", new.get("id", ""), f"set {what} to {new.get(name, 'nothing')} (now {was})")
+                yield Change(
+                    "put-back", new.get("id", ""), f"set {what} to {new.get(name, 'nothing')} ({self.before} {was})"
+                )
 
     def _pair(self, pair: cib.Tree, value: str | None, before: str) -> Change:
         """`value` is None for one that goes, `before` empty for one that comes."""
@@ -117,7 +122,7 @@ class _Words:
             off = value is not None and cib.boolean(value)
             return Change("standby", owner, f"keep domains off {owner}" if off else f"let {owner} take domains again")
         whose = f"{name} of {owner}" if owner else name
-        now = f" (now {before})" if before else ""
+        now = f" ({self.before} {before})" if before else ""
         if "pass" in name:
             return Change("put-back", owner or name, f"set {whose}" if value is not None else f"take {whose} out")
         if value is None:

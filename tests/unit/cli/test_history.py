@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Sequence
@@ -15,12 +16,14 @@ from pytest_mock import MockerFixture
 from snow_ha_plugin.cli import options
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.reports.events import Event, Kind
-from snow_ha_plugin.system import command, configurations, record
+from snow_ha_plugin.system import command, configurations, record, written
 from snow_ha_plugin.system.command import Result
 from tests.captures import capture
 from tests.chaos.test_views import HISTORY
 from tests.schemas import agree
 from tests.unit.cli.conftest import Files
+from tests.unit.core.test_outside import history as changed_by_hand
+from tests.unit.core.test_outside import option
 
 HOUR_S = 3600
 
@@ -62,6 +65,17 @@ def week() -> None:
         ago(HOUR_S, Kind.START, "web09", "snow02"),
         ago(8 * 86400, Kind.STOP, "nis01", "snow02"),
     )
+
+
+def test_a_change_by_another_tool_is_part_of_it(files: Files, cluster: dict[str, Result]) -> None:
+    written.DIRECTORY.mkdir()
+    for at, each in enumerate(changed_by_hand(option("migration-limit", "5"))):
+        path = written.DIRECTORY / f"cib-{at}.raw"
+        path.write_bytes(cib.serialize(each.tree))
+        os.utime(path, (time.time() - 100 + at, time.time() - 100 + at))
+    ended = files.run("history")
+    assert "root: crm_attribute" in ended.out
+    assert "set migration-limit to 5 (before 2)" in ended.out
 
 
 def test_a_domains_week_is_one_screen(files: Files, cluster: dict[str, Result]) -> None:

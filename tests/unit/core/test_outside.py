@@ -1,0 +1,102 @@
+"""Changes by crm, pcs and cibadmin, told from the configurations that Pacemaker has written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.cib import ids
+from snow_ha_plugin.core.cib.ids import Kind
+from snow_ha_plugin.core.configure import intent
+from snow_ha_plugin.core.reports import outside
+from snow_ha_plugin.core.reports.events import Event
+from snow_ha_plugin.core.reports.events import Kind as What
+from snow_ha_plugin.core.reports.outside import Written
+from tests.captures import guide_cluster
+
+AT = 1_000_000.0
+Edit = Callable[[cib.Tree], object]
+
+
+def option(name: str, value: str) -> Edit:
+    return lambda tree: cib.put_option(tree, "cib-bootstrap-options", name, value)
+
+
+def history(*edits: Edit, user: str = "root", client: str = "crm_attribute", steps: int = 1) -> list[Written]:
+    """The guide's cluster as 0.10, and what each edit makes of it, ten seconds after the one before."""
+    tree = guide_cluster()
+    tree.set("admin_epoch", "0")
+    tree.set("epoch", "10")
+    found = [Written(AT, tree)]
+    for edit in edits:
+        tree = cib.clone(tree)
+        edit(tree)
+        tree.set("epoch", str(int(tree.get("epoch", "0")) + steps))
+        for name, value in (("user", user), ("client", client), ("origin", "snow02")):
+            tree.set(f"update-{name}", value)
+        found.append(Written(found[-1].at + 10, tree))
+    return found
+
+
+def told(written: list[Written], *recorded: Event) -> list[tuple[str, str]]:
+    return [(event.by, event.text) for event in outside.changes(written, recorded)]
+
+
+def ours(version: str, at: float = AT + 10) -> Event:
+    return Event(at, What.CHANGE, "web01", "snow01", "register web01", "root: snow-ha add web01", version=version)
+
+
+def test_a_change_by_another_tool_is_told_with_who_when_and_what() -> None:
+    (event,) = outside.changes(history(option("migration-limit", "5")), [])
+    assert (event.at, event.kind, event.server, event.version) == (AT + 10, What.CHANGE, "snow02", "0.10")
+    assert (event.by, event.text) == ("root: crm_attribute", "set migration-limit to 5 (before 2)")
+
+
+def test_a_resource_that_somebody_stopped_is_the_subject() -> None:
+    (event,) = outside.changes(history(lambda tree: intent.want(tree, ["nis01"], "Stopped")), [])
+    assert (event.subject, event.text) == ("nis01", "keep nis01 stopped")
+
+
+@pytest.mark.parametrize(
+    ("version", "at", "is_ours"),
+    [
+        ("0.10", AT + 11, True), ("0.9", AT + 11, False), ("0.11", AT + 11, False), ("", AT + 11, False),
+        ("0.10", AT + 90, False), ("rubbish", AT, False),
+    ],
+)  # fmt: skip
+def test_a_change_that_a_verb_has_recorded_is_not_told_again(version: str, at: float, is_ours: bool) -> None:
+    assert (told(history(option("migration-limit", "5")), ours(version, at)) == []) == is_ours
+
+
+def test_of_several_that_pacemaker_wrote_at_once_a_verb_may_have_made_each() -> None:
+    assert told(history(option("migration-limit", "5"), steps=3), ours("0.12")) == []
+    assert told(history(option("migration-limit", "5"), steps=3), ours("0.13")) != []
+
+
+@pytest.mark.parametrize(
+    ("user", "client", "is_told"),
+    [
+        ("hacluster", "crmd", False),
+        ("hacluster", "cibadmin", True),
+        ("hacluster", "crm_resource", True),
+        ("", "", True),
+    ],
+)
+def test_what_pacemaker_changes_itself_is_not_told(user: str, client: str, is_told: bool) -> None:
+    assert bool(told(history(option("migration-limit", "5"), user=user, client=client))) == is_told
+
+
+def test_what_a_verb_needs_while_it_is_at_work_is_not_told() -> None:
+    def pull(tree: cib.Tree) -> None:
+        rule = cib.add(cib.section(tree, "constraints"), "rsc_location", id=ids.of(Kind.MOVE, "nis01"), rsc="nis01")
+        rule.set("node", "snow02")
+        rule.set("score", "INFINITY")
+
+    assert told(history(pull, lambda tree: intent.pause(tree, ["nis01"]), intent.resume)) == []
+
+
+def test_a_new_cluster_begins_anew() -> None:
+    first, second = history(option("migration-limit", "5"))
+    assert told([Written(second.at, first.tree), Written(first.at, second.tree)]) == []
