@@ -204,7 +204,8 @@ def set_up(site: Site) -> None:
     for name in sorted(wrong):
         watchdog = looks[name].watchdog
         assert watchdog is not None, "it was just loaded"
-        sbd.set_up(site.servers, name, sbd.files(watchdog.name, times, file_of(site), site.layout.root))
+        files = sbd.files(watchdog.name, times, file_of(site), site.layout.root)
+        sbd.set_up(site.servers, name, file_of(site), files)
     # A server that has come since the file was made.
     sbd.allocate(site.servers)
 

@@ -25,6 +25,7 @@ CONF = "/etc/default/sbd"
 MODULES = "/etc/modules-load.d/snow-ha.conf"
 DISK_UNIT = "/etc/systemd/system/snow-ha-sbd-disk.service"
 DROP_IN = "/etc/systemd/system/sbd.service.d/snow-ha.conf"
+DISK_SCRIPT = f"{sys.prefix}/share/snow-ha/sbd-disk"
 
 MARK = "# Written by snow-ha; a change by hand is kept when this line is taken out."
 
@@ -73,15 +74,16 @@ sync -f "$new"
 mv "$new" "$file"
 """
 
+# What sbd has open stays. The unit attaches it again: what a script says to systemd, nobody reads.
+_TRY_DISK = r"""
+systemctl --quiet is-active sbd || exec "$@"
+"""
+
 _SET_UP = r"""
 set -eu
 systemctl daemon-reload
+systemctl --quiet is-active sbd || systemctl restart snow-ha-sbd-disk
 systemctl --quiet enable sbd
-# What sbd has open stays.
-systemctl --quiet is-active sbd || systemctl restart snow-ha-sbd-disk || {
-    journalctl --unit snow-ha-sbd-disk --identifier sbd-disk --output cat --lines 1 >&2
-    exit 1
-}
 """
 
 _TAKE_OUT = r"""
@@ -207,7 +209,6 @@ SBD_SYNC_RESOURCE_STARTUP=yes
 
 def disk_unit(file: Path, root: Path) -> str:
     """The loop device: there before sbd is, and until the shared file system is unmounted."""
-    script = f"{Path(sys.prefix, 'share/snow-ha/sbd-disk')}"
     return f"""{MARK}
 [Unit]
 Description=Disk of sbd: a loop device on the shared file system
@@ -217,8 +218,8 @@ Before=sbd.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart={script} attach {file} {DEVICE}
-ExecStop={script} detach {file} {DEVICE}
+ExecStart={DISK_SCRIPT} attach {file} {DEVICE}
+ExecStop={DISK_SCRIPT} detach {file} {DEVICE}
 """
 
 
@@ -258,8 +259,18 @@ def create_disk(servers: Servers, file: Path, timing: Timing) -> None:
     servers.must(servers.here, argv)
 
 
-def set_up(servers: Servers, server: str, wanted: dict[str, tuple[str, str]]) -> None:
-    """Put sbd's files on a server, attach its disk, and have sbd start with corosync."""
+def set_up(servers: Servers, server: str, file: Path, wanted: dict[str, tuple[str, str]]) -> None:
+    """Attach a server's disk, put sbd's files on it, and have sbd start with corosync.
+
+    UnavailableError where the disk cannot be; then nothing else is changed.
+    """
+    tried = servers.run(server, ["sh", "-c", _TRY_DISK, "sh", DISK_SCRIPT, "attach", str(file), DEVICE])
+    if not tried.ok:
+        raise UnavailableError(
+            f"sbd has no disk on {server}",
+            tried.reason,
+            f"see what {file.parent} is there: NFS, or what else all servers share, with direct I/O",
+        )
     for path, content in wanted.values():
         servers.must(server, ["sh", "-c", _KEEP, "sh", path, MARK])
         servers.write(server, path, content.encode())

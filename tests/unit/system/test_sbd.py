@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from snow_ha_plugin.core.configure.fencing import Found, Timing
+from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.system import sbd
+from tests.unit.conftest import Machines
 
+DISK_SCRIPT = Path(__file__).parents[3] / "packaging/sbd-disk"
 FILE = Path("/sNow/snow-ha/sbd.img")
 HEADER = """==Dumping header on disk /dev/snow-ha-sbd
 Header version     : 2.1
@@ -91,3 +95,41 @@ def test_a_shell_reads_our_configuration_as_it_is_meant() -> None:
     script = sbd.conf("watchdog1", Timing(20)) + 'echo "$SBD_DEVICE $SBD_WATCHDOG_DEV $SBD_WATCHDOG_TIMEOUT"'
     shown = subprocess.run(["sh", "-euc", script], capture_output=True, text=True, check=True)
     assert shown.stdout == "/dev/snow-ha-sbd /dev/watchdog1 20\n"
+
+
+@pytest.fixture
+def with_disk(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> Machines:
+    """Servers without sbd yet, on whose file systems direct I/O is what a test says."""
+    monkeypatch.setattr(sbd, "DISK_SCRIPT", str(DISK_SCRIPT))
+    monkeypatch.setattr(sbd, "DEVICE", str(machines.root / "snow-ha-sbd"))
+    machines.stand_in("systemctl", "case $* in *is-active*) exit 3 ;; esac")
+    return machines
+
+
+def wanted() -> dict[str, tuple[str, str]]:
+    return sbd.files("watchdog1", Timing(15), FILE, FILE.parents[1])
+
+
+def test_a_disk_that_cannot_be_is_told_in_one_line_and_nothing_is_changed(with_disk: Machines) -> None:
+    with_disk.stand_in("losetup", "case $* in *DIO*) echo 0 ;; *) echo /dev/loop0 ;; esac")
+    with pytest.raises(UnavailableError) as raised:
+        sbd.set_up(with_disk, "snow02", FILE, wanted())
+    told = str(raised.value)
+    assert told.startswith("sbd has no disk on snow02; ")
+    assert "does no direct I/O (dio is not 1)" in told
+    assert told.endswith("; see what /sNow/snow-ha is there: NFS, or what else all servers share, with direct I/O")
+    assert not with_disk.file("snow02", sbd.CONF).exists()
+    assert not any("enable" in line or "restart" in line for line in with_disk.log())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the files belong to root")
+def test_a_disk_that_can_be_is_attached_by_its_unit(with_disk: Machines) -> None:
+    with_disk.stand_in("losetup", "case $* in *DIO*) echo 1 ;; *) echo /dev/loop0 ;; esac")
+    sbd.set_up(with_disk, "snow02", FILE, wanted())
+    assert with_disk.file("snow02", sbd.CONF).read_text() == sbd.conf("watchdog1", Timing(15))
+    done = [line for line in with_disk.log() if "systemctl" in line and "is-active" not in line]
+    assert done == [
+        "snow02 systemctl daemon-reload",
+        "snow02 systemctl restart snow-ha-sbd-disk",
+        "snow02 systemctl --quiet enable sbd",
+    ]
