@@ -19,7 +19,7 @@ XEN_PACKAGES = cpio e2fsprogs qemu-system-x86
 OF_LABS = tests/chaos tests/lab tests/model tests/mutants
 UNIT = tests/unit tests/packaging tests/scenarios
 
-.PHONY: help demo play docs test unit unit-newest mutants lint contract browser random-clusters lab-tests chaos test-xen test-xen-smoke bench deb findings apt-repo dependencies venv
+.PHONY: help demo play docs test unit unit-newest mutants lint contract browser random-clusters lab-tests chaos test-xen test-xen-smoke bench bench-in-labs bench-alone deb findings apt-repo dependencies venv
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -111,15 +111,20 @@ test-xen: dependencies  ## real Xen under emulation, as root: an hour, or SNOW_H
 test-xen-smoke: dependencies  ## the least of it
 	$(PYTHON) -m pytest -q --durations=10 -m smoke tests/xen/test_agent.py tests/xen/test_watchdog.py
 
-# Small: only to see that the benchmarks work.
+# Small, and those in labs, which wait, beside the others: only to see that the benchmarks work.
 bench: dependencies  ## that the benchmarks work, as root
+	$(MAKE) --jobs=2 --output-sync=target bench-in-labs bench-alone
+
+bench-in-labs:
 	tests/bench/registration --domains 4
 	tests/bench/list-domains --servers 2 --domains 4 --rounds 1
+	tests/bench/failover --fencing sbd --rounds 1 --watchdog 5
+
+bench-alone:
 	tests/bench/agent --rounds 10
 	tests/bench/balance --small --without-optimum
 	tests/bench/verbs --rounds 1 2x8
 	tests/bench/images --mib 64
-	tests/bench/failover --fencing sbd --rounds 1 --watchdog 5
 
 # The source and binary package, tested on the way, in build/.
 deb: PACKAGES = $(BUILD_PACKAGES)
