@@ -44,7 +44,7 @@ def accept(
 
     Without SUBJECT all of that code that there are now. It ends by itself after 30 days, or what --for says, and when
     it gets worse: for another server or domain, or as an error where it was a warning. What could run a domain twice
-    cannot be accepted.
+    cannot be accepted; that one has run twice (ran-twice) is over, and acknowledged for good.
     """
     if (listed and (code or ended)) or not (listed or code):
         raise UsageError("accept takes a CODE, or --list", remedy="snow ha status shows codes")

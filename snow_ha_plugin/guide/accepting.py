@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from snow_ha_plugin.core.codes import Entry
-from snow_ha_plugin.core.configure import acceptance
+from snow_ha_plugin.core.configure import acceptance, ran_twice
 from snow_ha_plugin.core.configure.acceptance import Acceptance
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import NoSuchObjectError, UnsafeError
@@ -35,6 +35,10 @@ def accept(
             f"there is one of {of}" if of else "",
             "see snow ha status and snow ha check",
         )
+    if entry.code == ran_twice.CODE:
+        # It is over, and does not come again by itself: who knows of it is not told once more.
+        known = {each.subject for each in wanted}
+        return change(store, partial(ran_twice.acknowledge, domains=known), cleaning, dry_run=dry_run)
     since = int(time.time())
     given = [Acceptance(each.id, each.subject, each.severity, since, since + for_s, reason) for each in wanted]
     return change(store, partial(acceptance.accept, wanted=given), cleaning, dry_run=dry_run)

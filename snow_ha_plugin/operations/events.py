@@ -10,11 +10,14 @@ import time
 from collections.abc import Sequence
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.reports import alerts, notices
+from snow_ha_plugin.core.configure import ran_twice
+from snow_ha_plugin.core.reports import alerts, doubles, notices
 from snow_ha_plugin.core.reports.alerts import Alert
+from snow_ha_plugin.core.reports.doubles import RanTwice
 from snow_ha_plugin.errors import SnowHaError
 from snow_ha_plugin.model import ClusterState
 from snow_ha_plugin.operations import failed_migrations
+from snow_ha_plugin.operations.transaction import change, cleaning
 from snow_ha_plugin.system import journal, mail, pacemaker, record, spool, waiting
 from snow_ha_plugin.system.pacemaker import Store
 
@@ -23,6 +26,9 @@ log = logging.getLogger(__name__)
 # How long Pacemaker may be busy without anything new happening: fencing, or a large domain that migrates.
 QUIET_S = 600
 POLL_S = 2.0
+
+# How far back the start of a double run may lie.
+LOOKING_BACK_S = 7 * 86400
 
 _UNKNOWN = ClusterState(quorum=False, maintenance=False, nodes=(), resources=())
 
@@ -36,6 +42,7 @@ def tend(store: Store, here: str) -> None:
             tree, state = _look(store)
             new = [_explained(alert, state) for alert in taken]
             record.append(*alerts.recorded(new, seen, tree, state, here))
+            _note_doubles(store, taken, state)
             seen += new
         if not any(_goes_on(alert) for alert in seen):
             break
@@ -59,6 +66,23 @@ def _try_again(store: Store, seen: Sequence[Alert], here: str) -> bool:
     except SnowHaError as error:
         log.warning("%s", error)
         return False
+
+
+def _note_doubles(store: Store, taken: Sequence[Alert], state: ClusterState) -> None:
+    """What is found on two servers now, and what the record tells of a stop, is kept until somebody acknowledges it."""
+    found = [
+        RanTwice(alert.resource, (servers[0], servers[1]), int(alert.at), int(alert.at))
+        for alert in taken
+        if (servers := alerts.found_twice(alert, state))
+    ]
+    if stops := [round(alert.at, 3) for alert in taken if alert.task == "stop" and alert.ok]:
+        found += doubles.of(record.read(time.time() - LOOKING_BACK_S).events, min(stops))
+    if not found:
+        return
+    try:
+        change(store, lambda tree: ran_twice.note(tree, found), cleaning)
+    except SnowHaError as error:
+        log.warning("%s", error)
 
 
 def _explained(alert: Alert, state: ClusterState) -> Alert:

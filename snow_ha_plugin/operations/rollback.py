@@ -12,6 +12,7 @@ from pathlib import Path
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import probes
+from snow_ha_plugin.core.configure import ran_twice
 from snow_ha_plugin.core.reports import difference
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import DataError, NoInputError, NoSuchObjectError
@@ -116,6 +117,7 @@ def _again(kept: Kept, now: cib.Tree) -> cib.Tree:
         name = pair.get("name", "")
         if name in _ITS_OWN and name in options:
             pair.set("value", options[name])
+    ran_twice.carry_over(now, tree)
     return tree
 
 

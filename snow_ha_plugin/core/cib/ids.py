@@ -31,6 +31,7 @@ class Kind(StrEnum):
     KEPT = "kept-rules"
     ACCEPTED = "accepted"
     ALERT = "alert"
+    RAN_TWICE = "ran-twice"
     # of a primitive
     PARAMETERS = "params"
     META = "meta"

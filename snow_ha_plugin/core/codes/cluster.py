@@ -72,6 +72,14 @@ ENTRIES = (
         ("xl list", "snow ha status DOMAIN"), may_run_twice=True,
     ),
     Entry(
+        "ran-twice", Severity.ERROR, "A domain has run on two servers",
+        "Two servers that did not see each other both ran it for a while, without fencing between them, and wrote to"
+        " one image. Pacemaker has stopped both and started one. What the file system in it has lost nobody knows.",
+        "Check the file systems in the domain, or put its image back from before that time; then acknowledge it:"
+        " snow ha accept ran-twice DOMAIN. Set up fencing: snow ha enable.",
+        ("snow ha history DOMAIN", "snow ha accept"),
+    ),
+    Entry(
         "resource-failed", Severity.ERROR, "Something has failed, and Pacemaker has given up on it",
         "A stop has failed, or starts have failed too often. Pacemaker leaves it as it is, since to go"
         " on could run it twice.",

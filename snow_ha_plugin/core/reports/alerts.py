@@ -115,7 +115,7 @@ def explained(alert: Alert, state: ClusterState, said: str = "") -> Alert:
 
     A first look that finds a domain running which runs on another server, too, has failed.
     """
-    if twice := _twice(alert, state):
+    if twice := found_twice(alert, state):
         return replace(alert, rc=1, expected_rc=0, description=f"runs on {in_words(twice)} at once")
     if not alert.failed:
         return alert
@@ -127,7 +127,7 @@ def explained(alert: Alert, state: ClusterState, said: str = "") -> Alert:
     return replace(alert, description=f"{alert.task}: {said or next(reversed(kept), alert.description)}")
 
 
-def _twice(alert: Alert, state: ClusterState) -> tuple[str, ...]:
+def found_twice(alert: Alert, state: ClusterState) -> tuple[str, ...]:
     """The servers on which a first look and another one have found a domain, without a migration as the reason."""
     if alert.kind != "resource" or alert.ok or (alert.task, alert.rc) != ("monitor", 0):
         return ()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.configure import cluster_options, fencing, live
-from snow_ha_plugin.core.reports.text import in_words
+from snow_ha_plugin.core.configure import cluster_options, fencing, live, ran_twice
+from snow_ha_plugin.core.reports.text import duration, in_words
 from snow_ha_plugin.model import ClusterState, FailedAction, Finding, ResourceState, Severity
 
 # crm_resource's own, from --move and --ban; its --clear deletes them (Pacemaker Explained, "cli-").
@@ -17,6 +17,7 @@ def of_configuration(tree: cib.Tree) -> list[Finding]:
     """What is dangerous or left over in the configuration, and what somebody else has written."""
     return [
         *_fencing(tree), *_options(tree), *_nodes(tree), *_failures(tree), *_constraints(tree), *_primitives(tree),
+        *_ran_twice(tree),
     ]  # fmt: skip
 
 
@@ -156,6 +157,14 @@ def last_failure(state: ClusterState, name: str) -> FailedAction | None:
 
 def _when(failure: FailedAction | None) -> int | None:
     return failure.when or None if failure else None
+
+
+def _ran_twice(tree: cib.Tree) -> Iterator[Finding]:
+    for each in ran_twice.known(tree):
+        where, lasted = in_words(each.servers), duration(each.ended - each.began)
+        message = f"{each.domain} ran on {where} at once for {lasted}: its image may be damaged"
+        remedy = f"check its file systems, then snow ha accept {ran_twice.CODE} {each.domain}"
+        yield Finding(Severity.ERROR, "ran-twice", message, remedy, since=each.began, subject=each.domain)
 
 
 def _fencing(tree: cib.Tree) -> Iterator[Finding]:

@@ -8,7 +8,8 @@ import pytest
 from pytest_mock import MockerFixture
 
 from snow_ha_plugin.core.codes import TABLE
-from snow_ha_plugin.core.configure import acceptance
+from snow_ha_plugin.core.configure import acceptance, ran_twice
+from snow_ha_plugin.core.reports.doubles import RanTwice
 from snow_ha_plugin.core.reports.overview import overview
 from snow_ha_plugin.core.reports.verdict import Word
 from snow_ha_plugin.errors import NoSuchObjectError
@@ -53,3 +54,13 @@ def test_what_neither_finds_is_no_object(store: MagicMock) -> None:
     with pytest.raises(NoSuchObjectError, match="no finding held now"):
         accept(store, "held")
     store.commit.assert_not_called()
+
+
+def test_a_double_run_is_acknowledged_for_good(store: MagicMock, mocker: MockerFixture) -> None:
+    tree = store.read.return_value
+    ran_twice.note(tree, [RanTwice("nis01", ("snow01", "snow02"), 100, 160)])
+    view = overview(tree, ClusterState(True, False, (), ()), None, {})
+    mocker.patch.object(accepting.sight, "look", return_value=view)
+    accept(store, "ran-twice", "nis01")
+    ((_, new),) = [call.args for call in store.commit.call_args_list]
+    assert (ran_twice.known(new), acceptance.acceptances(new)) == ((), ())

@@ -9,9 +9,11 @@ import pytest
 from pytest_mock import MockerFixture
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.configure import migration
+from snow_ha_plugin.core.configure import migration, ran_twice
 from snow_ha_plugin.core.reports import alerts, findings
 from snow_ha_plugin.core.reports.alerts import Alert
+from snow_ha_plugin.core.reports.doubles import RanTwice
+from snow_ha_plugin.core.reports.events import Event, Kind
 from snow_ha_plugin.core.reports.overview import overview
 from snow_ha_plugin.operations import events, failed_migrations, holding
 from snow_ha_plugin.operations.failed_migrations import ATTEMPTS
@@ -198,6 +200,17 @@ def test_each_event_gives_a_busy_pacemaker_its_whole_time_anew(cluster: Memory, 
     assert record.append.call_count == 2
     assert clock.now_s == 100 + events.QUIET_S - 10 + events.QUIET_S
     mail.send.assert_called_once()
+
+
+def test_a_double_run_is_noted_where_its_stop_is_seen(cluster: Memory, mocker: MockerFixture) -> None:
+    past = [
+        Event(100.0, Kind.START, "a01", "snow01"),
+        Event(1000.0, Kind.STOP, "a01", "snow02"),
+    ]
+    mocker.patch.object(record, "read", return_value=record.Record(tuple(past)))
+    mocker.patch.object(spool, "take", return_value=[Alert(1000.0, "resource", "snow02", "ok", "a01", "stop")])
+    events.tend(cluster, "snow02")
+    assert ran_twice.known(cluster.read()) == (RanTwice("a01", ("snow02", "snow01"), 100, 1000),)
 
 
 def test_what_needs_no_care_ends_at_once(cluster: Memory, mocker: MockerFixture) -> None:

@@ -1,0 +1,72 @@
+"""Domains that ran on two servers at once: kept in the CIB, where every server sees it, until somebody has acknowledged
+it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import asdict
+
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.cib import ids
+from snow_ha_plugin.core.cib.ids import Kind
+from snow_ha_plugin.core.reports.doubles import RanTwice
+from snow_ha_plugin.model import Change
+
+CODE = "ran-twice"
+
+# A set of cluster options that are none of Pacemaker's, with a pair for each domain.
+SET = ids.of(Kind.RAN_TWICE)
+_PATH = f"configuration/crm_config/cluster_property_set[@id='{SET}']"
+
+
+def known(tree: cib.Tree) -> tuple[RanTwice, ...]:
+    """By domain; without what somebody has made unreadable."""
+    found = [_read(pair.get("value", "")) for pair in tree.iterfind(f"{_PATH}/nvpair")]
+    return tuple(sorted((each for each in found if each), key=lambda each: each.domain))
+
+
+def note(tree: cib.Tree, new: Iterable[RanTwice]) -> list[Change]:
+    """The last of each domain counts; what is known already, of another server perhaps, is not noted again."""
+    changes = []
+    for each in new:
+        if any(old.domain == each.domain and each.began <= old.ended for old in known(tree)):
+            continue
+        pair = {f"{ids.OURS}{CODE}-{each.domain}": json.dumps(asdict(each), sort_keys=True)}
+        if cib.put_pairs(cib.section(tree, "crm_config"), "cluster_property_set", SET, pair):
+            where = " and ".join(each.servers)
+            changes.append(Change("note", each.domain, f"note that {each.domain} ran on {where} at once"))
+    return changes
+
+
+def acknowledge(tree: cib.Tree, domains: Collection[str]) -> list[Change]:
+    """Forget it."""
+    changes = []
+    for pair in tree.findall(f"{_PATH}/nvpair"):
+        found = _read(pair.get("value", ""))
+        if found is None or found.domain in domains:
+            options = pair.getparent()
+            cib.drop(pair)
+            if options is not None and len(options) == 0:
+                cib.drop(options)
+            if found:
+                text = f"leave the double run of {found.domain} aside: somebody knows of it"
+                changes.append(Change("acknowledge", found.domain, text))
+    return changes
+
+
+def carry_over(now: cib.Tree, then: cib.Tree) -> None:
+    """A configuration of before knows nothing of what is known now."""
+    for old in then.findall(_PATH):
+        cib.drop(old)
+    for each in now.iterfind(_PATH):
+        cib.section(then, "crm_config").append(cib.clone(each))
+
+
+def _read(text: str) -> RanTwice | None:
+    try:
+        values = json.loads(text)
+        first, second = values["servers"]
+        return RanTwice(str(values["domain"]), (str(first), str(second)), int(values["began"]), int(values["ended"]))
+    except (ValueError, TypeError, KeyError):
+        return None
