@@ -125,7 +125,12 @@ def build(
     ]  # fmt: skip
     order = {name: number for number, name in enumerate(running)}
     apart = _kept_apart(tree, order)
-    stickiness = {name: cib.score(cib.meta(tree, name, "resource-stickiness", "0")) for name in primitives}
+    stickiness = {
+        name: cib.score(value)
+        for name, value in cib.metas(tree, "resource-stickiness", "0").items()
+        if name in primitives
+    }
+    roles = cib.metas(tree, "target-role", "")
     tenants, unsized = [], [place.name for place in places if not (place.memory_mib and place.vcpus)]
     for name in running:
         primitive, resource = primitives[name], states.get(name)
@@ -158,9 +163,7 @@ def build(
         message = "not all servers' CPUs are known, so only memory counts; run snow ha enable"
         findings.append(Finding(Severity.WARNING, "cpus-unknown", message))
         by = By.MEMORY
-    idle = tuple(
-        name for name in primitives if name not in order and not cib.is_stopped(cib.meta(tree, name, "target-role", ""))
-    )
+    idle = tuple(name for name in primitives if name not in order and not cib.is_stopped(roles[name]))
     problem = Problem(places, tuple(tenants), by)
     return Roster(problem, idle, stickiness, advice.scores, tuple(unsized), tuple(findings))
 

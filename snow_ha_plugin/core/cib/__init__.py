@@ -39,6 +39,7 @@ from snow_ha_plugin.core.cib.resources import (
     domain,
     domains,
     meta,
+    metas,
     operation_timeout_s,
     parent,
     primitives,
@@ -61,13 +62,12 @@ from snow_ha_plugin.core.cib.status import (
 from snow_ha_plugin.core.cib.values import INFINITY, boolean, interval_s, is_stopped, score, whole
 
 __all__ = [
-    "ADMIN_OPTIONS", "INFINITY", "Tree", "add", "add_operation", "boolean", "clone", "constraints",
-    "domain",
-    "domains", "drop", "empty", "epoch", "fail_counts", "failed_migrations", "goes_by_sizes", "has_quorum", "ids",
-    "interval_s", "is_online", "is_shutting_down", "is_stopped", "meta", "migration_target", "migrations_at_once",
-    "nodes", "operation_timeout_s", "option_is_on", "options", "overcommit_id", "overcommits", "pairs", "parent",
-    "parse", "part", "primitives", "put_option", "put_pairs", "put_standby", "raise_epoch", "raise_num_updates",
-    "reconfigured", "remove_ours", "remove_resource", "resource", "score", "section", "serialize", "since",
-    "stale_nodes", "started_since", "template_operation", "took_ms", "transient_standby", "was_started",
-    "was_told_to_leave", "whole",
+    "ADMIN_OPTIONS", "INFINITY", "Tree", "add", "add_operation", "boolean", "clone", "constraints", "domain",
+    "domains", "drop", "empty", "epoch", "fail_counts", "failed_migrations", "goes_by_sizes", "has_quorum",
+    "ids", "interval_s", "is_online", "is_shutting_down", "is_stopped", "meta", "metas", "migration_target",
+    "migrations_at_once", "nodes", "operation_timeout_s", "option_is_on", "options", "overcommit_id",
+    "overcommits", "pairs", "parent", "parse", "part", "primitives", "put_option", "put_pairs", "put_standby",
+    "raise_epoch", "raise_num_updates", "reconfigured", "remove_ours", "remove_resource", "resource", "score",
+    "section", "serialize", "since", "stale_nodes", "started_since", "template_operation", "took_ms",
+    "transient_standby", "was_started", "was_told_to_leave", "whole",
 ]  # fmt: skip

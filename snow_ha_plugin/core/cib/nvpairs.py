@@ -13,9 +13,9 @@ def pairs(element: Tree, set_tag: str, *, without: str = "") -> dict[str, str]:
     it holds is not asked here, and the set of the id `without` does not count.
     """
     found: dict[str, str] = {}
-    sets = [_referred(each) for each in element.iterfind(set_tag) if not without or each.get("id") != without]
+    sets = [_referred(each) for each in element.iterchildren(set_tag) if not without or each.get("id") != without]
     for pair_set in sorted(sets, key=_rank) if len(sets) > 1 else sets:
-        for pair in pair_set.iterfind("nvpair"):
+        for pair in pair_set.iterchildren("nvpair"):
             pair = _referred(pair)
             found.setdefault(pair.get("name", ""), pair.get("value", ""))
     return found

@@ -58,13 +58,31 @@ def parent(tree: Tree, resource_id: str) -> Tree | None:
 
 def meta(tree: Tree, resource_id: str, name: str, default: str) -> str:
     """A resource's meta attribute as it is in force: its own, its template's, that of what it is in, or a default."""
-    element = resource(tree, resource_id)
+    own = _own_meta(resource(tree, resource_id), name)
+    return _default_meta(tree, name, default) if own is None else own
+
+
+def metas(tree: Tree, name: str, default: str) -> dict[str, str]:
+    """A meta attribute of every primitive; for all of many it is much cheaper than `meta`."""
+    otherwise = _default_meta(tree, name, default)
+    found = {}
+    for element in part(tree, "configuration/resources").iter("primitive"):
+        own = _own_meta(element, name)
+        found[element.get("id", "")] = otherwise if own is None else own
+    return found
+
+
+def _own_meta(element: Tree | None, name: str) -> str | None:
     while element is not None and element.tag != "resources":
         for source in (element, *_templates(element)):
             found = pairs(source, "meta_attributes")
             if name in found:
                 return found[name]
         element = element.getparent()
+    return None
+
+
+def _default_meta(tree: Tree, name: str, default: str) -> str:
     defaults = tree.find("configuration/rsc_defaults")
     return default if defaults is None else pairs(defaults, "meta_attributes").get(name, default)
 

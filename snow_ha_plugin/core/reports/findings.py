@@ -124,6 +124,7 @@ def of_domains(tree: cib.Tree, state: ClusterState) -> Iterator[Finding]:
     if state.maintenance or not state.quorum:
         return
     resources = {resource.id: resource for resource in state.resources}
+    roles = cib.metas(tree, "target-role", "")
     for name in cib.domains(tree):
         resource = resources.get(name)
         if resource is None or resource.pending or not resource.managed or resource.blocked:
@@ -131,7 +132,7 @@ def of_domains(tree: cib.Tree, state: ClusterState) -> Iterator[Finding]:
         if resource.servers:
             yield from _restarted_again(state, resource)
             continue
-        if cib.is_stopped(cib.meta(tree, name, "target-role", "")):
+        if cib.is_stopped(roles[name]):
             continue
         if failure := last_failure(state, name):
             why = f"{failure.task} on {failure.server} failed: {failure.reason}"
@@ -249,7 +250,8 @@ def _primitives(tree: cib.Tree) -> Iterator[Finding]:
     if held:
         message = f"Pacemaker keeps its hands off {in_words(held)}"
         yield Finding(Severity.WARNING, "held", message, f"snow ha release {' '.join(held)}", subject=" ".join(held))
-    yield from _restarted(tree, [name for name in domains if not live.migrates(tree, name)])
+    migrates = cib.metas(tree, live.OPTION, "false")
+    yield from _restarted(tree, [name for name in domains if not cib.boolean(migrates[name])])
     for primitive in domains.values():
         if primitive.agent != "ocf:snow:Xen":
             yield Finding(

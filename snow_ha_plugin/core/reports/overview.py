@@ -96,6 +96,7 @@ def overview(
     `stands` is None where the scheduler could not be asked.
     """
     states = {resource.id: _where_it_runs(resource, state) for resource in state.resources}
+    roles = cib.metas(tree, "target-role", "Started")
     domains = tuple(
         _domain(
             tree,
@@ -104,6 +105,7 @@ def overview(
             files.get(name),
             (progress or {}).get(name),
             hands_off.of(tree, state, name),
+            wanted=roles[name] != "Stopped",
         )
         for name, primitive in sorted(cib.domains(tree).items())
     ) + tuple(_left_out(name, files.get(name)) for name in intent.left_out(tree))
@@ -154,6 +156,8 @@ def _domain(
     file: Domain | None,
     migration: MigrationProgress | None,
     off: HandsOff | None,
+    *,
+    wanted: bool,
 ) -> DomainView:
     server = _server(state)
     memory, vcpus = size(primitive, file, {})
@@ -166,7 +170,7 @@ def _domain(
         vcpus=vcpus or 0,
         since=cib.since(tree, primitive.id, server) if server else None,
         migration=migration,
-        wanted=cib.meta(tree, primitive.id, "target-role", "Started") != "Stopped",
+        wanted=wanted,
         hands_off=off,
         watch=watch.of(tree, primitive.id),
     )
