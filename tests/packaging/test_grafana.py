@@ -1,4 +1,7 @@
-"""The dashboard of docs/ asks for what both exporters give."""
+"""The dashboard of docs/ asks for what both exporters give.
+
+Their samples are what they served: node_exporter had WRITTEN in the directory of its textfile collector.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,7 @@ DASHBOARD = json.loads((Path(__file__).parents[2] / "docs/grafana-dashboard.json
 PANELS = DASHBOARD["panels"]
 EXPRESSIONS = [target["expr"] for panel in PANELS for target in panel["targets"]]
 EXPORTERS = sorted(path.name for path in DATA.glob("ha_cluster_exporter-*.txt"))
+NODE_EXPORTERS = sorted(path.name for path in DATA.glob("node_exporter-*.txt"))
 
 Samples = dict[str, list[dict[str, str]]]
 
@@ -37,7 +41,24 @@ def samples(text: str) -> Samples:
 
 ACCEPTED = (VIEW.findings[1], Acceptance("held", "", Severity.WARNING, 0, 1))
 FULL = replace(VIEW, accepted=(ACCEPTED,))
-OURS = samples(metrics.text(FULL, verdict.of(FULL), {"snow01": 0.0}, 1.0))
+WRITTEN = metrics.text(FULL, verdict.of(FULL), {"snow01": 0.0}, 1.0)
+OURS = samples(WRITTEN)
+
+
+def values(text: str) -> dict[tuple[str, str], float]:
+    """The value of each sample, by its name and labels."""
+    return {
+        (sample.name, json.dumps(sample.labels, sort_keys=True)): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+@pytest.mark.parametrize("exporter", NODE_EXPORTERS)
+def test_node_exporter_gives_what_we_have_written(exporter: str) -> None:
+    served = values(capture(exporter).decode())
+    assert served["node_textfile_scrape_error", "{}"] == 0
+    assert values(WRITTEN) == {key: value for key, value in served.items() if key[0].startswith("snow_ha_")}
 
 
 def asked(expression: str) -> list[tuple[str, dict[str, str]]]:
@@ -67,6 +88,7 @@ def test_what_it_groups_by_is_a_label(exporter: str) -> None:
 
 def test_both_versions_of_debian_have_a_sample() -> None:
     assert [name.split("-")[1] for name in EXPORTERS] == ["1.3.1", "1.4.0"]
+    assert [name.split("-")[1] for name in NODE_EXPORTERS] == ["1.5.0", "1.9.0"]
 
 
 def test_what_snow_ha_gives_is_shown() -> None:
