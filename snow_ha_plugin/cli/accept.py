@@ -56,7 +56,10 @@ def accept(
     if ended:
         changes = accepting.end(store, entry.code, subject, dry_run=dry_run)
     else:
-        changes = accepting.accept(store, domains_dir, entry, subject, for_s, reason, dry_run=dry_run)
+        ask_servers = not options.in_file(cib_path)
+        changes = accepting.accept(
+            store, domains_dir, entry, subject, for_s, reason, ask_servers=ask_servers, dry_run=dry_run
+        )
     if as_json:
         output.as_json({"dry_run": dry_run, "changes": output.changes_json(changes)})
     else:

@@ -64,18 +64,19 @@ def balance(
     if not dry_run:
         options.at_work(store, "balance")
     tree = store.read()
-    sizes, roles = options.sizes_and_roles(store, tree, domains_dir)
+    files = options.files(cib_path, domains_dir, snow_conf)
+    sizes, roles = options.sizes_and_roles(files, tree)
     # decide, with Pacemaker's scheduler
-    agreement = agree(Outlook(tree, sizes), roles, wishes, rules_move=not store.live)
+    agreement = agree(Outlook(tree, sizes), roles, wishes, rules_move=not store.migrates)
     decision = agreement.decision
     changes = [] if agreement.refused else decision.edit(cib.clone(tree), decision.final)
     if as_json:
-        output.as_json(_json(agreement, decision.final if store.live else decision.moving))
+        output.as_json(_json(agreement, decision.final if store.migrates else decision.moving))
     else:
         from snow_ha_plugin.cli import balance_view
 
-        balance_view.show(agreement, options.migration_mib_s(store, snow_conf))
-        returns = failback or not (store.live or not decision.batches)
+        balance_view.show(agreement, files.conf.migration_mib_s)
+        returns = failback or not (store.migrates or not decision.batches)
         for line in balance_view.written(changes, returns=returns):
             click.echo(line)
     if agreement.refused or not (changes or decision.batches):
@@ -97,7 +98,7 @@ def _consents(decision: Decision, store: Store, rules: int) -> bool:
     if not sys.stdin.isatty():
         raise UsageError("there is nobody to ask", remedy="add --yes, or --dry-run")
     count = sum(len(batch) for batch in decision.batches)
-    parts = [f"migrate {count} domains"] if store.live and count else []
+    parts = [f"migrate {count} domains"] if store.migrates and count else []
     parts += [f"write {rules} changes"] if rules else []
     return click.confirm(f"[?] {' and '.join(parts)} now?")
 
@@ -105,7 +106,7 @@ def _consents(decision: Decision, store: Store, rules: int) -> bool:
 def _apply(store: Store, agreement: Agreement, *, as_json: bool) -> None:
     """Rules at rest first: one of an earlier plan would pull a domain back as soon as it has arrived."""
     decision = agreement.decision
-    if not store.live:
+    if not store.migrates:
         planned = [move for batch in decision.batches for move in batch]
         judge = undisturbed(moves=planned, tell=unsaid)
         changes = change(store, lambda tree: decision.edit(tree, decision.moving), judge)

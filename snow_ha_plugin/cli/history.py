@@ -50,7 +50,7 @@ def history(name: str | None, since: float, as_json: bool) -> None:
     The latest comes last. What came again and again is one line with a count.
     """
     options.require_root()
-    past = looking_back.past(since)
+    past = looking_back.past(LiveCib(), since)
     events = chronicle.of(past.events, name) if name else past.events
     if name and not events:
         _require_known(name)
@@ -98,7 +98,7 @@ def roll_back(version: str | None, yes: bool, cib_path: Path | None, dry_run: bo
     """
     store = options.store(cib_path)
     kept = rollback.choose(store, version)
-    servers = cluster.load().servers if store.live else None
+    servers = None if options.in_file(cib_path) else cluster.load().servers
     plan = rollback.plan(store, kept, servers, output.warning) if kept else Plan()
     if as_json:
         output.as_json(

@@ -17,7 +17,7 @@ from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.errors import PermissionDeniedError, UnavailableError
 from snow_ha_plugin.model import Domain, SnowConf
 from snow_ha_plugin.operations import cluster
-from snow_ha_plugin.system import lock, pacemaker, snowtools
+from snow_ha_plugin.system import snowtools
 from snow_ha_plugin.system.pacemaker import CibFile, LiveCib, Store
 from snow_ha_plugin.system.servers import Servers
 
@@ -82,47 +82,59 @@ _NO_CONF = SnowConf((), None, None, timeouts.DEFAULT_MIGRATION_MIB_S)
 
 def store(cib_path: Path | None) -> Store:
     """The CIB to work on: that of a file, given here or before the verb, or the running cluster's."""
-    chosen = cib_path or click.get_current_context().find_root().params.get("cib_path")
-    if chosen:
+    if chosen := in_file(cib_path):
         return CibFile(chosen)
     require_root()
     return LiveCib()
 
 
-def sizes_and_roles(
-    store: Store, tree: cib.Tree, domains_dir: Path | None
-) -> tuple[dict[str, Domain], dict[str, tuple[str, ...]]]:
-    """The sizes that the CIB lacks, and the roles; a CIB in a file may come without either."""
+def in_file(cib_path: Path | None) -> Path | None:
+    """The file that a CIB is in; None for the running cluster's."""
+    return cib_path or click.get_current_context().find_root().params.get("cib_path")
+
+
+@dataclass(frozen=True)
+class Files:
+    """sNow!'s files that belong to a CIB."""
+
+    domains_dir: Path
+    domains_conf: Path | None
+    snow_conf: Path | None
+
+    @property
+    def conf(self) -> SnowConf:
+        return snowtools.read_conf(self.snow_conf) if self.snow_conf else _NO_CONF
+
+
+def files(cib_path: Path | None, domains_dir: Path | None, snow_conf: Path | None = None) -> Files:
+    """Those of this site, or those that were given with a CIB in a file."""
     layout = snowtools.layout()
-    directory = domains_dir or layout.domains_dir
+    if not in_file(cib_path):
+        return Files(layout.domains_dir, layout.domains_conf, layout.conf)
+    given = domains_dir.parent / "domains.conf" if domains_dir else None
+    return Files(domains_dir or layout.domains_dir, given, snow_conf)
+
+
+def sizes_and_roles(files: Files, tree: cib.Tree) -> tuple[dict[str, Domain], dict[str, tuple[str, ...]]]:
+    """The sizes that the CIB lacks, and the roles; a CIB in a file may come without either."""
+    directory, table = files.domains_dir, files.domains_conf
     lacking = [
         name
         for name, primitive in cib.domains(tree).items()
         if not {"hv_memory", "cpu"} <= primitive.utilization.keys()
     ]
-    files, _ = snowtools.read_domains(directory, lacking) if lacking and directory.is_dir() else ([], [])
-    table = directory.parent / "domains.conf" if domains_dir else layout.domains_conf
-    roles = snowtools.roles(table) if (store.live or domains_dir) and table.exists() else {}
-    return {domain.name: domain for domain in files}, roles
-
-
-def migration_mib_s(store: Store, snow_conf: Path | None) -> int:
-    """How fast domains migrate, as this snow.conf has it, or the running cluster's."""
-    path = snowtools.layout().conf if store.live else snow_conf
-    return snowtools.read_conf(path).migration_mib_s if path else timeouts.DEFAULT_MIGRATION_MIB_S
+    found, _ = snowtools.read_domains(directory, lacking) if lacking and directory.is_dir() else ([], [])
+    roles = snowtools.roles(table) if table and table.exists() else {}
+    return {domain.name: domain for domain in found}, roles
 
 
 def at_work(store: Store, what: str) -> None:
-    """Until the verb ends no other one of ours moves domains: it waits for one that does, and says for whom.
-
-    By Pacemaker's list of servers: in a night in which /sNow hangs a domain can still be moved.
-    """
-    if store.live:
-        click.get_current_context().with_resource(_alone(what))
+    """Until the verb ends no other one of ours moves domains: it waits for one that does, and says for whom."""
+    click.get_current_context().with_resource(_alone(store, what))
 
 
 @contextmanager
-def _alone(what: str) -> Iterator[None]:
+def _alone(store: Store, what: str) -> Iterator[None]:
     told: list[str] = []
 
     def waiting(who: str) -> None:
@@ -130,10 +142,9 @@ def _alone(what: str) -> Iterator[None]:
             output.warning(f"waits until {who} has ended; Ctrl-C gives up")
             told.append(who)
 
-    online = sorted(node.name for node in pacemaker.state().nodes if node.online)
     with ExitStack() as stack:
         try:
-            stack.enter_context(lock.held(Servers(online or [Servers([]).here]), what, waiting))
+            stack.enter_context(store.held(what, waiting))
         except UnavailableError as error:
             output.warning(f"{error.message}: nobody can tell whether another verb moves domains too")
         yield
@@ -163,7 +174,7 @@ class Workplace:
     def domains_to_sync(self) -> list[str]:
         """The domains with a file: sNow!'s and those that are registered; with --cib all of the directory."""
         present = snowtools.names_in(self.domains_dir)
-        if not self.store.live:
+        if not self.servers:
             return list(present)
         wanted = {*self.domain_names, *cib.domains(self.store.read())}
         return [name for name in present if name in wanted]
@@ -171,14 +182,13 @@ class Workplace:
 
 def workplace(cib_path: Path | None, domains_dir: Path | None, snow_conf: Path | None) -> Workplace:
     chosen = store(cib_path)
-    if chosen.live:
-        if domains_dir or snow_conf:
-            raise click.UsageError("--domains-dir and --snow-conf go with --cib")
-        here = cluster.load()
-        names = snowtools.domain_names(here.layout.domains_conf)
-        return Workplace(
-            chosen, here.layout.domains_dir, names, here.conf.migration_mib_s, here.conf.watch_grace_s, here.servers
-        )
-    directory = domains_dir or snowtools.layout().domains_dir
-    conf = snowtools.read_conf(snow_conf) if snow_conf else _NO_CONF
-    return Workplace(chosen, directory, (), conf.migration_mib_s, conf.watch_grace_s, None)
+    if in_file(cib_path):
+        given = files(cib_path, domains_dir, snow_conf)
+        return Workplace(chosen, given.domains_dir, (), given.conf.migration_mib_s, given.conf.watch_grace_s, None)
+    if domains_dir or snow_conf:
+        raise click.UsageError("--domains-dir and --snow-conf go with --cib")
+    here = cluster.load()
+    names = snowtools.domain_names(here.layout.domains_conf)
+    return Workplace(
+        chosen, here.layout.domains_dir, names, here.conf.migration_mib_s, here.conf.watch_grace_s, here.servers
+    )

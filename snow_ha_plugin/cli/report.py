@@ -48,7 +48,7 @@ def report(
     given = {kind: path.absolute() for kind, path in files.items() if path}
     if every is None:
         done = write(store, html, prometheus, domains_dir=domains_dir, dry_run=dry_run)
-    elif not store.live:
+    elif options.in_file(cib_path):
         raise click.UsageError("--every is about the running cluster, it takes no --cib")
     elif every == 0:
         done = _end([*given] or [*Report], dry_run=dry_run)
@@ -87,7 +87,7 @@ def write(
     now = time.time()
     changes = []
     if html:
-        past = looking_back.past(now - page.DAYS * page.DAY_S) if store.live else looking_back.Past((), 0, ())
+        past = looking_back.past(store, now - page.DAYS * page.DAY_S)
         sheet = page.Sheet(outlook.tree, view, past.events, "; ".join(past.missing), now, record.here(), every)
         changes.append(Change("page", str(html), f"put the page into {html}"))
         if not dry_run:

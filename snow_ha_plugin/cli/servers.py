@@ -43,7 +43,7 @@ def what_if(
     if each == bool(servers):
         raise click.UsageError("give servers that fail at once, or --each")
     store = options.store(cib_path)
-    now, groups = _outlook(store, apart_off, domains_dir)
+    now, groups = _outlook(store, options.files(cib_path, domains_dir), apart_off)
     if each:
         _of_each(simulation.loss_of_each(now, groups), as_json=as_json)
         return
@@ -58,10 +58,10 @@ def what_if(
         raise UnsafeError(meant.harm, why, "see snow ha balance, and the memory of the other servers")
 
 
-def _outlook(store: Store, apart_off: frozenset[str], domains_dir: Path | None) -> tuple[Outlook, dict[str, str]]:
+def _outlook(store: Store, files: options.Files, apart_off: frozenset[str]) -> tuple[Outlook, dict[str, str]]:
     """The cluster as it is, and its replicas."""
     tree = store.read()
-    sizes, roles_of = options.sizes_and_roles(store, tree, domains_dir)
+    sizes, roles_of = options.sizes_and_roles(files, tree)
     return Outlook(tree, sizes), replicas.groups(cib.domains(tree), roles_of, apart_off)
 
 
@@ -137,7 +137,7 @@ def drain(server: str, force: bool, apart_off: frozenset[str], yes: bool, dry_ru
     store = options.store(None)
     if not dry_run:
         options.at_work(store, f"drain {server}")
-    now, groups = _outlook(store, apart_off, None)
+    now, groups = _outlook(store, options.files(None, None), apart_off)
     outcome, then = simulation.drained(now.tree, server, now.files)
     meant = simulation.consequences(now, outcome, then, groups)
     refused = meant.harm and not force

@@ -114,9 +114,7 @@ def _drawn(store: Store, domains_dir: Path | None) -> Iterator[str]:
 def _past(store: Store, view: Overview, name: str) -> Past:
     """What happened of late to a domain or a server; NoSuchObjectError for what is neither."""
     status_object.require(view, name)
-    if not store.live:
-        return Past((), 0, ())
-    found = looking_back.past(time.time() - status_object.DAYS * 86400)
+    found = looking_back.past(store, time.time() - status_object.DAYS * 86400)
     return replace(found, events=chronicle.of(found.events, name))
 
 

@@ -19,14 +19,15 @@ from snow_ha_plugin.system.pacemaker import Store
 
 
 def accept(
-    store: Store, domains_dir: Path | None, entry: Entry, subject: str, for_s: int, reason: str, *, dry_run: bool
-) -> list[Change]:
+    store: Store, domains_dir: Path | None, entry: Entry, subject: str, for_s: int, reason: str, *, ask_servers: bool,
+    dry_run: bool,
+) -> list[Change]:  # fmt: skip
     """UnsafeError for what nobody can accept, NoSuchObjectError for what is not found now."""
     if entry.may_run_twice:
         raise UnsafeError(
             f"{entry.code} cannot be accepted", "a domain could run twice meanwhile", f"snow ha explain {entry.code}"
         )
-    found = _found(store, domains_dir, entry.code)
+    found = _found(store, domains_dir, entry.code, ask_servers=ask_servers)
     wanted = [finding for finding in found if subject in ("", finding.subject)]
     if not wanted:
         of = in_words([finding.subject for finding in found]) if found else ""
@@ -52,11 +53,11 @@ def end(store: Store, code: str, subject: str, *, dry_run: bool) -> list[Change]
     return changes
 
 
-def _found(store: Store, domains_dir: Path | None, code: str) -> list[Finding]:
-    """As status sees them; where it sees none as check does, which asks all servers."""
+def _found(store: Store, domains_dir: Path | None, code: str, *, ask_servers: bool) -> list[Finding]:
+    """As status sees them; where it sees none as check does, where servers can be asked."""
     view = sight.look(store, sight.outlook(store, domains_dir))
     found = [*view.findings, *(finding for finding, _ in view.accepted)]
-    if store.live and all(finding.id != code for finding in found):
+    if ask_servers and all(finding.id != code for finding in found):
         checked = check.check(cluster.load())
         found = [*checked.findings, *(finding for finding, _ in checked.accepted)]
     return [finding for finding in found if finding.id == code]

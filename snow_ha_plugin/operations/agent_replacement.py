@@ -34,7 +34,7 @@ def replace(store: Store, servers: Servers | None, *, dry_run: bool = False) -> 
     change(store, lambda tree: agents.hold(tree, names), judge)
     pacemaker.wait_idle(IDLE_WITHIN_S)
     done = change(store, lambda tree: agents.replace(tree, names), judge)
-    forget(names)
+    forget(store, names)
     pacemaker.wait_idle(IDLE_WITHIN_S)
     _refuse_lost(store, servers, names)
     return done + change(store, lambda tree: agents.release(tree, names), judge)

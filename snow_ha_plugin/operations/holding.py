@@ -10,7 +10,6 @@ from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations import failed_migrations, moves
 from snow_ha_plugin.operations.registration import forget
 from snow_ha_plugin.operations.transaction import change, cleaning, undisturbed, unsaid
-from snow_ha_plugin.system import pacemaker
 from snow_ha_plugin.system.pacemaker import Store
 
 IDLE_WITHIN_S = 120
@@ -31,12 +30,12 @@ def release(store: Store, names: Sequence[str], *, dry_run: bool = False) -> lis
         return intent.release(tree, names or sorted(cib.domains(tree)))
 
     held = [done.target for done in edit(store.read())]
-    if held and store.live and not dry_run:
+    if held and not dry_run:
         # What it last saw of them may be long ago, or be a failure.
-        forget(held)
-        pacemaker.wait_idle(IDLE_WITHIN_S)
+        forget(store, held)
+        store.wait_idle(IDLE_WITHIN_S)
     stuck = [name for name in failed_migrations.blocked(store.read()) if name in names or not names]
-    if store.live and not dry_run:
+    if not dry_run:
         moves.look_anew(store, stuck)
     told = [Change("release", name, f"have {name} looked at anew, whose migration failed") for name in stuck]
     return told + change(store, edit, undisturbed(tell=unsaid), dry_run=dry_run)

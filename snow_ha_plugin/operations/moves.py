@@ -107,8 +107,8 @@ def look_anew(store: Store, domains: Sequence[str]) -> None:
         for domain in domains:
             for server in online:
                 if (server in sources[domain]) == at_source:
-                    pacemaker.forget(domain, server)
-        pacemaker.wait_idle(SEEN_WITHIN_S)
+                    store.forget(domain, server)
+        store.wait_idle(SEEN_WITHIN_S)
 
 
 def plan_one(tree: cib.Tree, domain: str, server: str | None) -> Move | None:

@@ -13,7 +13,7 @@ from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import SnowHaError, UnsafeError
 from snow_ha_plugin.model import Change, Domain
 from snow_ha_plugin.operations.transaction import Locate, Tell, change, let_go, undisturbed, unsaid, whereabouts
-from snow_ha_plugin.system import pacemaker, snowtools, xen
+from snow_ha_plugin.system import snowtools, xen
 from snow_ha_plugin.system.pacemaker import Store
 from snow_ha_plugin.system.servers import Servers
 
@@ -108,8 +108,8 @@ def unregister(store: Store, names: Iterable[str], *, dry_run: bool = False, on_
         return changes
 
     changes = let_go(store, edit, undisturbed(tell=unsaid), dry_run=dry_run)
-    if changes and store.live and not dry_run:
-        forget(wanted)
+    if changes and not dry_run:
+        forget(store, wanted)
     return changes
 
 
@@ -142,16 +142,16 @@ def sync(
 
     locate = whereabouts(servers) if servers else None
     changes = let_go(store, edit, undisturbed(locate=locate, tell=tell), dry_run=dry_run)
-    if orphans and store.live and not dry_run:
-        forget(orphans)
+    if orphans and not dry_run:
+        forget(store, orphans)
     return changes
 
 
-def forget(names: Iterable[str]) -> None:
+def forget(store: Store, names: Iterable[str]) -> None:
     """Clear the history of resources that are no longer configured: crm_mon would list them as orphans for ever."""
     rest_at = time.monotonic() + FORGET_WITHOUT_REST_S
     for name in names:
         if time.monotonic() > rest_at:
             time.sleep(FORGET_REST_S)
             rest_at = time.monotonic() + FORGET_WITHOUT_REST_S
-        pacemaker.forget(name)
+        store.forget(name)

@@ -20,7 +20,7 @@ from snow_ha_plugin.model import Action, Change
 from snow_ha_plugin.operations.registration import forget
 from snow_ha_plugin.operations.simulation import Outlook
 from snow_ha_plugin.operations.transaction import Tell, let_go, undisturbed, whereabouts
-from snow_ha_plugin.system import configurations, pacemaker
+from snow_ha_plugin.system import configurations
 from snow_ha_plugin.system.configurations import Kept
 from snow_ha_plugin.system.pacemaker import Store
 from snow_ha_plugin.system.servers import Servers
@@ -89,15 +89,15 @@ def put_back(store: Store, kept: Kept, servers: Servers | None, tell: Tell, *, d
         return changes
 
     released = [change.target for change in edit(store.read()) if change.action == "release"]
-    if released and store.live and not dry_run:
+    if released and not dry_run:
         # What Pacemaker last saw of them may be long ago.
-        forget(released)
-        pacemaker.wait_idle(IDLE_WITHIN_S)
+        forget(store, released)
+        store.wait_idle(IDLE_WITHIN_S)
     judge = undisturbed(locate=whereabouts(servers) if servers else None, tell=tell)
     changes = let_go(store, edit, judge, dry_run=dry_run)
     gone = [change.target for change in changes if change.action == "unregister"]
-    if gone and store.live and not dry_run:
-        forget(gone)
+    if gone and not dry_run:
+        forget(store, gone)
     return changes
 
 

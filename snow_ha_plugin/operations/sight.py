@@ -18,9 +18,8 @@ from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.operations.agreement import survey
 from snow_ha_plugin.operations.image_migration import running
 from snow_ha_plugin.operations.simulation import Outlook
-from snow_ha_plugin.system import migrations, pacemaker, qdevice, record, snowtools
+from snow_ha_plugin.system import record, snowtools
 from snow_ha_plugin.system.pacemaker import Store
-from snow_ha_plugin.system.servers import Servers
 
 
 def outlook(store: Store, domains_dir: Path | None) -> Outlook:
@@ -36,20 +35,16 @@ def look(store: Store, outlook: Outlook) -> Overview:
     """The cluster as it is at this moment, with all that is to be said of it."""
     tree, files = outlook.tree, outlook.files
     with ThreadPoolExecutor(1) as meanwhile:
-        seen = meanwhile.submit(pacemaker.state, None if store.live else tree)
+        seen = meanwhile.submit(store.state, tree)
         stands, odd = _standing(outlook)
     state = seen.result()
-    # A CIB in a file has no servers that could be asked.
-    sources = migrating(state) if store.live else {}
-    progress = migrations.progress(Servers([]), sources) if sources else {}
-    view = overview(tree, state, stands, files, progress)
+    view = overview(tree, state, stands, files, store.progress(migrating(state)))
     found = [*view.findings, *odd]
-    if store.live and qdevice.votes_here() is False:
-        found.append(findings.no_third_vote(Servers([]).here))
-    if store.live:
-        found += running.left_down(_stopped(tree))
-        if any(map(dating.is_undated, found)):
-            found = dating.dated(found, record.read().events)
+    if store.lacks_third_vote():
+        found.append(findings.no_third_vote(record.here()))
+    found += running.left_down(store.reachable(_stopped(tree)))
+    if any(map(dating.is_undated, found)):
+        found = dating.dated(found, store.past(0).events)
     told = acceptance.sort(found, acceptance.acceptances(tree), time.time())
     return replace(view, findings=told.open, accepted=told.accepted)
 

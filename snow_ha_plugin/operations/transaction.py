@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import probes
 from snow_ha_plugin.core.reports import losses
-from snow_ha_plugin.core.reports.events import Event, Kind
 from snow_ha_plugin.core.reports.text import in_words
-from snow_ha_plugin.errors import ConfigurationError, NoQuorumError, SnowHaError, TryAgainError, UnsafeError
+from snow_ha_plugin.errors import SnowHaError, TryAgainError, UnsafeError
 from snow_ha_plugin.model import Action, Change, Move
 from snow_ha_plugin.operations.simulation import Outlook
-from snow_ha_plugin.system import record, xen
+from snow_ha_plugin.system import xen
 from snow_ha_plugin.system.pacemaker import Store
 from snow_ha_plugin.system.servers import Servers
 
@@ -25,9 +24,6 @@ Tell = Callable[[str], None]
 
 # Others commit too: another administrator's snow-ha, and Pacemaker itself with each operation that ends.
 COMMIT_WITHIN_S = 60
-
-# What `move` takes out again of what it has put in.
-PASSING = ("moved",)
 
 
 def change(store: Store, edit: Edit, judge: Judge, *, dry_run: bool = False) -> list[Change]:
@@ -44,10 +40,7 @@ def change(store: Store, edit: Edit, judge: Judge, *, dry_run: bool = False) -> 
         changes = edit(new)
         if not changes:
             return []
-        if store.live and not cib.has_quorum(old):
-            raise NoQuorumError(
-                "the cluster has no quorum", "a change now could contradict the other servers", "start them"
-            )
+        store.require_quorum(old)
         # ask
         judge(old, new)
         if dry_run:
@@ -61,21 +54,8 @@ def change(store: Store, edit: Edit, judge: Judge, *, dry_run: bool = False) -> 
             # Two that retry in step would meet again.
             time.sleep(random.uniform(0, 0.2))
             continue
-        if store.live:
-            _record(changes, cib.epoch(old))
+        store.record(changes, cib.epoch(old))
         return changes
-
-
-def _record(changes: Iterable[Change], version: str) -> None:
-    """Who has changed what; that a verb takes out what it has put in goes without saying."""
-    at, by, here = time.time(), record.by(), record.here()
-    record.append(
-        *(
-            Event(at, Kind.CHANGE, change.target, here, change.message, by, version=version)
-            for change in changes
-            if change.action not in PASSING
-        )
-    )
 
 
 def undisturbed(*, locate: Locate | None = None, moves: Iterable[Move] = (), tell: Tell | None = None) -> Judge:
@@ -180,13 +160,8 @@ def let_go(store: Store, edit: Edit, judge: Judge, *, dry_run: bool = False) -> 
 
     def guarded(tree: cib.Tree) -> list[Change]:
         changes = edit(tree)
-        leaving = any(change.action == "unregister" for change in changes)
-        if leaving and store.live and cib.option_is_on(tree, "stop-orphan-resources", default=True):
-            raise ConfigurationError(
-                "Pacemaker would stop the domain",
-                "the cluster option stop-orphan-resources is not false",
-                "crm configure property stop-orphan-resources=false",
-            )
+        if any(change.action == "unregister" for change in changes):
+            store.require_orphans_run_on(tree)
         return changes
 
     return change(store, guarded, judge, dry_run=dry_run)

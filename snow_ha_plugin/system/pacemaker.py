@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import intent, migration
+from snow_ha_plugin.core.reports.events import Event, Kind
+from snow_ha_plugin.core.reports.outside import Written
 from snow_ha_plugin.errors import (
     ConfigurationError,
     DataError,
@@ -24,9 +27,11 @@ from snow_ha_plugin.errors import (
     TryAgainError,
     UnavailableError,
 )
-from snow_ha_plugin.model import ClusterState
-from snow_ha_plugin.system import command, configurations, files
+from snow_ha_plugin.model import Change, ClusterState, MigrationProgress
+from snow_ha_plugin.system import command, configurations, fencer, files, lock, migrations, qdevice, record, written
 from snow_ha_plugin.system.crm_mon import parse_state
+from snow_ha_plugin.system.record import Record
+from snow_ha_plugin.system.servers import Servers
 from snow_ha_plugin.system.verification import scratch, verify
 
 # Pacemaker's crm_exit_t (include/crm/common/results.h).
@@ -53,21 +58,67 @@ cibadmin --delete-all --force --xpath "{migration.ALL}"
 PATCH_TRIES = 20
 
 
-class Store(Protocol):
-    """Where a CIB is read from and committed to."""
+# What `move` takes out again of what it has put in.
+PASSING = ("moved",)
 
-    live: bool
+
+class Store(Protocol):
+    """What a verb works on: the running cluster, or a CIB in a file, which nothing runs by.
+
+    The methods after `commit` are what only a running cluster can do or tell; of a file they do and tell nothing.
+    """
+
+    migrates: bool
+    """Whether domains can be migrated. Else rules are written by which Pacemaker would."""
 
     def read(self) -> cib.Tree: ...
+
+    def state(self, tree: cib.Tree) -> ClusterState:
+        """The state that belongs to a CIB that was read."""
 
     def commit(self, old: cib.Tree, new: cib.Tree) -> None:
         """Put `new` in the place of `old`; TryAgainError if somebody has changed it meanwhile."""
 
+    def require_quorum(self, tree: cib.Tree) -> None: ...
+
+    def require_orphans_run_on(self, tree: cib.Tree) -> None:
+        """ConfigurationError where Pacemaker stops a domain that is taken out of its CIB."""
+
+    def record(self, changes: Iterable[Change], version: str) -> None:
+        """Who has changed what; that a verb takes out what it has put in goes without saying."""
+
+    def past(self, since: float) -> Record:
+        """What was recorded since then."""
+
+    def known(self) -> list[Event]:
+        """What Pacemaker itself remembers of fencing and of failures."""
+
+    def written(self, since: float) -> list[Written]:
+        """The configurations since then, and the one before them."""
+
+    def forget(self, resource: str, node: str = "") -> None: ...
+
+    def wait_idle(self, timeout_s: int) -> None: ...
+
+    def progress(self, sources: Mapping[str, str]) -> dict[str, MigrationProgress]:
+        """How far migrations are, by domain; `sources` has the server that each comes from."""
+
+    def lacks_third_vote(self) -> bool: ...
+
+    def reachable(self, paths: Mapping[str, str]) -> Mapping[str, str]:
+        """Of domain files those that can be looked at here."""
+
+    def held(self, what: str, waiting: Callable[[str], None]) -> AbstractContextManager[None]:
+        """A block in which no other verb moves domains; `waiting` is told of one that still does.
+
+        By Pacemaker's list of servers: in a night in which /sNow hangs a domain can still be moved.
+        """
+
 
 class LiveCib:
-    """The CIB of the cluster that this server is a member of."""
+    """The cluster that this server is a member of."""
 
-    live = True
+    migrates = True
 
     def read(self) -> cib.Tree:
         return _renewed(self._query())
@@ -80,13 +131,11 @@ class LiveCib:
             raise UnavailableError("the CIB cannot be read", result.reason, "see crm_mon on this server")
         return cib.parse(result.stdout, "what cibadmin --query gives")
 
+    def state(self, tree: cib.Tree) -> ClusterState:
+        return state()
+
     def commit(self, old: cib.Tree, new: cib.Tree) -> None:
-        if not cib.has_quorum(old):
-            raise NoQuorumError(
-                "the cluster has no quorum",
-                "a change now could be lost or contradict the others",
-                "start the other servers",
-            )
+        self.require_quorum(old)
         with scratch(old, new) as (old_path, new_path):
             verify(old_path, new_path)
         for _ in range(PATCH_TRIES):
@@ -109,6 +158,62 @@ class LiveCib:
             if dry_run or self._put(now, new):
                 return True
         raise TryAgainError("somebody else has changed the configuration", remedy="run the command again")
+
+    def require_quorum(self, tree: cib.Tree) -> None:
+        if not cib.has_quorum(tree):
+            raise NoQuorumError(
+                "the cluster has no quorum", "a change now could contradict the other servers", "start them"
+            )
+
+    def require_orphans_run_on(self, tree: cib.Tree) -> None:
+        if cib.option_is_on(tree, "stop-orphan-resources", default=True):
+            raise ConfigurationError(
+                "Pacemaker would stop the domain",
+                "the cluster option stop-orphan-resources is not false",
+                "crm configure property stop-orphan-resources=false",
+            )
+
+    def record(self, changes: Iterable[Change], version: str) -> None:
+        at, by, here = time.time(), record.by(), record.here()
+        record.append(
+            *(
+                Event(at, Kind.CHANGE, change.target, here, change.message, by, version=version)
+                for change in changes
+                if change.action not in PASSING
+            )
+        )
+
+    def past(self, since: float) -> Record:
+        return record.read(since)
+
+    def known(self) -> list[Event]:
+        failures = [
+            Event(each.when, Kind.FAILURE, each.resource, each.server, f"{each.task}: {each.reason}", ok=False)
+            for each in state().failures
+        ]
+        return [*fencer.fencings(), *failures]
+
+    def written(self, since: float) -> list[Written]:
+        return written.configurations(since)
+
+    def forget(self, resource: str, node: str = "") -> None:
+        forget(resource, node)
+
+    def wait_idle(self, timeout_s: int) -> None:
+        wait_idle(timeout_s)
+
+    def progress(self, sources: Mapping[str, str]) -> dict[str, MigrationProgress]:
+        return migrations.progress(Servers([]), sources) if sources else {}
+
+    def lacks_third_vote(self) -> bool:
+        return qdevice.votes_here() is False
+
+    def reachable(self, paths: Mapping[str, str]) -> Mapping[str, str]:
+        return paths
+
+    def held(self, what: str, waiting: Callable[[str], None]) -> AbstractContextManager[None]:
+        online = sorted(node.name for node in state().nodes if node.online)
+        return lock.held(Servers(online or [Servers([]).here]), what, waiting)
 
     def _put(self, old: cib.Tree, new: cib.Tree) -> bool:
         with configurations.kept(old) as keep:
@@ -159,7 +264,7 @@ def stored_cib() -> cib.Tree | None:
 class CibFile:
     """A CIB in a file: `cibadmin --query` of a cluster, to try things on or to plan with."""
 
-    live = False
+    migrates = False
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -191,6 +296,45 @@ class CibFile:
             raise PermissionDeniedError(
                 f"{self.path} cannot be written", str(error.strerror), "see its directory"
             ) from None
+
+    def state(self, tree: cib.Tree) -> ClusterState:
+        return state(tree)
+
+    def require_quorum(self, tree: cib.Tree) -> None:
+        pass
+
+    def require_orphans_run_on(self, tree: cib.Tree) -> None:
+        pass
+
+    def record(self, changes: Iterable[Change], version: str) -> None:
+        pass
+
+    def past(self, since: float) -> Record:
+        return Record(())
+
+    def known(self) -> list[Event]:
+        return []
+
+    def written(self, since: float) -> list[Written]:
+        return []
+
+    def forget(self, resource: str, node: str = "") -> None:
+        pass
+
+    def wait_idle(self, timeout_s: int) -> None:
+        pass
+
+    def progress(self, sources: Mapping[str, str]) -> dict[str, MigrationProgress]:
+        return {}
+
+    def lacks_third_vote(self) -> bool:
+        return False
+
+    def reachable(self, paths: Mapping[str, str]) -> Mapping[str, str]:
+        return {}
+
+    def held(self, what: str, waiting: Callable[[str], None]) -> AbstractContextManager[None]:
+        return nullcontext()
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

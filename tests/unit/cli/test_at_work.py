@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import cast
+from pathlib import Path
 
 import click
 import pytest
@@ -14,7 +14,7 @@ from pytest_mock import MockerFixture
 from snow_ha_plugin.cli import options
 from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.system import lock, pacemaker
-from snow_ha_plugin.system.pacemaker import Store
+from snow_ha_plugin.system.pacemaker import CibFile, LiveCib
 from snow_ha_plugin.system.servers import Servers
 from tests.captures import guide_cluster
 
@@ -24,8 +24,7 @@ WHO = "snow-ha balance on snow01 (process 7, since 03:00:00)"
 def run(*, live: bool, log: list[str]) -> Result:
     @click.command()
     def verb() -> None:
-        store = type("Live", (), {"live": live})()
-        options.at_work(cast(Store, store), "drain snow02")
+        options.at_work(LiveCib() if live else CibFile(Path("cib.xml")), "drain snow02")
         log.append("work")
 
     return CliRunner().invoke(verb)

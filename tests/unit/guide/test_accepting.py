@@ -31,13 +31,13 @@ def store(mocker: MockerFixture) -> MagicMock:
     )
     mocker.patch.object(accepting.cluster, "load")
     mocker.patch.object(accepting.check, "check", return_value=Checked(Word.DEGRADED, (), (), (SMALL,)))
-    found = MagicMock(live=True)
+    found = MagicMock()
     found.read.return_value = tree
     return found
 
 
 def accept(store: MagicMock, code: str, subject: str = "") -> None:
-    accepting.accept(store, None, TABLE[code], subject, 3600, "", dry_run=False)
+    accepting.accept(store, None, TABLE[code], subject, 3600, "", ask_servers=True, dry_run=False)
 
 
 def test_servers_are_looked_at_only_for_what_status_does_not_see(store: MagicMock) -> None:

@@ -23,7 +23,7 @@ from snow_ha_plugin.model import Change, Guest, Move
 from snow_ha_plugin.operations import transaction as steps_change
 from snow_ha_plugin.operations.transaction import change, cleaning, let_go, undisturbed, whereabouts
 from snow_ha_plugin.system import record, xen
-from snow_ha_plugin.system.pacemaker import CibFile
+from snow_ha_plugin.system.pacemaker import CibFile, LiveCib
 from tests.captures import domain, guide_cluster
 from tests.unit.conftest import Machines
 from tests.unit.core.test_cib import canonical, with_parts
@@ -31,10 +31,8 @@ from tests.unit.core.test_cib import canonical, with_parts
 BAN = '<rsc_location id="ban-{0}" rsc="{0}" node="{1}" score="-INFINITY"/>'
 
 
-class Memory:
-    """A live store; whatever is in `meanwhile` is done by somebody else right before a commit."""
-
-    live = True
+class Memory(LiveCib):
+    """A cluster that runs; whatever is in `meanwhile` is done by somebody else right before a commit."""
 
     def __init__(self, tree: cib.Tree, *meanwhile: Callable[[cib.Tree], object]) -> None:
         self.tree = tree
