@@ -19,7 +19,7 @@ XEN_PACKAGES = cpio e2fsprogs qemu-system-x86
 OF_LABS = tests/chaos tests/lab tests/model tests/mutants
 UNIT = tests/unit tests/packaging tests/scenarios
 
-.PHONY: help demo play docs test unit unit-newest mutants lint contract browser random-clusters lab-tests chaos test-xen test-xen-smoke bench bench-in-labs bench-alone deb findings apt-repo dependencies venv
+.PHONY: help demo play docs test unit unit-newest mutants lint contract browser random-clusters lab-bases lab-tests chaos test-xen test-xen-smoke bench bench-in-labs bench-alone deb findings apt-repo dependencies venv
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -32,12 +32,12 @@ play: dependencies  ## two servers to play in, as root, until tests/lab/lab down
 	tests/lab/lab run --name play snow01 snow-ha enable
 	@echo "get in: tests/lab/lab run --name play snow01 bash"
 
-# The package's build runs the unit tests with Debian 12's libraries, beside those with PyPI's newest.
+# The package's build runs the unit tests with Debian 12's libraries, beside those with PyPI's newest. What waits goes
+# beside what calculates.
 test: dependencies lint docs  ## everything but real Xen, as root: lint, package, unit, contract and lab tests, benchmarks
-	$(MAKE) --jobs=2 --output-sync=target deb unit-newest
-	$(MAKE) contract
+	$(MAKE) --jobs=3 --output-sync=target deb unit-newest lab-bases
+	$(MAKE) --jobs=2 --output-sync=target contract random-clusters
 	$(MAKE) browser
-	$(MAKE) random-clusters
 	$(MAKE) lab-tests
 	$(MAKE) bench
 
@@ -86,6 +86,9 @@ browser: dependencies  ## the page of report, in a real browser
 # a checkout of Pacemaker whose scheduler's inputs are taken too.
 random-clusters: dependencies  ## clusters by chance: what the verbs say is held against Pacemaker's scheduler
 	$(PYTHON) -m pytest -q --durations=5 --numprocesses=2 tests/random_clusters
+
+lab-bases:
+	$(PYTHON) -c "from tests.lab import base; list(map(base.prepare, base.RELEASES))"
 
 # Labs mostly wait, so four at a time; one file's tests share theirs.
 lab-tests: dependencies  ## whole clusters in containers, as root

@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 # Parts of other targets.
-INNER = {"dependencies", "venv", "bench-in-labs", "bench-alone"}
+INNER = {"dependencies", "venv", "lab-bases", "bench-in-labs", "bench-alone"}
 
 
 def test_make_alone_lists_every_target() -> None:
