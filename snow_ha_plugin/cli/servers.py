@@ -200,6 +200,8 @@ def undrain(server: str, dry_run: bool, as_json: bool) -> None:
         options.at_work(store, f"undrain {server}")
     changes = standby.put(store, server, on=False, dry_run=dry_run)
     output.outcome(changes, f"nothing to do: {server} is not drained", dry_run=dry_run, in_json=as_json)
+    if changes and not as_json:
+        output.info("what ran there stays where it is now; what would come back: snow ha balance --dry-run")
 
 
 COMMANDS = (what_if, drain, undrain)

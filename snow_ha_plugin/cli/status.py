@@ -60,6 +60,7 @@ def status(
             click.echo(status_view.check_line(Verdict(Word.CANNOT_TELL, error.message), None))
         else:
             output.error(str(error))
+            _tell_by_xl(store)
         sys.exit(Word.CANNOT_TELL.exit_code)
     told = verdict.of(view)
     past = _past(store, view, name) if name else None
@@ -76,7 +77,14 @@ def status(
     else:
         for line in status_view.lines(view, told, status_view.columns(), time.time()):
             output.echo(line)
+        if told.word == Word.NOT_ENABLED:
+            _tell_by_xl(store)
     sys.exit(told.word.exit_code)
+
+
+def _tell_by_xl(store: Store) -> None:
+    if told := sight.by_xl(store):
+        output.info(told)
 
 
 def as_it_is(store: Store) -> Iterator[str]:

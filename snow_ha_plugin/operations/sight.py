@@ -13,6 +13,7 @@ from snow_ha_plugin.core.configure import acceptance
 from snow_ha_plugin.core.reports import dating, findings, health
 from snow_ha_plugin.core.reports.health import Standing
 from snow_ha_plugin.core.reports.overview import Overview, migrating, overview
+from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import SnowHaError
 from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.operations.agreement import survey
@@ -47,6 +48,16 @@ def look(store: Store, outlook: Outlook) -> Overview:
         found = dating.dated(found, store.past(0).events)
     told = acceptance.sort(found, acceptance.acceptances(tree), time.time())
     return replace(view, findings=told.open, accepted=told.accepted)
+
+
+def by_xl(store: Store) -> str:
+    """What runs on this server by xl, which knows it without Pacemaker; nothing where it does not answer."""
+    try:
+        names = store.guests()
+    except SnowHaError:
+        return ""
+    running = in_words([name for name in names if name != "Domain-0"])
+    return f"by xl list, {record.here()} runs {running or 'no domain'}" if names else ""
 
 
 def _stopped(tree: cib.Tree) -> dict[str, str]:

@@ -28,7 +28,18 @@ from snow_ha_plugin.errors import (
     UnavailableError,
 )
 from snow_ha_plugin.model import Change, ClusterState, MigrationProgress
-from snow_ha_plugin.system import command, configurations, fencer, files, lock, migrations, qdevice, record, written
+from snow_ha_plugin.system import (
+    command,
+    configurations,
+    fencer,
+    files,
+    lock,
+    migrations,
+    qdevice,
+    record,
+    written,
+    xen,
+)
 from snow_ha_plugin.system.crm_mon import parse_state
 from snow_ha_plugin.system.record import Record
 from snow_ha_plugin.system.servers import Servers
@@ -104,6 +115,9 @@ class Store(Protocol):
         """How far migrations are, by domain; `sources` has the server that each comes from."""
 
     def lacks_third_vote(self) -> bool: ...
+
+    def guests(self) -> list[str]:
+        """What xl has on this server, Domain-0 too."""
 
     def reachable(self, paths: Mapping[str, str]) -> Mapping[str, str]:
         """Of domain files those that can be looked at here."""
@@ -207,6 +221,10 @@ class LiveCib:
 
     def lacks_third_vote(self) -> bool:
         return qdevice.votes_here() is False
+
+    def guests(self) -> list[str]:
+        servers = Servers([])
+        return [guest.name for guest in xen.guests(servers, servers.here)]
 
     def reachable(self, paths: Mapping[str, str]) -> Mapping[str, str]:
         return paths
@@ -326,6 +344,9 @@ class CibFile:
 
     def progress(self, sources: Mapping[str, str]) -> dict[str, MigrationProgress]:
         return {}
+
+    def guests(self) -> list[str]:
+        return []
 
     def lacks_third_vote(self) -> bool:
         return False

@@ -1,4 +1,4 @@
-"""Since when something is not as it should be, where only the record knows that.
+"""Since when something is not as it should be, and whether a lost server was fenced, where only the record knows.
 
 What Pacemaker keeps no time of, and somebody has done without snow-ha, stays without one.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from snow_ha_plugin.core.reports import chronicle
 from snow_ha_plugin.core.reports.events import Event, Kind
 from snow_ha_plugin.model import Finding
 
@@ -26,7 +27,19 @@ def is_undated(finding: Finding) -> bool:
 
 def dated(found: Iterable[Finding], events: Sequence[Event]) -> list[Finding]:
     """`events` are by time."""
-    return [replace(each, since=_since(each, events)) if is_undated(each) else each for each in found]
+    return [_dated(each, events) if is_undated(each) else each for each in found]
+
+
+def _dated(finding: Finding, events: Sequence[Event]) -> Finding:
+    since = _since(finding, events)
+    fenced = finding.id == "server-offline" and since is not None and _was_fenced(finding.subject, since, events)
+    return replace(finding, since=since, message=finding.message + (", and was fenced" if fenced else ""))
+
+
+def _was_fenced(server: str, since: int, events: Sequence[Event]) -> bool:
+    """Since it left; the clocks of two servers may differ a little."""
+    own = [event for event in events if event.kind == Kind.FENCING and event.subject == server]
+    return any(event.ok and event.at >= since - chronicle.SAME_S for event in own)
 
 
 def _since(finding: Finding, events: Sequence[Event]) -> int | None:

@@ -26,7 +26,13 @@ def of_state(state: ClusterState) -> list[Finding]:
     findings = []
     if not state.quorum:
         findings.append(
-            Finding(Severity.ERROR, "no-quorum", "the cluster has no quorum", "start the other servers", 106)
+            Finding(
+                Severity.ERROR,
+                "no-quorum",
+                "the cluster has no quorum",
+                "start the others: snow ha start; with them off for certain: snow ha start --alone",
+                106,
+            )
         )
     if state.maintenance:
         findings.append(

@@ -18,6 +18,7 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.reports.events import Event, Kind
 from snow_ha_plugin.system import command, configurations, record, written
 from snow_ha_plugin.system.command import Result
+from snow_ha_plugin.system.servers import Servers
 from tests.captures import capture
 from tests.chaos.test_views import HISTORY
 from tests.schemas import agree
@@ -132,6 +133,17 @@ def test_a_server_that_is_gone_is_told_with_the_time_at_which_it_left(files: Fil
     assert f"server-offline  snow02 is not in the cluster (since {at}, 2 min)" in files.run("status").out
     shown = files.run("status", "--json").json["findings"]
     assert [each["since"] for each in shown if each["id"] == "server-offline"] == [int(gone.at)]
+
+
+def test_without_pacemaker_status_tells_what_runs_here_by_xl(files: Files, cluster: dict[str, Result]) -> None:
+    cluster["cibadmin"] = Result((), 102, b"", b"not connected")
+    cluster["xl"] = Result((), 0, capture("xl-standin-list-guide-domains.txt"), b"")
+    ended = files.run("status")
+    assert (ended.status, ended.err.count("\n")) == (3, 1)
+    assert ended.out.startswith(f"[I] by xl list, {Servers([]).here} runs ") and "nis02" in ended.out
+    assert "Domain-0" not in ended.out
+    cluster["xl"] = Result((), 1, b"", b"no hypervisor")
+    assert files.run("status").out == ""
 
 
 def test_status_says_what_is_missing_of_the_past(files: Files, cluster: dict[str, Result]) -> None:
