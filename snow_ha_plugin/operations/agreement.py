@@ -18,6 +18,7 @@ from snow_ha_plugin.core.reports.health import NPlus1
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import TimedOutError
 from snow_ha_plugin.model import Finding, Severity
+from snow_ha_plugin.operations import simulation
 from snow_ha_plugin.operations.simulation import DISTURBING, Outlook
 from snow_ha_plugin.system import scheduler
 
@@ -141,7 +142,8 @@ class _Search:
         moving = cib.clone(outlook.tree)
         decision.edit(moving, decision.moving)
         is_new = cib.options(moving).get("placement-strategy") != cib.options(outlook.tree).get("placement-strategy")
-        answer, arrived = scheduler.carry_out(moving, timeout_s=PATIENCE_S if is_new else scheduler.TIMEOUT_S)
+        timeout_s = PATIENCE_S if is_new else scheduler.TIMEOUT_S
+        answer = scheduler.ask(moving, timeout_s=timeout_s)
         surprised, told = set(), []
         targets, now, anyway = decision.targets, outlook.now.before, outlook.now.after
         for resource, servers in answer.after.items():
@@ -153,13 +155,13 @@ class _Search:
             if now.get(action.resource):
                 surprised.add(action.resource)
                 told.append(f"{action.task} {action.resource}")
-        settled = Outlook(arrived, outlook.files)
         if surprised:
-            return surprised, self._said(told), settled
+            return surprised, self._said(told), outlook
+        final = moving
         if not self.rules_move:
             final = cib.clone(outlook.tree)
             decision.edit(final, decision.final)
-            settled = Outlook(cib.reconfigured(settled.tree, final), outlook.files)
+        settled = simulation.settled(moving, answer, final, outlook.files, timeout_s=timeout_s)
         back = [action for action in settled.now.actions if action.task in DISTURBING]
         told = [f"{action.task} {action.resource} again" for action in back]
         return {action.resource for action in back}, self._said(told), settled

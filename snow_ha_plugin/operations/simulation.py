@@ -179,6 +179,21 @@ class Outlook:
         return left * 2 > len(members) or (len(members) == 2 and left == 1)
 
 
+def settled(
+    tree: cib.Tree, answer: Answer, then: cib.Tree, files: Mapping[str, Domain], *, timeout_s: float
+) -> Outlook:
+    """The cluster once `answer`, the scheduler's to `tree`, is carried out and the configuration is that of `then`.
+
+    Where nothing but migrations happens, they need not be played: the scheduler tells whether it reads the histories
+    that they leave as it meant.
+    """
+    if (arrived := probes.migrated(tree, answer)) is not None:
+        found = Outlook(cib.reconfigured(arrived, then), files)
+        if found.now.before == answer.after:
+            return found
+    return Outlook(cib.reconfigured(scheduler.carry_out(tree, timeout_s=timeout_s)[1], then), files)
+
+
 @dataclass(frozen=True)
 class Consequences:
     """What an outcome means; `n_plus_1` is what holds then, and `fullest` which part of the fullest server's memory

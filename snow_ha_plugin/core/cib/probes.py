@@ -1,4 +1,5 @@
-"""What Pacemaker would know, written into a CIB's status section: what its probes would find, or that servers failed.
+"""What Pacemaker would know, written into a CIB's status section: what its probes would find, that servers failed,
+or that domains have been migrated.
 
 With it the scheduler can be asked what it will do then. Only for a copy that is simulated: a real history is
 Pacemaker's own.
@@ -12,10 +13,13 @@ from collections.abc import Collection, Mapping
 from lxml import etree
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.model import Primitive
+from snow_ha_plugin.model import Answer, Primitive
 
 RUNNING = 0
 NOT_RUNNING = 7
+
+# What a domain's server has done with one that runs, each with the result 0.
+_UNDISTURBED = [(task, str(RUNNING), "0") for task in ("start", "monitor", "migrate_from")]
 
 
 def assume(tree: cib.Tree, found: Mapping[str, str | None]) -> None:
@@ -62,6 +66,36 @@ def without_idle_probes(tree: cib.Tree) -> cib.Tree:
             cib.drop(resource)
     cib.put_option(thin, cib.ids.of(cib.ids.Kind.COPY, part="thin"), "enable-startup-probes", "false")
     return thin
+
+
+def migrated(tree: cib.Tree, answer: Answer) -> cib.Tree | None:
+    """A copy in which the migrations that the scheduler wants have ended well: what a domain's server knows of it the
+    other one knows. None where more is to happen, or where a domain has a history that is not simply one of running.
+
+    To have crm_simulate carry migrations out takes it a copy of the CIB for each of their actions.
+    """
+    arrived = without_idle_probes(tree)
+    known = {state.get("uname"): state.find("lrm/lrm_resources") for state in arrived.iterfind("status/node_state")}
+    histories = {(server, each.get("id")): each for server, of in known.items() if of is not None for each in of}
+    before = answer.before
+    for action in answer.actions:
+        sources = before.get(action.resource, ())
+        here = histories.get((sources[0], action.resource)) if len(sources) == 1 else None
+        target = known.get(action.node)
+        if action.task != "migrate" or here is None or target is None or not _runs(here):
+            return None
+        if (there := histories.get((action.node, action.resource))) is not None:
+            cib.drop(there)
+        target.append(here)
+        for operation in here:
+            operation.set("on_node", action.node)
+    return arrived
+
+
+def _runs(history: cib.Tree) -> bool:
+    """Whether a history says that a resource runs, and nothing else: no failure, no migration of before."""
+    told = [(each.get("operation"), each.get("rc-code"), each.get("op-status")) for each in history]
+    return bool(told) and all(each in _UNDISTURBED for each in told)
 
 
 def _child(parent: cib.Tree, tag: str, **attributes: str) -> cib.Tree:

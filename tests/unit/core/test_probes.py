@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from lxml import etree
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import probes
 from snow_ha_plugin.core.configure import primitive
-from snow_ha_plugin.model import Domain
+from snow_ha_plugin.model import Action, Answer, Domain
 from snow_ha_plugin.system import scheduler
 from tests.captures import domain, guide_cluster
 from tests.unit.core.test_cib import canonical, with_parts
@@ -126,3 +129,61 @@ def test_a_failure_reads_as_crm_simulate_itself_would_write_it(
         state.attrib.pop("crm-debug-origin", None)
     assert canonical(written.find("status")) == canonical(tree.find("status"))
     assert written.get("have-quorum") == tree.get("have-quorum")
+
+
+def pulled() -> cib.Tree:
+    """A real cluster's CIB in which Pacemaker would migrate nis01."""
+    found = '<rsc_location id="pull" rsc="nis01" node="snow01" score="INFINITY"/>'
+    tree = guide_cluster()
+    cib.section(tree, "constraints").append(with_parts(constraints=found).find(".//rsc_location"))
+    return tree
+
+
+def history(tree: cib.Tree, server: str) -> cib.Tree:
+    (found,) = tree.xpath(f"//node_state[@uname='{server}']//lrm_resource[@id='nis01']")
+    assert isinstance(found, etree._Element)
+    return found
+
+
+def failed(tree: cib.Tree, server: str) -> Answer:
+    then = cib.clone(tree)
+    probes.fail(then, [server], fenced=False, quorum=True)
+    return scheduler.ask(then)
+
+
+def test_a_migration_reads_as_if_crm_simulate_had_carried_it_out() -> None:
+    tree = pulled()
+    answer = scheduler.ask(tree)
+    assert [(action.task, action.resource, action.node) for action in answer.actions] == [
+        ("migrate", "nis01", "snow01")
+    ]
+    arrived, played = probes.migrated(tree, answer), scheduler.carry_out(tree)[1]
+    assert arrived is not None
+    assert (scheduler.ask(arrived).before, scheduler.ask(arrived).actions) == (answer.after, ())
+    for server in ("snow01", "snow02"):
+        found, expected = (failed(tree, server) for tree in (arrived, played))
+        assert (found.before, found.actions, found.after) == (expected.before, expected.actions, expected.after)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tree: history(tree, "snow02")[0].set("rc-code", "1"),
+        lambda tree: history(tree, "snow02")[0].set("operation", "migrate_to"),
+        lambda tree: history(tree, "snow02").clear(),
+        lambda tree: probes.fail(tree, ["snow01"], fenced=False, quorum=True),
+        lambda tree: cib.drop(tree.find(".//node_state[@uname='snow01']")),
+    ],
+)
+def test_a_migration_from_any_other_history_is_not_written(change: Callable[[cib.Tree], None]) -> None:
+    tree = pulled()
+    answer = scheduler.ask(tree)
+    change(tree)
+    assert probes.migrated(tree, answer) is None
+
+
+def test_what_is_more_than_a_migration_is_not_written() -> None:
+    tree = pulled()
+    answer = scheduler.ask(tree)
+    started = replace(answer, actions=(*answer.actions, Action("start", "maui01", "snow02")))
+    assert probes.migrated(tree, started) is None

@@ -53,17 +53,33 @@ def test_a_colocation_that_pulls_others_along_is_planned_around() -> None:
 
 
 def test_sizes_that_would_make_the_scheduler_slow_are_not_put_in_force(mocker: MockerFixture) -> None:
-    real = scheduler.carry_out
+    real = scheduler.ask
 
     def slow(tree: cib.Tree, **options: Any) -> Any:
-        if "placement-strategy" in cib.options(tree):
+        if cib.goes_by_sizes(tree):
             assert options["timeout_s"] == agreement.PATIENCE_S
             raise TimedOutError("crm_simulate did not end within 15 s")
         return real(tree, **options)
 
-    asked = mocker.patch.object(scheduler, "carry_out", side_effect=slow)
+    asked = mocker.patch.object(scheduler, "ask", side_effect=slow)
     found = agreed(SKEWED.format(vcpus=1))
-    assert (found.decision.enforced, asked.call_count) == (Enforced.NOTHING, 2)
+    assert found.decision.enforced == Enforced.NOTHING
+    assert sum(cib.goes_by_sizes(call.args[0]) for call in asked.call_args_list) == 1
+
+
+def test_a_plan_of_migrations_alone_is_asked_about_and_not_played(mocker: MockerFixture) -> None:
+    play = mocker.spy(scheduler, "carry_out")
+    found = agreed(SKEWED.format(vcpus=1))
+    assert (bool(found.decision.targets), found.refused, play.call_count) == (True, "", 0)
+
+
+def test_what_else_happens_is_played_and_so_is_what_the_scheduler_reads_otherwise(mocker: MockerFixture) -> None:
+    play = mocker.spy(scheduler, "carry_out")
+    found = agreed(SKEWED.format(vcpus=1) + "domain starting 1024 1\n")
+    assert (bool(found.decision.targets), found.refused, play.call_count) == (True, "", 1)
+    mocker.patch.object(agreement.simulation.probes, "migrated", side_effect=lambda tree, answer: cib.clone(tree))
+    found = agreed(SKEWED.format(vcpus=1))
+    assert (bool(found.decision.targets), found.refused, play.call_count) == (True, "", 2)
 
 
 def test_what_no_plan_can_avoid_is_refused_with_the_reason(mocker: MockerFixture) -> None:
