@@ -1,11 +1,11 @@
-"""A plan on a terminal: a bar for each server before and after, the moves, and what is still wrong."""
+"""A plan on a terminal: a bar for each server before and after, the moves, and what is still wrong; in ASCII, as
+`status` is."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -24,8 +24,9 @@ FITS = 78
 # How long a bar is where the terminal is wide enough, and at least.
 LONGEST_BAR, SHORTEST_BAR = 16, 4
 
-# What a line of the table has beside its server's name and the four bars: their numbers and what is between columns.
-BESIDE_BARS = 4 * 5 + 4 * 3 + 2
+# What a line of the table has beside its server's name and the four bars: their brackets and numbers, and what is
+# between columns.
+BESIDE_BARS = 4 * 2 + 4 * 5 + 4 * 2
 
 # From which load on a bar is yellow, and red; a full server is no fault of the balance.
 CROWDED, FULL = 0.8, 0.95
@@ -37,8 +38,10 @@ def show(agreement: Agreement, migration_mib_s: int) -> None:
     if not console.is_terminal:
         console = Console(highlight=False, emoji=False, width=NO_TERMINAL_COLUMNS)
     console.print(_servers(decision, console.width))
+    console.print()
     if decision.batches:
         console.print(_moves(decision, migration_mib_s))
+        console.print()
     for finding in agreement.findings:
         output.finding(finding)
     for line in _summary(agreement, migration_mib_s):
@@ -56,7 +59,7 @@ def written(changes: Sequence[Change], *, returns: bool) -> Iterator[str]:
 
 
 def _servers(decision: Decision, columns: int) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     for column in ("Server", "Memory before", "after", "vcpus/CPU before", "after"):
         table.add_column(column)
     problem = decision.roster.problem
@@ -83,11 +86,11 @@ def _vcpus_bar(vcpus: int, cpus: int, length: int) -> Text:
 def _bar(load: float, length: int, number: str) -> Text:
     filled = min(length, round(load * length))
     colour = "red" if load > FULL else "yellow" if load > CROWDED else "green"
-    return Text.assemble(("█" * filled, colour), ("·" * (length - filled), "dim"), f" {number}")
+    return Text.assemble("[", ("#" * filled, colour), ("." * (length - filled), "dim"), f"] {number}")
 
 
 def _moves(decision: Decision, migration_mib_s: int) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     for column in ("Batch", "Domain", "From", "To", "MiB", "about"):
         table.add_column(column, justify="right" if column in ("Batch", "MiB", "about") else "left")
     for number, batch in enumerate(decision.batches, 1):

@@ -164,7 +164,7 @@ def moving(text: str, *, quiet: bool = False) -> Iterator[Callable[[str], None]]
         if sys.stderr.isatty():
             from rich.console import Console
 
-            with Console(stderr=True).status(text) as line:
+            with Console(stderr=True).status(text, spinner="line") as line:
                 yield lambda told: line.update(f"{text}: {told}")
         else:
             yield lambda told: None

@@ -124,6 +124,11 @@ def test_each_captured_screen_is_one_of_a_case() -> None:
     assert {path.stem for path in SCREENS.iterdir()} == set(CASES)
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_a_serial_console_can_show_it(name: str) -> None:
+    assert (SCREENS / f"{name}.txt").read_text().isascii()
+
+
 @pytest.mark.parametrize("name", [name for name in CASES if name != "nagios"])
 def test_no_line_is_wider_than_the_terminal(name: str) -> None:
     assert [line for line in (SCREENS / f"{name}.txt").read_text().splitlines() if len(line) > COLUMNS] == []
