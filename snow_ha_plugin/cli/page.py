@@ -196,7 +196,7 @@ def _server(view: Overview, server: ServerView) -> dict[str, Any]:
     load = server.used_mib / server.capacity_mib if server.capacity_mib else 0.0
     level, state = "good", "online"
     if not server.online:
-        level, state = "bad", "OFFLINE"
+        level, state = "bad", "UNSEEN" if server.unseen else "OFFLINE"
     elif server.standby or server.maintenance:
         level, state = "warn", "standby" if server.standby else "maintenance"
     elif load >= status_view.CROWDED:

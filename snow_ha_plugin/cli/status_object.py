@@ -15,7 +15,7 @@ from snow_ha_plugin.core.reports.events import Event
 from snow_ha_plugin.core.reports.overview import DomainView, Overview, ServerView
 from snow_ha_plugin.core.reports.text import duration
 from snow_ha_plugin.errors import NoSuchObjectError
-from snow_ha_plugin.model import Constraint
+from snow_ha_plugin.model import Constraint, Finding
 
 # By resource and server, as Pacemaker's scheduler has them after all rules.
 Scores = Mapping[str, Mapping[str, int]]
@@ -45,8 +45,12 @@ def described(
     for constraint in _constraints(tree, name):
         yield f"constraint  {constraint.id}  {constraint.text}"
     yield from _happened(events, name)
-    told = tuple(finding for finding in view.findings if name in finding.message.replace(":", " ").split())
+    told = tuple(finding for finding in view.findings if name in _words(finding))
     yield from status_view.findings(told, columns, now)
+
+
+def _words(finding: Finding) -> list[str]:
+    return f"{finding.subject} {finding.message} {finding.remedy}".replace(":", " ").replace(",", " ").split()
 
 
 def as_json(tree: cib.Tree, scores: Scores, name: str, events: Sequence[Event]) -> dict[str, Any]:
@@ -114,7 +118,8 @@ def _server(view: Overview, server: ServerView, now: float) -> Iterator[str]:
     )
     tested = (view.fencing.tested.get(server.name) or "never")[:10]
     load = status_view.bar(server.used_mib / server.capacity_mib) if server.capacity_mib else ""
-    yield f"{server.name}  {state}; {server.used_mib} of {server.capacity_mib} MiB {load}; last fencing test: {tested}"
+    yield f"{server.name}  {state}; {server.used_mib} of {server.capacity_mib} MiB {load}"
+    yield f"  last fencing test: {tested}"
     for domain in view.domains:
         if domain.server == server.name:
             since = f", since {duration(now - domain.since)}" if domain.since else ""

@@ -6,6 +6,7 @@ machine room may be a serial one.
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import textwrap
@@ -36,9 +37,14 @@ COLOUR = {
     Word.CANNOT_TELL: "red",
     Word.NOT_ENABLED: "yellow",
 }
+STATE_COLOUR = {"OFFLINE": "red", "UNSEEN": "red", "standby": "yellow", "maintenance": "yellow"}
 LABEL = {Severity.ERROR: ("ERROR", "red"), Severity.WARNING: ("WARN", "yellow"), Severity.INFO: ("note", "blue")}
 
 DAY_S = 86400
+
+# A command in a remedy, as far as a sign ends it.
+COMMAND = re.compile(r"\b(?:snow[ -]ha|crm|crm_resource|cibadmin) [^;,:()]+")
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 # Notes of one kind that are told one by one.
 MOST_NOTES = 2
@@ -71,11 +77,12 @@ def _servers(servers: tuple[ServerView, ...], columns: int) -> Iterator[str]:
     sizes = {server.name: _size(server) for server in servers}
     longest = [max(map(len, texts), default=0) for texts in (states, states.values(), sizes.values())]
     for server in servers:
-        colour = {"OFFLINE": "red", "standby": "yellow", "maintenance": "yellow"}.get(states[server.name], "green")
+        colour = STATE_COLOUR.get(states[server.name], "green")
         load = server.used_mib / server.capacity_mib if server.capacity_mib else 0.0
         plain = f"{server.name:<{longest[0]}}  "
         told = plain + output.style(f"{states[server.name]:<{longest[1]}}", fg=colour) + "  "
-        told += output.style(bar(load), fg="red" if load >= FULL else "yellow" if load >= CROWDED else None)
+        drawn = "[" + "?" * BAR + "]" if server.unseen else bar(load)
+        told += output.style(drawn, fg="red" if load >= FULL else "yellow" if load >= CROWDED else None)
         told += f"  {sizes[server.name]:>{longest[2]}}  "
         indent = len(plain) + longest[1] + longest[2] + BAR + 8
         names = textwrap.wrap(
@@ -87,7 +94,7 @@ def _servers(servers: tuple[ServerView, ...], columns: int) -> Iterator[str]:
 
 def _state(server: ServerView) -> str:
     if not server.online:
-        return "OFFLINE"
+        return "UNSEEN" if server.unseen else "OFFLINE"
     return "standby" if server.standby else "maintenance" if server.maintenance else "online"
 
 
@@ -175,7 +182,7 @@ def findings(found: tuple[Finding, ...], columns: int, now: float) -> Iterator[s
         age = f" (since {_moment(finding.since, now)})" if finding.since else ""
         yield from item(*LABEL[finding.severity], f"{finding.id}  {finding.message}{age}", columns)
         if finding.remedy:
-            yield from (f"      {line}" for line in _wrapped(f"do: {finding.remedy}", columns))
+            yield from (f"      {line}" for line in _wrapped(f"do: {_kept_whole(finding.remedy, columns)}", columns))
 
 
 def _moment(at: float, now: float) -> str:
@@ -191,8 +198,18 @@ def item(label: str, colour: str, text: str, columns: int) -> Iterator[str]:
     yield from (f"      {line}" for line in more)
 
 
+def _kept_whole(remedy: str, columns: int) -> str:
+    """With commands that fit into a line in one piece: they are to be pasted."""
+
+    def piece(found: re.Match[str]) -> str:
+        return found[0].replace(" ", NO_BREAK) if len(found[0]) <= columns - len("      do: ") else found[0]
+
+    return COMMAND.sub(piece, output.typed(remedy))
+
+
 def _wrapped(text: str, columns: int) -> list[str]:
-    return textwrap.wrap(output.typed(text), columns - 6, break_long_words=False, break_on_hyphens=False)
+    wrapped = textwrap.wrap(output.typed(text), columns - 6, break_long_words=False, break_on_hyphens=False)
+    return [line.replace(NO_BREAK, " ") for line in wrapped]
 
 
 def check_line(verdict: Verdict, view: Overview | None) -> str:

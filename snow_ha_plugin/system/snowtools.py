@@ -234,7 +234,9 @@ def _resolve(name: str) -> str:
     try:
         address = str(socket.getaddrinfo(name, None, socket.AF_INET)[0][4][0])
     except OSError as error:
-        raise ConfigurationError(f"{name} has no address", str(error), "add it to /etc/hosts on all servers") from None
+        raise ConfigurationError(
+            f"{name} has no address", str(error.strerror), "add it to /etc/hosts on all servers"
+        ) from None
     if ipaddress.ip_address(address).is_loopback:
         raise ConfigurationError(
             f"{name} resolves to {address}",

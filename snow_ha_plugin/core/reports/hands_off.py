@@ -11,11 +11,12 @@ from snow_ha_plugin.model import ClusterState
 
 @dataclass(frozen=True)
 class HandsOff:
-    """`is_wider`: more than this domain is concerned, which is told of the server or the cluster."""
+    """`is_wider`: more is concerned than this domain, and told of the server or the cluster; `is_held`: by `hold`."""
 
     why: str
     remedy: str
     is_wider: bool = False
+    is_held: bool = False
 
 
 def of(tree: cib.Tree, state: ClusterState, name: str) -> HandsOff | None:
@@ -31,5 +32,5 @@ def of(tree: cib.Tree, state: ClusterState, name: str) -> HandsOff | None:
     if cib.boolean(cib.meta(tree, name, "maintenance", "false")):
         return HandsOff("it is in maintenance", f"crm resource maintenance {name} off")
     if intent.is_held(tree, name):
-        return HandsOff("it is held", f"snow ha release {name}")
+        return HandsOff("it is held", f"snow ha release {name}", is_held=True)
     return HandsOff("it is not managed", f"see crm_resource --why --resource {name}")

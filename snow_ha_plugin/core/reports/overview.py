@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from snow_ha_plugin.core import cib
@@ -12,7 +12,7 @@ from snow_ha_plugin.core.configure.acceptance import Acceptance
 from snow_ha_plugin.core.reports import findings, hands_off
 from snow_ha_plugin.core.reports.hands_off import HandsOff
 from snow_ha_plugin.core.reports.health import Standing
-from snow_ha_plugin.model import ClusterState, Domain, Finding, MigrationProgress, Primitive, ResourceState
+from snow_ha_plugin.model import ClusterState, Domain, Finding, MigrationProgress, Primitive, ResourceState, Severity
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class ServerView:
     domains: tuple[str, ...]
     capacity_mib: int
     used_mib: int
+    # Lost, and not known to be dead: what it ran may still run there.
+    unseen: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ def overview(
                 domains=tuple(domain.name for domain in here),
                 capacity_mib=node.memory_mib,
                 used_mib=sum(domain.memory_mib for domain in here),
+                unseen=now is not None and now.unclean,
             )
         )
     return Overview(
@@ -144,6 +147,7 @@ def overview(
             *findings.of_state(state),
             *findings.of_domains(tree, state),
             *findings.of_configuration(tree),
+            *_hands_off(domains),
             *(stands.n_plus_1.findings if stands else ()),
         ),
     )
@@ -174,6 +178,15 @@ def _domain(
         hands_off=off,
         watch=watch.of(tree, primitive.id),
     )
+
+
+def _hands_off(domains: Iterable[DomainView]) -> Iterator[Finding]:
+    """Of domains that are out of Pacemaker's hands otherwise than by `hold`; what has failed is told as a failure."""
+    for domain in domains:
+        off = domain.hands_off
+        if off and not (off.is_wider or off.is_held) and domain.state not in ("blocked", "failed"):
+            message = f"Pacemaker keeps its hands off {domain.name}: {off.why}"
+            yield Finding(Severity.WARNING, "held", message, off.remedy, subject=domain.name)
 
 
 def _left_out(name: str, file: Domain | None) -> DomainView:

@@ -70,7 +70,8 @@ def _summary(view: Overview) -> str:
     if not view.has_quorum:
         return f"{servers}, no quorum: others may run what it does not see"
     wanted = [domain for domain in view.domains if domain.wanted]
-    running = sum(domain.server is not None for domain in wanted)
+    unseen = [server.name for server in view.servers if server.unseen]
+    running = sum(domain.server not in (None, *unseen) for domain in wanted)
     spare = view.standing.n_plus_1.holds if view.standing else None
     words = {True: "any one server may fail", None: "nobody knows whether a server may fail"}
     may_fail = words.get(spare, "no further server may fail" if len(online) < 2 else "not every server may fail")

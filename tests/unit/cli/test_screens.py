@@ -13,7 +13,11 @@ import pytest
 
 from snow_ha_plugin.cli import balance_view, status_view
 from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.cib import probes
 from snow_ha_plugin.core.configure import fencing, intent
+from snow_ha_plugin.core.reports.events import Event, Kind
+from snow_ha_plugin.system.pacemaker import CibFile
+from snow_ha_plugin.system.record import Record
 from tests.captures import capture
 from tests.scenarios import cluster
 from tests.unit.cli.conftest import Files
@@ -82,6 +86,35 @@ def held() -> cib.Tree:
     return tree
 
 
+def lost() -> cib.Tree:
+    return site(
+        SERVERS.replace("snow02 15360 4", "snow02 15360 4 offline"), domains=DOMAINS.replace("snow02", "snow01")
+    )
+
+
+def unclean() -> cib.Tree:
+    """As in the 36 seconds in which nobody has said yet that it is dead."""
+    tree = site()
+    probes.fail(tree, ["snow02"], fenced=True, quorum=True)
+    return tree
+
+
+def migration_failed() -> cib.Tree:
+    return cib.parse(capture("cibadmin-2.1.5-migration-failed.xml"))
+
+
+def banned() -> cib.Tree:
+    return site(more='xml constraints <rsc_location id="cli-ban-web01" rsc="web01" node="snow02" score="-INFINITY"/>')
+
+
+def server_maintenance() -> cib.Tree:
+    return site(SERVERS.replace("snow02 15360 4", "snow02 15360 4 maintenance"))
+
+
+def unmanaged() -> cib.Tree:
+    return site(domains=DOMAINS.replace("web01 2048 2 on snow01", "web01 2048 2 on snow01 maintenance=true"))
+
+
 def crowded() -> cib.Tree:
     return cluster.read(SERVERS + DOMAINS.replace("snow02", "snow01")).tree
 
@@ -94,6 +127,15 @@ CASES: dict[str, tuple[Callable[[], cib.Tree], tuple[str, ...]]] = {
     "no-quorum": (no_quorum, ("status",)),
     "maintenance": (maintenance, ("status",)),
     "held": (held, ("status",)),
+    "healthy-x": (healthy, ("status", "-x")),
+    "lost": (lost, ("status",)),
+    "lost-server": (lost, ("status", "snow02")),
+    "unclean": (unclean, ("status",)),
+    "migration-failed": (migration_failed, ("status",)),
+    "banned": (banned, ("status",)),
+    "banned-domain": (banned, ("status", "web01")),
+    "server-maintenance": (server_maintenance, ("status",)),
+    "unmanaged": (unmanaged, ("status",)),
     "domain": (broken, ("status", "nis01")),
     "server": (degraded, ("status", "snow02")),
     "nagios": (broken, ("status", "--check")),
@@ -101,6 +143,20 @@ CASES: dict[str, tuple[Callable[[], cib.Tree], tuple[str, ...]]] = {
     "what-if": (crowded, ("what-if", "snow01")),
     "what-if-each": (crowded, ("what-if", "--each")),
 }
+
+
+def night() -> Record:
+    """What was recorded of a server that left four minutes ago, and was fenced."""
+    at = NOW - 240
+    return Record(
+        (
+            Event(NOW - 9000, Kind.CHANGE, "snow02", "snow01", "keep domains off snow02", "ada: snow-ha drain snow02"),
+            Event(NOW - 8900, Kind.MIGRATE, "nis02", "snow01", "from snow02", seconds=13, mib=1024),
+            Event(at, Kind.SERVER, "snow02", "snow01", "left the cluster", ok=False),
+            Event(at + 11, Kind.FENCING, "snow02", "snow01", "reboot by snow01"),
+            *(Event(at + 13, Kind.START, name, "snow01", seconds=2) for name in ("monitor01", "nis02", "syslog01")),
+        )
+    )
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -111,6 +167,7 @@ def test_the_screen_is_as_it_was_captured(files: Files, name: str, pytestconfig:
     files.monkeypatch.setattr(balance_view, "NO_TERMINAL_COLUMNS", COLUMNS)
     files.monkeypatch.setattr("snow_ha_plugin.cli.status.time.time", lambda: NOW)
     files.monkeypatch.setattr(time, "localtime", time.gmtime)
+    files.monkeypatch.setattr(CibFile, "past", lambda store, since: night())
     ended = files.run(verb, "--cib", str(files.cib), "--domains-dir", str(files.domains), *words)
     said = "".join(f"{line.rstrip()}\n" for line in (ended.out + ended.err).splitlines())
     screen = f"$ {' '.join(['snow-ha', verb, *words])}\n{said}$ echo $?\n{ended.status}\n"
