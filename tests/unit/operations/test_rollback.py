@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pytest_mock import MockerFixture
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.configure import cluster_options, fencing, intent, location, primitive
+from snow_ha_plugin.core.configure import acceptance, cluster_options, fencing, intent, location, primitive, watch
+from snow_ha_plugin.core.configure.acceptance import Acceptance
 from snow_ha_plugin.core.configure.fencing import Timing
 from snow_ha_plugin.errors import DataError, NoInputError, NoSuchObjectError, UnsafeError
-from snow_ha_plugin.model import Change, Guest
+from snow_ha_plugin.model import Change, Guest, Severity
 from snow_ha_plugin.operations import rollback
 from snow_ha_plugin.operations.transaction import change, cleaning, unsaid
 from snow_ha_plugin.system import command, configurations, xen
@@ -55,7 +57,26 @@ def options(tree: cib.Tree) -> None:
     tree.find("configuration/resources/primitive[@id='nis01']/operations/op[@name='start']").set("timeout", "999s")
 
 
-KINDS = [add, remove, balance, hold, fence, options]
+def watched(tree: cib.Tree) -> None:
+    add(tree)
+    watch.put(tree, [replace(domain("web01"), addresses=("10.9.0.7",))], "tcp:22", 300)
+
+
+def stop(tree: cib.Tree) -> None:
+    intent.want(tree, ["nis02"], "Stopped")
+
+
+def drain(tree: cib.Tree) -> None:
+    cib.put_standby(tree, "snow02", on=True)
+
+
+def accept(tree: cib.Tree) -> None:
+    acceptance.accept(tree, [Acceptance("no-fencing", "", Severity.ERROR, 0, 86400, "for now")])
+
+
+KINDS = [add, remove, balance, hold, fence, options, watched, accept]
+# To have these back would stop or move domains that run.
+DISTURBING = [stop, drain]
 
 
 class Files:
@@ -118,7 +139,7 @@ def asked(mocker: MockerFixture) -> list[str]:
 
 
 @pytest.mark.parametrize("live", [True, False])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, *DISTURBING])
 def test_each_kind_of_change_is_taken_back_to_the_element(
     files: Files, kind: Edit, live: bool, asked: list[str]
 ) -> None:
@@ -136,6 +157,16 @@ def test_and_that_is_taken_back_again(files: Files, kind: Edit, asked: list[str]
     rollback.put_back(files.store(live=True), kept(), None, unsaid)
     rollback.put_back(files.store(live=True), kept(), None, unsaid)
     assert files.configuration == after
+
+
+@pytest.mark.parametrize("kind", DISTURBING)
+def test_what_would_disturb_a_domain_that_runs_is_not_put_back(files: Files, kind: Edit, asked: list[str]) -> None:
+    changed(files, kind)
+    rollback.put_back(files.store(live=True), kept(), None, unsaid)
+    before = files.configuration
+    with pytest.raises(UnsafeError, match="would disturb domains"):
+        rollback.put_back(files.store(live=True), kept(), None, unsaid)
+    assert files.configuration == before
 
 
 def test_in_words_it_says_what_is_taken_back_with_what_pacemaker_would_do(files: Files, asked: list[str]) -> None:
