@@ -70,8 +70,9 @@ class _Words:
         """An element that one of the two does not have; `comes` of one that putting back brings."""
         name, rsc = _id(element), element.get("rsc", "")
         if element.tag == "primitive" and name in self.domains:
-            action = "register" if comes else "unregister"
-            return Change(action, name, f"{action} {name}")
+            if comes:
+                return Change("register", name, f"register {name}")
+            return Change("unregister", name, f"unregister {name}")
         if element.tag == "nvpair":
             value = element.get("value", "")
             return self._pair(element, value, "") if comes else self._pair(element, None, value)
