@@ -157,6 +157,7 @@ def _json(view: Overview, told: Verdict, about: dict[str, Any] | None = None) ->
                 "memory_mib": domain.memory_mib,
                 "vcpus": domain.vcpus,
                 "since": domain.since,
+                "watch": domain.watch,
                 "migration": asdict(domain.migration) if domain.migration else None,
             }
             for domain in view.domains

@@ -21,7 +21,7 @@ from tests.unit.cli.conftest import Ended, Files
 
 KEYS = {
     "servers": {"name", "online", "standby", "maintenance", "domains", "memory_mib"},
-    "domains": {"name", "state", "server", "managed", "memory_mib", "vcpus", "since", "migration"},
+    "domains": {"name", "state", "server", "managed", "memory_mib", "vcpus", "since", "watch", "migration"},
     "floating_ips": {"address", "server"},
     "findings": {"severity", "id", "subject", "message", "remedy", "since"},
 }
@@ -147,6 +147,14 @@ def test_a_domain_is_described_with_what_each_server_says(files: Files) -> None:
     assert "  snow01: may not run there (-INFINITY): a ban, a failure there, or no room" in lines
     assert any(line.startswith("  snow02: runs there, score ") for line in lines)
     assert any(line.startswith("constraint  no  ") for line in lines)
+
+
+def test_what_a_guest_is_watched_by_is_shown(files: Files) -> None:
+    files.write_domain("web01", "name='web01'\nmemory=512\nvif=['ip=10.9.0.7']")
+    assert files.add("web01", "--watch", "tcp:22").status == 0
+    assert "watched by tcp:22, and restarted when that fails twice in a row" in status(files, "web01").out
+    watched = {domain["name"]: domain["watch"] for domain in status(files, "--json").json["domains"]}
+    assert {name: watch for name, watch in watched.items() if watch} == {"web01": "tcp:22"}
 
 
 def test_a_server_is_described_with_its_domains(files: Files) -> None:
