@@ -27,18 +27,21 @@ from snow_ha_plugin.system.pacemaker import Store
 
 
 @click.command()
-@click.option("--max-moves", type=click.IntRange(min=0), help="Move so many domains at most.")
+@click.option("--max-moves", type=click.IntRange(min=0), metavar="N", help="Move so many domains at most.")
 @click.option("--by", type=click.Choice([str(by) for by in By]), default=str(By.BOTH), help="What is to be even.")
 @click.option(
-    "--min-gain", type=click.FloatRange(min=0), default=Limits.min_gain * 100, show_default=True,
+    "--min-gain", type=click.FloatRange(min=0), metavar="PERCENT", default=Limits.min_gain * 100, show_default=True,
     help="What a move must even out, in percent of a server.",
 )  # fmt: skip
 @click.option(
-    "--level", type=click.FloatRange(min=0, max=100), default=Limits.level * 100, show_default=True,
+    "--level", type=click.FloatRange(min=0, max=100), metavar="PERCENT", default=Limits.level * 100, show_default=True,
     help="How far the fullest server may be above the best possible before anything moves, in percent of its memory.",
 )  # fmt: skip
 @options.spread
-@click.option("--parallel", type=click.IntRange(min=1), default=Limits.parallel, show_default=True, help="At once.")
+@click.option(
+    "--parallel", type=click.IntRange(min=1), metavar="N", default=Limits.parallel, show_default=True,
+    help="So many migrations at a time.",
+)  # fmt: skip
 @click.option("--failback", is_flag=True, help="Let domains return by themselves to where the plan has them.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @options.domain_files

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from snow_ha_plugin.cli import output
 from snow_ha_plugin.core.reports.text import nearest
 
 # Of each module the verbs that are its COMMANDS. Only that of the verb that is given is imported: all of them take
@@ -30,15 +31,44 @@ MODULES = {
     "status": ("status",),
 }
 
+# For people, in groups: each verb's line in the help of all, and an example of it.
 GROUPS = {
-    "Look": ("status", "check", "explain", "history", "what-if", "report"),
-    "Change": (
-        "add", "remove", "sync", "hold", "release", "balance", "move", "drain", "undrain", "start", "confirm-off",
-        "accept", "rollback",
-    ),
-    "Set up": ("enable", "disable", "fencing", "images"),
-}  # fmt: skip
+    "Look": {
+        "status": ("How the cluster is, and what to do about what is wrong.", "status web01"),
+        "check": ("The same, and whether each step of the guide holds.", "check --verbose"),
+        "explain": ("What a finding means, by its code.", "explain server-unclean"),
+        "history": ("What happened, and who changed what.", "history web01 --since 12h"),
+        "what-if": ("What would happen if servers failed.", "what-if --each"),
+        "report": ("A page to look at, or numbers for Prometheus.", "report --html /var/www/html/ha.html --every 5"),
+    },
+    "Change": {
+        "add": ("Make domains highly available.", "add web01"),
+        "remove": ("Take domains out of Pacemaker's hands; they run on.", "remove web01"),
+        "sync": ("Make Pacemaker's domains those with a domain file.", "sync --dry-run"),
+        "hold": ("Have Pacemaker keep its hands off domains.", "hold web01"),
+        "release": ("Have it look after held domains again.", "release web01"),
+        "balance": ("Spread the domains evenly over the servers.", "balance --dry-run"),
+        "move": ("Migrate one domain live.", "move web01 snow02"),
+        "drain": ("Empty a server for maintenance.", "drain snow02"),
+        "undrain": ("Give it back.", "undrain snow02"),
+        "start": ("Start the cluster on a server that is back.", "start snow02"),
+        "confirm-off": ("Tell that a lost server is off for certain.", "confirm-off snow02"),
+        "accept": ("Accept a finding for a time.", "accept no-n+1 --for 30d"),
+        "rollback": ("Put a configuration of before back.", "rollback --dry-run"),
+    },
+    "Set up": {
+        "enable": ("Make every domain of this site highly available.", "enable --dry-run"),
+        "disable": ("Go back to plain sNow!; the domains run on.", "disable --dry-run"),
+        "fencing": ("Set fencing up, look at it, test it.", "fencing status"),
+        "images": ("Bring domain images to where all servers see them.", "images status"),
+    },
+}
 OTHERS = "Of plugins"
+
+
+def _example(verb: str | None) -> str | None:
+    examples = {name: example for verbs in GROUPS.values() for name, (_, example) in verbs.items()}
+    return f"Example: {output.typed(f'snow ha {examples[verb]}')}" if verb in examples else None
 
 
 class Verbs(click.Group):
@@ -58,6 +88,7 @@ class Verbs(click.Group):
         if cmd_name not in self.commands and cmd_name in self._modules:
             for command in import_module(self._modules[cmd_name]).COMMANDS:
                 self.add_command(command)
+                command.epilog = _example(command.name)
         return super().get_command(ctx, cmd_name)
 
     def _shown(self, ctx: click.Context) -> dict[str, click.Command]:
@@ -67,8 +98,9 @@ class Verbs(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         shown = self._shown(ctx)
         known = {name for names in GROUPS.values() for name in names}
-        for title, names in {**GROUPS, OTHERS: tuple(sorted(shown.keys() - known))}.items():
-            rows = [(name, shown[name].get_short_help_str(60)) for name in names if name in shown]
+        groups = {title: [(name, verbs[name][0]) for name in verbs] for title, verbs in GROUPS.items()}
+        groups[OTHERS] = [(name, shown[name].get_short_help_str(60)) for name in sorted(shown.keys() - known)]
+        for title, rows in groups.items():
             if rows:
                 with formatter.section(title):
                     formatter.write_dl(rows)

@@ -12,6 +12,7 @@ import pytest
 
 import snow_ha_plugin.cli
 from snow_ha_plugin.cli.verbs import GROUPS, MODULES, Verbs
+from tests.unit.cli.conftest import Files
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -32,6 +33,26 @@ def test_every_verb_that_people_use_is_in_a_group_of_the_help() -> None:
     found = {name: group.get_command(context, name) for name in group.list_commands(context)}
     shown = {name for name, command in found.items() if command is not None and not command.hidden}
     assert shown == {name for names in GROUPS.values() for name in names}
+
+
+@pytest.mark.parametrize("verb", [verb for verbs in GROUPS.values() for verb in verbs])
+def test_the_help_has_an_example_that_can_be_typed(verb: str, files: Files) -> None:
+    group = Verbs()
+    group.add_ours()
+    command = group.get_command(click.Context(group), verb)
+    (_, example), *_ = [verbs[verb] for verbs in GROUPS.values() if verb in verbs]
+    name, *words = example.split()
+    assert command is not None and name == verb
+    assert command.make_context(verb, words)
+    shown = files.run(verb, "--help").out
+    assert f"Example: snow ha {example}" in " ".join(shown.split())
+    assert "RANGE" not in shown
+
+
+def test_the_help_cuts_no_line(files: Files) -> None:
+    shown = files.run("--help").out
+    assert "..." not in shown.partition("Look:")[2]
+    assert max(map(len, shown.splitlines())) <= 80
 
 
 def test_a_verb_imports_no_module_of_others() -> None:
