@@ -82,7 +82,7 @@ def act(context: click.Context, left: int, action: str, domains: tuple[str, ...]
             if answer.status:
                 output.error(answer.message)
             else:
-                click.echo(f"{click.style('[*]', fg='green')} {answer.message}", err=True)
+                click.echo(f"{output.style('[*]', fg='green')} {answer.message}", err=True)
     os.write(left, "".join(f"{name}\n" for name in domains if name not in answers).encode())
     sys.exit(next((answer.status for answer in answers.values() if answer.status), 0))
 
@@ -127,7 +127,7 @@ def _ask(manager: Any, domains: tuple[str, ...], action: str) -> dict[str, Handl
 
 def _tell(text: str) -> None:
     _line()
-    click.echo(f"{click.style('[I]', fg='blue')} {text}", err=True)
+    click.echo(f"{output.style('[I]', fg='blue')} {text}", err=True)
 
 
 def _line() -> None:

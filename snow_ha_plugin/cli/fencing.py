@@ -107,7 +107,7 @@ def _server(look: sbd.Look, tested: dict[str, str]) -> dict[str, Any]:
 
 def _line(look: sbd.Look) -> str:
     found = look.found
-    armed = f"watchdog armed with {found.watchdog_s} s" if found.watchdog_s else click.style("not armed", fg="red")
+    armed = f"watchdog armed with {found.watchdog_s} s" if found.watchdog_s else output.style("not armed", fg="red")
     return f"{armed}, dead {found.msgwait_s} s after a poison pill" if found.msgwait_s else f"{armed}, no disk of sbd"
 
 

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,6 +34,10 @@ WAYS = {
     fencing.IPMI: "the servers' BMCs, behind them sbd with poison pills on /sNow",
 }
 
+# A command in a text, as far as a sign ends it.
+COMMAND = re.compile(r"\b(?:snow[ -]ha|crm|crm_resource|cibadmin) [^;,:()]+")
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
 COLOUR = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "blue"}
 
 
@@ -50,20 +57,43 @@ def echo(text: str, *, err: bool = False) -> None:
     click.echo(typed(text), err=err)
 
 
+def wrapped(text: str, columns: int) -> list[str]:
+    """Lines that are broken between words, and not within a command that fits into one: it is to be pasted."""
+
+    def piece(found: re.Match[str]) -> str:
+        return found[0].replace(" ", NO_BREAK) if len(found[0]) <= columns else found[0]
+
+    lines = textwrap.wrap(
+        COMMAND.sub(piece, typed(text)), columns, break_long_words=False, break_on_hyphens=False
+    )  # fmt: skip
+    return [line.replace(NO_BREAK, " ") for line in lines]
+
+
+def _tell(letter: str, colour: str, text: str, *, err: bool) -> None:
+    """A line of its own in a pipe; a terminal would break it anywhere."""
+    if not (sys.stderr if err else sys.stdout).isatty():
+        echo(f"{style(f'[{letter}]', fg=colour)} {text}", err=err)
+        return
+    first, *more = wrapped(text, shutil.get_terminal_size().columns - len("[E] ")) or [""]
+    click.echo(f"{style(f'[{letter}]', fg=colour)} {first}", err=err)
+    for line in more:
+        click.echo(f"    {line}", err=err)
+
+
 def as_json(value: dict[str, Any]) -> None:
     click.echo(json.dumps(value, indent=2, sort_keys=False))
 
 
 def error(text: str) -> None:
-    echo(f"{style('[E]', fg='red')} {text}", err=True)
+    _tell("E", "red", text, err=True)
 
 
 def warning(text: str) -> None:
-    echo(f"{style('[W]', fg='yellow')} {text}", err=True)
+    _tell("W", "yellow", text, err=True)
 
 
 def info(text: str) -> None:
-    echo(f"{style('[I]', fg='blue')} {text}")
+    _tell("I", "blue", text, err=False)
 
 
 def finding_line(finding: Finding) -> str:
@@ -71,8 +101,7 @@ def finding_line(finding: Finding) -> str:
 
 
 def finding(found: Finding, *, err: bool = False) -> None:
-    letter = style(f"[{LETTER[found.severity]}]", fg=COLOUR[found.severity])
-    echo(f"{letter} {finding_line(found)}", err=err)
+    _tell(LETTER[found.severity], COLOUR[found.severity], finding_line(found), err=err)
 
 
 def changes(done: Iterable[Change], *, dry_run: bool) -> None:

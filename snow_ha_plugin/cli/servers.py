@@ -106,7 +106,7 @@ def _show(outcome: Outcome, meant: Consequences, when: str) -> None:
     for domain, before in outcome.before.items():
         after = outcome.after[domain]
         if before != after:
-            click.echo(f"  {domain}: {before or 'stopped'} -> {after or click.style('NOWHERE', fg='red')}")
+            click.echo(f"  {domain}: {before or 'stopped'} -> {after or output.style('NOWHERE', fg='red')}")
     unchanged = sum(before == outcome.after[domain] for domain, before in outcome.before.items())
     click.echo(f"  {unchanged} domain(s) stay as they are")
     for found in meant.sharing:
@@ -200,7 +200,7 @@ def undrain(server: str, dry_run: bool, as_json: bool) -> None:
         options.at_work(store, f"undrain {server}")
     changes = standby.put(store, server, on=False, dry_run=dry_run)
     output.outcome(changes, f"nothing to do: {server} is not drained", dry_run=dry_run, in_json=as_json)
-    if changes and not as_json:
+    if changes and not (dry_run or as_json):
         output.info("what ran there stays where it is now; what would come back: snow ha balance --dry-run")
 
 

@@ -6,7 +6,6 @@ machine room may be a serial one.
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
 import textwrap
@@ -41,10 +40,6 @@ STATE_COLOUR = {"OFFLINE": "red", "UNSEEN": "red", "standby": "yellow", "mainten
 LABEL = {Severity.ERROR: ("ERROR", "red"), Severity.WARNING: ("WARN", "yellow"), Severity.INFO: ("note", "blue")}
 
 DAY_S = 86400
-
-# A command in a remedy, as far as a sign ends it.
-COMMAND = re.compile(r"\b(?:snow[ -]ha|crm|crm_resource|cibadmin) [^;,:()]+")
-NO_BREAK = "\N{NO-BREAK SPACE}"
 
 # Notes of one kind that are told one by one.
 MOST_NOTES = 2
@@ -182,7 +177,7 @@ def findings(found: tuple[Finding, ...], columns: int, now: float) -> Iterator[s
         age = f" (since {_moment(finding.since, now)})" if finding.since else ""
         yield from item(*LABEL[finding.severity], f"{finding.id}  {finding.message}{age}", columns)
         if finding.remedy:
-            yield from (f"      {line}" for line in _wrapped(f"do: {_kept_whole(finding.remedy, columns)}", columns))
+            yield from (f"      {line}" for line in _wrapped(f"do: {finding.remedy}", columns))
 
 
 def _moment(at: float, now: float) -> str:
@@ -198,18 +193,8 @@ def item(label: str, colour: str, text: str, columns: int) -> Iterator[str]:
     yield from (f"      {line}" for line in more)
 
 
-def _kept_whole(remedy: str, columns: int) -> str:
-    """With commands that fit into a line in one piece: they are to be pasted."""
-
-    def piece(found: re.Match[str]) -> str:
-        return found[0].replace(" ", NO_BREAK) if len(found[0]) <= columns - len("      do: ") else found[0]
-
-    return COMMAND.sub(piece, output.typed(remedy))
-
-
 def _wrapped(text: str, columns: int) -> list[str]:
-    wrapped = textwrap.wrap(output.typed(text), columns - 6, break_long_words=False, break_on_hyphens=False)
-    return [line.replace(NO_BREAK, " ") for line in wrapped]
+    return output.wrapped(text, columns - 6)
 
 
 def check_line(verdict: Verdict, view: Overview | None) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from snow_ha_plugin.cli import output
 from snow_ha_plugin.system import snowtools
 from tests.unit.cli.conftest import Files
 
@@ -43,3 +44,25 @@ def test_a_file_server_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Path, "exists", lambda path: answers.wait(60))
     assert not REAL()
     answers.set()
+
+
+def test_a_terminal_breaks_no_word_and_no_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "web01 has failed on snow02, and may run nowhere; mend that, then snow ha release web01; or wait"
+    output.warning(text)
+    assert capsys.readouterr().err == f"[W] {text}\n"
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "72")
+    monkeypatch.setenv("NO_COLOR", "1")
+    output.warning(text)
+    assert capsys.readouterr().err.splitlines() == [
+        "[W] web01 has failed on snow02, and may run nowhere; mend that, then",
+        "    snow ha release web01; or wait",
+    ]
+
+
+def test_no_color_means_none_also_in_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert output.style("[E]", fg="red", bold=True) == "\x1b[31m\x1b[1m[E]\x1b[0m"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert output.style("[E]", fg="red", bold=True) == "[E]"

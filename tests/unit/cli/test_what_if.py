@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from snow_ha_plugin.cli.moves import move
-from snow_ha_plugin.cli.servers import drain, what_if
+from snow_ha_plugin.cli.servers import drain, undrain, what_if
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.errors import NoSuchObjectError, UnsafeError, UsageError
 from snow_ha_plugin.system.pacemaker import CibFile
@@ -175,3 +175,15 @@ def test_of_two_servers_no_spare_is_left_and_no_more_is_said(tmp_path: Path) -> 
     path.write_bytes(cib.serialize(cluster.read("server a 8192 4\nserver b 8192 4\ndomain c 1024 1 on a\n").tree))
     said = CliRunner().invoke(what_if, ["--cib", str(path), "a"]).output
     assert said.splitlines()[-1] == "[I] memory of b 12%; no spare is left then"
+
+
+def test_undrain_says_that_what_left_stays_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "cib.xml"
+    path.write_bytes(cib.serialize(cluster.read(SERVERS.replace("snow02 16384 8", "snow02 16384 8 standby")).tree))
+    monkeypatch.setattr("snow_ha_plugin.cli.servers.options.store", lambda cib_path: CibFile(path))
+    assert CliRunner().invoke(undrain, ["snow02", "--dry-run"]).output == "[I] would let snow02 take domains again\n"
+    assert CliRunner().invoke(undrain, ["snow02"]).output.splitlines() == [
+        "[*] let snow02 take domains again",
+        "[I] what ran there stays where it is now; what would come back: snow ha balance --dry-run",
+    ]
+    assert CliRunner().invoke(undrain, ["snow02"]).output == "[I] nothing to do: snow02 is not drained\n"

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from pathlib import Path
 
 import pytest
+from pytest_mock import MockerFixture
 
 from snow_ha_plugin.core import settings
 from snow_ha_plugin.core.settings import Setting
@@ -384,3 +386,12 @@ def test_the_address_of_a_domain_is_that_of_its_first_interface(tmp_path: Path) 
         "",
         "",
     ]
+
+
+def test_a_name_without_an_address_is_told_in_words(tmp_path: Path, mocker: MockerFixture) -> None:
+    (tmp_path / "domains.conf").write_text("")
+    failed = socket.gaierror(-3, "Temporary failure in name resolution")
+    mocker.patch.object(socket, "getaddrinfo", side_effect=failed)
+    with pytest.raises(ConfigurationError) as caught:
+        snowtools.servers(["snow03"], tmp_path / "domains.conf")
+    assert str(caught.value).startswith("snow03 has no address; Temporary failure in name resolution; ")
