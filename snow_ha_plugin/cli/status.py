@@ -141,6 +141,7 @@ def _json(view: Overview, told: Verdict, about: dict[str, Any] | None = None) ->
             {
                 "name": server.name,
                 "online": server.online,
+                "unseen": server.unseen,
                 "standby": server.standby,
                 "maintenance": server.maintenance,
                 "domains": list(server.domains),

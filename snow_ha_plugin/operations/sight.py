@@ -10,7 +10,8 @@ from pathlib import Path
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer.decision import Wishes
 from snow_ha_plugin.core.configure import acceptance
-from snow_ha_plugin.core.reports import dating, findings, health
+from snow_ha_plugin.core.reports import chronicle, dating, findings, health
+from snow_ha_plugin.core.reports.events import Event
 from snow_ha_plugin.core.reports.health import Standing
 from snow_ha_plugin.core.reports.overview import Overview, migrating, overview
 from snow_ha_plugin.core.reports.text import in_words
@@ -45,9 +46,18 @@ def look(store: Store, outlook: Outlook) -> Overview:
         found.append(findings.no_third_vote(record.here()))
     found += running.left_down(store.reachable(_stopped(tree)))
     if any(map(dating.is_undated, found)):
-        found = dating.dated(found, store.past(0).events)
+        found = dating.dated(found, _events(store))
     told = acceptance.sort(found, acceptance.acceptances(tree), time.time())
     return replace(view, findings=told.open, accepted=told.accepted)
+
+
+def _events(store: Store) -> tuple[Event, ...]:
+    """What is recorded, with what Pacemaker knows that is not on record yet."""
+    try:
+        known = store.known()
+    except SnowHaError:
+        known = []
+    return chronicle.merged(store.past(0).events, known)
 
 
 def by_xl(store: Store) -> str:

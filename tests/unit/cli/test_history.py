@@ -16,7 +16,7 @@ from pytest_mock import MockerFixture
 from snow_ha_plugin.cli import options
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.reports.events import Event, Kind
-from snow_ha_plugin.system import command, configurations, record, written
+from snow_ha_plugin.system import command, configurations, fencer, record, written
 from snow_ha_plugin.system.command import Result
 from snow_ha_plugin.system.servers import Servers
 from tests.captures import capture
@@ -133,6 +133,17 @@ def test_a_server_that_is_gone_is_told_with_the_time_at_which_it_left(files: Fil
     assert f"server-offline  snow02 is not in the cluster (since {at}, 2 min)" in files.run("status").out
     shown = files.run("status", "--json").json["findings"]
     assert [each["since"] for each in shown if each["id"] == "server-offline"] == [int(gone.at)]
+
+
+def test_that_a_server_was_fenced_pacemaker_may_know_before_the_record(
+    files: Files, cluster: dict[str, Result]
+) -> None:
+    fenced = next(event for event in fencer.fencings() if event.ok)
+    record.append(Event(fenced.at - 5, Kind.SERVER, fenced.subject, "snow01", "left the cluster", ok=False))
+    online = f'name="{fenced.subject}" id="{fenced.subject[-1]}" online="true"'.encode()
+    offline = cluster["crm_mon"].stdout.replace(online, online.replace(b"true", b"false"))
+    cluster["crm_mon"] = Result((), 0, offline, b"")
+    assert f"{fenced.subject} is not in the cluster, and was fenced (since" in files.run("status").out
 
 
 def test_without_pacemaker_status_tells_what_runs_here_by_xl(files: Files, cluster: dict[str, Result]) -> None:

@@ -20,7 +20,7 @@ from tests.captures import capture, guide_cluster
 from tests.unit.cli.conftest import Ended, Files
 
 KEYS = {
-    "servers": {"name", "online", "standby", "maintenance", "domains", "memory_mib"},
+    "servers": {"name", "online", "unseen", "standby", "maintenance", "domains", "memory_mib"},
     "domains": {"name", "state", "server", "managed", "memory_mib", "vcpus", "since", "watch", "migration"},
     "floating_ips": {"address", "server"},
     "findings": {"severity", "id", "subject", "message", "remedy", "since"},
