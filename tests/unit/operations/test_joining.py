@@ -18,6 +18,7 @@ from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.system import bmc, command, waiting
 from snow_ha_plugin.system.command import Result
 from tests.unit.conftest import Machines
+from tests.unit.system.test_waiting import Clock
 
 CRM_MON = """<pacemaker-result><summary><current_dc with_quorum="{quorum}"/></summary><nodes>
 <node name="snow01" online="true" unclean="false"/><node name="snow02" online="{online}" unclean="{unclean}"/>
@@ -170,6 +171,18 @@ def test_a_server_alone_stops_waiting_for_the_others_and_needs_quorum(
         joining.start_alone(site, ["snow02"])
     assert started(machines) == ["snow01"]
     assert set(ran) == {"corosync-cmapctl -s quorum.cancel_wait_for_all u8 1"}
+
+
+def test_a_server_alone_that_has_quorum_waits_no_longer(site: Site, machines: Machines, mocker: MockerFixture) -> None:
+    seen(machines, online="false")
+    ran = recorded(mocker)
+    mocker.patch.object(waiting, "time", Clock())
+    mocker.patch.object(waiting, "POLL_S", 1)
+    mocker.patch.object(joining, "ONLINE_WITHIN_S", 5)
+    joining.start_alone(site, ["snow02"])
+    # Once for its quorum, twice for what is to be fenced.
+    assert sum("crm_mon" in line for line in machines.log()) == 3
+    assert ran == []
 
 
 def test_what_nothing_waits_for_needs_no_confirmation(site: Site, machines: Machines, mocker: MockerFixture) -> None:
