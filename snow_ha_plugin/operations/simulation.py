@@ -22,8 +22,8 @@ from snow_ha_plugin.system import scheduler
 # For all servers' failures together; a scheduler's run that takes longer is none that a terminal waits for.
 FAILURES_WITHIN_S = 20
 
-# What would disturb a domain that runs; `start` is all that registering may lead to.
-DISTURBING = ("stop", "restart", "recover", "move", "migrate", "reload", "leave")
+# What would disturb a domain that runs. To reload is no more than to have the agent read parameters anew, in place.
+DISTURBING = ("stop", "restart", "recover", "move", "migrate", "leave")
 
 Where = dict[str, str | None]
 

@@ -24,7 +24,7 @@ from snow_ha_plugin.operations import transaction as steps_change
 from snow_ha_plugin.operations.transaction import change, cleaning, let_go, undisturbed, whereabouts
 from snow_ha_plugin.system import record, xen
 from snow_ha_plugin.system.pacemaker import CibFile, LiveCib
-from tests.captures import domain, guide_cluster
+from tests.captures import capture, domain, guide_cluster
 from tests.unit.conftest import Machines
 from tests.unit.core.test_cib import canonical, with_parts
 
@@ -151,6 +151,18 @@ def test_a_change_that_moves_another_domain_is_refused() -> None:
 
     with pytest.raises(UnsafeError, match=name):
         change(store, edit, undisturbed(locate=found()))
+
+
+def test_what_the_agent_reads_anew_in_place_disturbs_nobody() -> None:
+    # Of this cluster Pacemaker knows which parameters cost a restart.
+    tree = cib.parse(capture("cibadmin-2.1.5-migration-failed.xml"))
+
+    def edit(tree: cib.Tree) -> list[Change]:
+        parameters = {"watch": "ping"}
+        cib.put_pairs(cib.resource(tree, "b01"), "instance_attributes", "snow-ha--params--b01", parameters)
+        return [Change("watch", "b01", "")]
+
+    assert len(change(Memory(tree), edit, undisturbed(locate=found()))) == 1
 
 
 def test_what_pacemaker_is_about_to_do_anyway_is_nobodys_fault() -> None:
