@@ -42,7 +42,7 @@ def tend(store: Store, here: str) -> None:
             tree, state = _look(store)
             new = [_explained(alert, state) for alert in taken]
             record.append(*alerts.recorded(new, seen, tree, state, here))
-            _note_doubles(store, taken, state)
+            _note_doubles(store, taken, tree, state)
             seen += new
         if not any(_goes_on(alert) for alert in seen):
             break
@@ -68,7 +68,7 @@ def _try_again(store: Store, seen: Sequence[Alert], here: str) -> bool:
         return False
 
 
-def _note_doubles(store: Store, taken: Sequence[Alert], state: ClusterState) -> None:
+def _note_doubles(store: Store, taken: Sequence[Alert], tree: cib.Tree, state: ClusterState) -> None:
     """What is found on two servers now, and what the record tells of a stop, is kept until somebody acknowledges it."""
     found = [
         RanTwice(alert.resource, (servers[0], servers[1]), int(alert.at), int(alert.at))
@@ -76,7 +76,9 @@ def _note_doubles(store: Store, taken: Sequence[Alert], state: ClusterState) -> 
         if (servers := alerts.found_twice(alert, state))
     ]
     if stops := [round(alert.at, 3) for alert in taken if alert.task == "stop" and alert.ok]:
-        found += doubles.of(record.read(time.time() - LOOKING_BACK_S).events, min(stops))
+        places = [(each.id, server) for each in state.resources for server in each.servers]
+        running = {place: since for place in places if (since := cib.since(tree, *place))}
+        found += doubles.of(record.read(time.time() - LOOKING_BACK_S).events, running, min(stops))
     if not found:
         return
     try:

@@ -28,9 +28,12 @@ def known(tree: cib.Tree) -> tuple[RanTwice, ...]:
 
 def note(tree: cib.Tree, new: Iterable[RanTwice]) -> list[Change]:
     """The last of each domain counts; what is known already, of another server perhaps, is not noted again."""
-    changes = []
+    changes, domains = [], cib.domains(tree)
     for each in new:
-        if any(old.domain == each.domain and each.began <= old.ended for old in known(tree)):
+        # A floating IP has no image.
+        if each.domain not in domains or any(
+            old.domain == each.domain and each.began <= old.ended for old in known(tree)
+        ):
             continue
         pair = {f"{ids.OURS}{CODE}-{each.domain}": json.dumps(asdict(each), sort_keys=True)}
         if cib.put_pairs(cib.section(tree, "crm_config"), "cluster_property_set", SET, pair):

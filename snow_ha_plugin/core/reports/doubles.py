@@ -1,9 +1,12 @@
-"""Domains that ran on two servers at once, as the record tells it: a server that was dead has nothing to stop, so what
-is stopped on one after another one has started it ran on both."""
+"""Domains that ran on two servers at once, as the record tells it.
+
+A server that was dead has nothing to stop: what is stopped on one after another one has started it ran on both. So did
+what is stopped on one while another one has run it since before that one started it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from snow_ha_plugin.core.reports.events import Event, Kind
@@ -27,8 +30,11 @@ class RanTwice:
     ended: int
 
 
-def of(events: Iterable[Event], since_at: float = 0) -> Iterator[RanTwice]:
-    """What stops since then tell; `events` are in order of time."""
+def of(events: Iterable[Event], running: Mapping[tuple[str, str], int], since_at: float = 0) -> Iterator[RanTwice]:
+    """What stops since `since_at` tell; `events` are in order of time.
+
+    `running` has since when each domain has been running on each server where it runs now, as Pacemaker knows it.
+    """
     # The last run of each domain on each server that the record knows, from when until when.
     runs: dict[tuple[str, str], tuple[float, float]] = {}
     for event in events:
@@ -47,3 +53,6 @@ def of(events: Iterable[Event], since_at: float = 0) -> Iterator[RanTwice]:
                 is_other = name == domain and other != server and since < run[0] < at - SKEW_S
                 if at >= since_at and is_other and until == STILL and run[1] > at - STOPPING_S:
                     yield RanTwice(domain, (server, other), int(run[0]), int(min(run[1], at)))
+            for (name, other), began in running.items():
+                if at >= since_at and name == domain and other != server and began < since < at - SKEW_S:
+                    yield RanTwice(domain, (server, other), int(since), int(at))

@@ -54,16 +54,26 @@ def story(text: str, domain: str = "nis01") -> list[Event]:
     ],
 )
 def test_what_is_stopped_after_another_server_has_started_it_ran_on_both(text: str, expected: list[RanTwice]) -> None:
-    assert list(doubles.of(story(text))) == expected
-    assert list(doubles.of(story(text, "web01") + story("0 start snow01"))) == [
+    assert list(doubles.of(story(text), {})) == expected
+    assert list(doubles.of(story(text, "web01") + story("0 start snow01"), {})) == [
         RanTwice("web01", each.servers, each.began, each.ended) for each in expected
     ]
 
 
+@pytest.mark.parametrize(
+    ("began", "stopped", "is_double"), [(50, 160, True), (100, 160, False), (140, 160, False), (50, 103, False)]
+)
+def test_so_did_what_another_server_has_run_since_before(began: int, stopped: int, is_double: bool) -> None:
+    events = story(f"0 start snow01; 100 start snow02; {stopped} stop snow02")
+    running = {("nis01", "snow01"): began, ("web01", "snow01"): 50, ("nis01", "snow02"): 50}
+    expected = [RanTwice("nis01", ("snow02", "snow01"), 100, 160)] * is_double
+    assert list(doubles.of(events, running)) == expected
+
+
 def test_only_stops_since_a_time_tell() -> None:
     events = story("0 start snow01; 100 start snow02; 160 stop snow02; 160.2 stop snow01")
-    assert list(doubles.of(events, 160.2)) == [ONE]
-    assert list(doubles.of(events, 160.3)) == []
+    assert list(doubles.of(events, {}, 160.2)) == [ONE]
+    assert list(doubles.of(events, {}, 160.3)) == []
 
 
 def test_it_is_a_finding_until_it_is_acknowledged() -> None:
@@ -80,6 +90,11 @@ def test_it_is_a_finding_until_it_is_acknowledged() -> None:
     assert ran_twice.acknowledge(tree, ["web01"]) == []
     assert len(ran_twice.acknowledge(tree, ["nis01"])) == 1
     assert canonical(tree) == before
+
+
+def test_what_is_no_domain_has_no_image() -> None:
+    tree = guide_cluster()
+    assert ran_twice.note(tree, [RanTwice("snow-ha-floating-ip", ("snow01", "snow02"), 100, 160)]) == []
 
 
 def test_the_next_one_counts_again() -> None:
@@ -102,6 +117,6 @@ def test_what_somebody_has_made_unreadable_is_none_and_goes_with_the_others() ->
 def test_a_configuration_of_before_does_not_make_it_undone() -> None:
     now, then = guide_cluster(), guide_cluster()
     ran_twice.note(now, [ONE])
-    ran_twice.note(then, [RanTwice("web01", ("snow01", "snow02"), 1, 2)])
+    ran_twice.note(then, [RanTwice("nis02", ("snow01", "snow02"), 1, 2)])
     ran_twice.carry_over(now, then)
     assert ran_twice.known(then) == (ONE,)
