@@ -5,6 +5,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 
 import pytest
@@ -220,59 +221,75 @@ class TestDisable:
         assert resets(site, began) == []
 
 
-def by_hand(lab: Lab, path: str, text: str, mode: int = 0o644) -> Callable[[], object]:
-    """A file of snow02's that somebody else wrote; what takes it away again."""
+@contextmanager
+def by_hand(lab: Lab, path: str, text: str, mode: int = 0o644) -> Iterator[None]:
+    """A file of snow02's that somebody else wrote."""
     file = lab.disk("snow02") / path
     before = file.read_text() if file.exists() else None
     file.write_text(text)
     file.chmod(mode)
-    return file.unlink if before is None else lambda: file.write_text(before)
+    try:
+        yield
+    finally:
+        if before is None:
+            file.unlink()
+        else:
+            file.write_text(before)
 
 
-def no_module(lab: Lab) -> Callable[[], object]:
+def no_module(lab: Lab) -> AbstractContextManager[None]:
     return by_hand(lab, "etc/lab-absent-modules", "xen_wdt\n")
 
 
-def sbd_of_another_time(lab: Lab) -> Callable[[], object]:
+def sbd_of_another_time(lab: Lab) -> AbstractContextManager[None]:
     return by_hand(lab, "etc/default/sbd", "SBD_DEVICE=/dev/sdx\nSBD_WATCHDOG_TIMEOUT=9\n")
 
 
-def no_direct_io(lab: Lab) -> Callable[[], object]:
+def no_direct_io(lab: Lab) -> AbstractContextManager[None]:
     """What losetup says of a file system that cannot do it."""
     said = '#!/bin/sh\ncase "$*" in *"--output DIO"*) echo 0 ;; *) exec /usr/sbin/losetup "$@" ;; esac\n'
     return by_hand(lab, "usr/local/sbin/losetup", said, 0o755)
 
 
-def pills_on_a_local_disk(lab: Lab) -> Callable[[], object]:
+@contextmanager
+def pills_on_a_local_disk(lab: Lab) -> Iterator[None]:
     """A directory of snow02's own in the place of the one that all share, with a file like the right one."""
-    make = "mkdir -p /root/own /sNow/snow-ha && mount --bind /root/own /sNow/snow-ha && cd /sNow/snow-ha"
-    fill = (
-        "dd if=/dev/zero of=sbd.img bs=1M count=4 status=none && loop=$(losetup --find --show --direct-io=on sbd.img)"
-    )
-    write = f"sbd -d $loop -1 {WATCHDOG_S} -4 18 create && losetup --detach $loop"
-    lab.run("snow02", ["sh", "-c", f"{make} && {fill} && {write}"])
-    return lambda: lab.run("snow02", ["sh", "-c", "umount -l /sNow/snow-ha; rm -r /root/own"])
+    make = f"""
+        set -e
+        mkdir -p /root/own /sNow/snow-ha
+        mount --bind /root/own /sNow/snow-ha
+        cd /sNow/snow-ha
+        dd if=/dev/zero of=sbd.img bs=1M count=4 status=none
+        loop=$(losetup --find --show --direct-io=on sbd.img)
+        sbd -d $loop -1 {WATCHDOG_S} -4 18 create
+        losetup --detach $loop
+    """
+    lab.run("snow02", ["sh", "-c", make])
+    try:
+        yield
+    finally:
+        lab.run("snow02", ["sh", "-c", "umount --lazy /sNow/snow-ha; rm -r /root/own"])
 
 
-def taken_watchdog(lab: Lab) -> Callable[[], object]:
+@contextmanager
+def taken_watchdog(lab: Lab) -> Iterator[None]:
     lab.run("snow02", ["modprobe", "xen_wdt"])
     take = "exec 3>/dev/watchdog0; while printf . >&3; do sleep 1; done"
     preload = {"LD_PRELOAD": "/usr/lib/lab/watchdog.so"}
     lab.run("snow02", ["setsid", "--fork", "sh", "-c", take + " >/dev/null 2>&1 &"], env=preload)
-    path = "/sys/class/watchdog/watchdog0/state"
-    wait_until(lambda: lab.run("snow02", ["cat", path]).stdout.strip() == "active", 10, "nobody has the watchdog")
-
-    def undo() -> None:
+    state_file = "/sys/class/watchdog/watchdog0/state"
+    wait_until(lambda: lab.run("snow02", ["cat", state_file]).stdout.strip() == "active", 10, "nobody has the watchdog")
+    try:
+        yield
+    finally:
         lab.power_off("snow02")
         lab.power_on("snow02")
 
-    return undo
 
-
-TROUBLES: dict[str, tuple[Callable[[Lab], Callable[[], object]], str]] = {
+TROUBLES: dict[str, tuple[Callable[[Lab], AbstractContextManager[None]], str]] = {
     "no module": (no_module, "snow02 has no Xen watchdog"),
     "sbd by hand with another time": (sbd_of_another_time, "/etc/default/sbd on snow02 was written by hand"),
-    "no direct I/O": (no_direct_io, "does no direct I/O (dio is not 1)"),
+    "no direct I/O": (no_direct_io, "sbd has no disk on snow02; /sNow/snow-ha/sbd.img: its file system does no direct"),
     "pills on a local disk": (pills_on_a_local_disk, "sbd.img is not the same file on all servers"),
     "watchdog taken": (taken_watchdog, "another program of snow02"),
 }
@@ -299,11 +316,8 @@ class TestRefused:
     @pytest.mark.parametrize("trouble", TROUBLES)
     def test_before_it_is_switched_on(self, unprotected: Lab, trouble: str) -> None:
         make, says = TROUBLES[trouble]
-        undo = make(unprotected)
-        try:
+        with make(unprotected):
             self.refused(unprotected, says)
-        finally:
-            undo()
 
     def test_a_bmc_that_does_not_answer(self, unprotected: Lab) -> None:
         self.refused(unprotected, "not every BMC answers", "--fencing", "ipmi")
