@@ -48,7 +48,7 @@ def status(
     if watch:
         if as_json or check:
             raise UsageError("--watch draws on a terminal", remedy="leave out --json and --check")
-        _watch(store, domains_dir)
+        _watch(store, domains_dir, name)
         return
     try:
         outlook = sight.outlook(store, domains_dir)
@@ -69,7 +69,10 @@ def status(
         output.as_json(_json(view, told, about))
         return
     if name and past:
-        _describe(outlook, view, name, past)
+        for line in _described(outlook, view, name, past):
+            output.echo(line)
+        for missing in past.missing:
+            output.warning(f"not here: {missing}")
     elif check:
         click.echo(status_view.check_line(told, view))
     elif trouble and told.word == Word.HEALTHY:
@@ -99,24 +102,29 @@ def as_it_is(store: Store) -> Iterator[str]:
     yield from status_view.findings(wrong, status_view.columns(), time.time())
 
 
-def _watch(store: Store, domains_dir: Path | None) -> None:
+def _watch(store: Store, domains_dir: Path | None, name: str | None) -> None:
     """Draw again and again; what cannot be asked at a moment is told, and looked for again."""
     if not sys.stdout.isatty():
         raise UsageError("--watch draws on a terminal", remedy="run it on one, or without --watch")
     while True:
-        text = "\n".join(_drawn(store, domains_dir))
+        text = "\n".join(_drawn(store, domains_dir, name))
         click.clear()
-        click.echo(f"{text}\n{output.style(time.strftime('%H:%M:%S'), fg='blue')}, every {WATCH_S} s; Ctrl-C ends it")
+        output.echo(f"{text}\n{output.style(time.strftime('%H:%M:%S'), fg='blue')}, every {WATCH_S} s; Ctrl-C ends it")
         time.sleep(WATCH_S)
 
 
-def _drawn(store: Store, domains_dir: Path | None) -> Iterator[str]:
+def _drawn(store: Store, domains_dir: Path | None, name: str | None) -> Iterator[str]:
     try:
-        view = sight.look(store, sight.outlook(store, domains_dir))
+        outlook = sight.outlook(store, domains_dir)
+        view = sight.look(store, outlook)
+        past = _past(store, view, name) if name else None
     except SnowHaError as error:
         yield status_view.head(Verdict(Word.CANNOT_TELL, str(error)))
         return
-    yield from status_view.lines(view, verdict.of(view), status_view.columns(), time.time())
+    if name and past:
+        yield from _described(outlook, view, name, past)
+    else:
+        yield from status_view.lines(view, verdict.of(view), status_view.columns(), time.time())
 
 
 def _past(store: Store, view: Overview, name: str) -> Past:
@@ -126,12 +134,9 @@ def _past(store: Store, view: Overview, name: str) -> Past:
     return replace(found, events=chronicle.of(found.events, name))
 
 
-def _describe(outlook: Outlook, view: Overview, name: str, past: Past) -> None:
+def _described(outlook: Outlook, view: Overview, name: str, past: Past) -> Iterator[str]:
     tree, scores, columns = outlook.tree, outlook.now.scores, status_view.columns()
-    for line in status_object.described(tree, view, scores, name, past.events, columns, time.time()):
-        output.echo(line)
-    for missing in past.missing:
-        output.warning(f"not here: {missing}")
+    return status_object.described(tree, view, scores, name, past.events, columns, time.time())
 
 
 def _json(view: Overview, told: Verdict, about: dict[str, Any] | None = None) -> dict[str, Any]:

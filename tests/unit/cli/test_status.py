@@ -13,9 +13,11 @@ from snow_ha_plugin.core.configure import intent
 from snow_ha_plugin.core.reports import verdict
 from snow_ha_plugin.core.reports.overview import DomainView, FencingView, Overview, overview
 from snow_ha_plugin.core.reports.verdict import Verdict, Word
+from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.model import FailedAction, MigrationProgress
 from snow_ha_plugin.operations import sight
 from snow_ha_plugin.system import pacemaker
+from snow_ha_plugin.system.pacemaker import CibFile
 from tests.captures import capture, guide_cluster
 from tests.unit.cli.conftest import Ended, Files
 
@@ -264,3 +266,22 @@ def test_only_of_domains_that_are_kept_stopped_the_files_are_looked_at() -> None
     tree = guide_cluster()
     intent.want(tree, ["nis01"], "Stopped")
     assert sight._stopped(tree) == {"nis01": cib.domains(tree)["nis01"].parameters["xmfile"]}
+
+
+def test_watching_goes_on_where_nothing_can_be_asked(files: Files) -> None:
+    class Dying(CibFile):
+        answers = 1
+
+        def read(self) -> cib.Tree:
+            if not self.answers:
+                raise UnavailableError("Pacemaker does not run on this server", remedy="start it: snow ha start")
+            self.answers -= 1
+            return super().read()
+
+    store = Dying(files.cib)
+    assert next(status_verb._drawn(store, files.domains, "nis01")).startswith("nis01  running on snow02")
+    for _ in range(2):
+        shown = [click.unstyle(line) for line in status_verb._drawn(store, files.domains, "nis01")]
+        assert shown == ["CANNOT TELL  Pacemaker does not run on this server; start it: snow ha start"]
+    store.answers = 1
+    assert click.unstyle(next(status_verb._drawn(store, files.domains, None))).startswith("DEGRADED  2 of 2 servers")
