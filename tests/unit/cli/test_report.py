@@ -15,6 +15,7 @@ from snow_ha_plugin.cli import page
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer.problem import Spread
 from snow_ha_plugin.core.codes import TABLE
+from snow_ha_plugin.core.configure import acceptance
 from snow_ha_plugin.core.reports.events import Event, Kind
 from snow_ha_plugin.core.reports.health import NPlus1, Standing
 from snow_ha_plugin.core.reports.overview import overview
@@ -100,6 +101,14 @@ def test_each_server_domain_and_finding_is_there(files: Files) -> None:
         assert {finding["id"]} <= set(shown.texts)
         assert finding["message"] in shown.text and finding["remedy"] in shown.text
     assert "40%" in shown.texts and "38%." in shown.texts
+
+
+def test_a_finding_and_what_was_accepted_have_their_times(files: Files) -> None:
+    shown = drawn(case="troubled")
+    assert f"failed-there since {page.moment(1795351018)}" in shown.text
+    files.run("accept", "no-fencing", "--cib", str(files.cib))
+    (given,) = acceptance.acceptances(cib.parse(files.cib.read_bytes()))
+    assert f"accepted {page.moment(given.since)} until {page.moment(given.until)}" in read(files).text
 
 
 def test_nothing_of_it_comes_from_elsewhere(files: Files) -> None:
