@@ -135,8 +135,7 @@ def _past(store: Store, view: Overview, name: str) -> Past:
 
 
 def _described(outlook: Outlook, view: Overview, name: str, past: Past) -> Iterator[str]:
-    tree, scores, columns = outlook.tree, outlook.now.scores, status_view.columns()
-    return status_object.described(tree, view, scores, name, past.events, columns, time.time())
+    return status_object.described(outlook, view, name, past.events, status_view.columns(), time.time())
 
 
 def _json(view: Overview, told: Verdict, about: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -10,12 +10,13 @@ from snow_ha_plugin.cli import history_view, status_view
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import INFINITY
 from snow_ha_plugin.core.configure import intent
-from snow_ha_plugin.core.reports import chronicle
+from snow_ha_plugin.core.reports import chronicle, hindrance
 from snow_ha_plugin.core.reports.events import Event
 from snow_ha_plugin.core.reports.overview import DomainView, Overview, ServerView
 from snow_ha_plugin.core.reports.text import duration
 from snow_ha_plugin.errors import NoSuchObjectError
 from snow_ha_plugin.model import Constraint, Finding
+from snow_ha_plugin.operations.simulation import Outlook
 
 # By resource and server, as Pacemaker's scheduler has them after all rules.
 Scores = Mapping[str, Mapping[str, int]]
@@ -34,15 +35,15 @@ def require(view: Overview, name: str) -> None:
 
 
 def described(
-    tree: cib.Tree, view: Overview, scores: Scores, name: str, events: Sequence[Event], columns: int, now: float
+    outlook: Outlook, view: Overview, name: str, events: Sequence[Event], columns: int, now: float
 ) -> Iterator[str]:
     for domain in view.domains:
         if domain.name == name:
-            yield from _domain(view, domain, scores.get(name, {}), now)
+            yield from _domain(outlook, view, domain, now)
     for server in view.servers:
         if server.name == name:
             yield from _server(view, server, now)
-    for constraint in _constraints(tree, name):
+    for constraint in _constraints(outlook.tree, name):
         yield f"constraint  {constraint.id}  {constraint.text}"
     yield from _happened(events, name)
     told = tuple(finding for finding in view.findings if name in _words(finding))
@@ -76,7 +77,7 @@ def _happened(events: Sequence[Event], name: str) -> Iterator[str]:
         yield from history_view.lines(row, ())
 
 
-def _domain(view: Overview, domain: DomainView, scores: Mapping[str, int], now: float) -> Iterator[str]:
+def _domain(outlook: Outlook, view: Overview, domain: DomainView, now: float) -> Iterator[str]:
     where = f" on {domain.server}" if domain.server else ""
     since = f", since {duration(now - domain.since)}" if domain.since and domain.server else ""
     yield f"{domain.name}  {domain.state}{where}{since}; {domain.memory_mib} MiB, {domain.vcpus} vcpus"
@@ -90,19 +91,24 @@ def _domain(view: Overview, domain: DomainView, scores: Mapping[str, int], now: 
     if domain.watch:
         yield f"  watched by {domain.watch}, and restarted when that fails twice in a row"
     for server in view.servers:
-        yield f"  {server.name}: {_says(server, scores.get(server.name), is_here=server.name == domain.server)}"
+        yield f"  {server.name}: {_says(outlook, domain, server)}"
 
 
-def _says(server: ServerView, score: int | None, *, is_here: bool) -> str:
+def _says(outlook: Outlook, domain: DomainView, server: ServerView) -> str:
     """What Pacemaker's score of a domain on a server means."""
+    score = outlook.now.scores.get(domain.name, {}).get(server.name)
     if not server.online:
         return "not in the cluster"
     if server.standby or server.maintenance:
         return f"in {'standby' if server.standby else 'maintenance'}, takes no domains"
     if score is None:
         return "not asked by Pacemaker: it does not run there, and may not"
+    is_here = server.name == domain.server
     if score <= -INFINITY:
-        return "may not run there (-INFINITY): a ban, a failure there, or no room"
+        free_mib = outlook.free_mib.get(server.name, domain.memory_mib)
+        lacking_mib = 0 if is_here else domain.memory_mib - free_mib
+        found = hindrance.of(outlook.tree, outlook.now.state, domain.name, server.name, lacking_mib)
+        return f"may not run there: {found.why}"
     return f"{'runs there' if is_here else 'may run there'}, score {'INFINITY' if score >= INFINITY else score}"
 
 

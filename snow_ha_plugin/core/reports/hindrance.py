@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import INFINITY
 from snow_ha_plugin.core.configure import intent
+from snow_ha_plugin.core.reports import hands_off
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.model import ClusterState
 
@@ -27,16 +28,17 @@ def of(tree: cib.Tree, state: ClusterState, domain: str, target: str, lacking_mi
     if resource and not resource.managed:
         if intent.is_held(tree, domain):
             return Hindrance(f"{domain} is held: Pacemaker keeps its hands off", f"snow ha release {domain}")
-        server = in_words(resource.servers)
-        return Hindrance(
-            f"Pacemaker keeps its hands off {domain}: {server} is in maintenance", f"crm node ready {server}"
-        )
+        off = hands_off.of(tree, state, domain)
+        why, remedy = (off.why, off.remedy) if off else ("it is not managed", f"snow ha status {domain}")
+        return Hindrance(f"Pacemaker keeps its hands off {domain}: {why}", remedy)
     if node is None or not node.online:
         return Hindrance(f"{target} is not in the cluster", f"snow ha start {target}")
     if node.standby:
         return Hindrance(f"{target} is in standby", f"snow ha undrain {target}")
     if node.maintenance:
         return Hindrance(f"{target} is in maintenance", f"crm node ready {target}")
+    if any((each.resource, each.server, each.count) == (domain, target, "INFINITY") for each in cib.fail_counts(tree)):
+        return Hindrance(f"{domain} has failed on {target}", f"crm resource cleanup {domain} {target}")
     if ban := next(_bans(tree, domain, target), None):
         clear = f"crm resource clear {domain}" if ban.startswith("cli-") else f"crm configure delete {ban}"
         return Hindrance(f"the rule {ban} keeps {domain} off {target}", f"if it is no longer wanted: {clear}")

@@ -146,7 +146,7 @@ def test_a_domain_is_described_with_what_each_server_says(files: Files) -> None:
     ended = status(files, "nis01")
     lines = ended.out.splitlines()
     assert lines[0].startswith("nis01  running on snow02")
-    assert "  snow01: may not run there (-INFINITY): a ban, a failure there, or no room" in lines
+    assert "  snow01: may not run there: the rule no keeps nis01 off snow01" in lines
     assert any(line.startswith("  snow02: runs there, score ") for line in lines)
     assert any(line.startswith("constraint  no  ") for line in lines)
 

@@ -11,7 +11,7 @@ from snow_ha_plugin.core.configure import intent
 from snow_ha_plugin.core.reports import hindrance
 from snow_ha_plugin.model import ClusterState, FailedAction
 from snow_ha_plugin.system import pacemaker
-from tests.captures import guide_cluster
+from tests.captures import capture, guide_cluster
 from tests.unit.core.test_cib import with_parts
 
 
@@ -45,10 +45,12 @@ def test_maintenance_mode_comes_before_all_else(state: ClusterState) -> None:
 def test_a_held_domain_is_to_be_released_and_one_in_maintenance_by_its_server_is_not(state: ClusterState) -> None:
     tree = guide_cluster()
     hands_off = tuple(replace(r, managed=False) if r.id == "nis01" else r for r in state.resources)
-    state = replace(state, resources=hands_off)
-    assert hindrance.of(tree, state, "nis01", "snow01").remedy == "crm node ready snow02"
+    nodes = tuple(replace(node, maintenance=node.name == "snow02") for node in state.nodes)
+    held = replace(state, resources=hands_off)
+    assert hindrance.of(tree, replace(held, nodes=nodes), "nis01", "snow01").remedy == "crm node ready snow02"
+    assert hindrance.of(tree, held, "nis01", "snow01").remedy == "see crm_resource --why --resource nis01"
     intent.hold(tree, ["nis01"])
-    assert hindrance.of(tree, state, "nis01", "snow01").remedy == "snow ha release nis01"
+    assert hindrance.of(tree, held, "nis01", "snow01").remedy == "snow ha release nis01"
 
 
 @pytest.mark.parametrize(
@@ -60,6 +62,14 @@ def test_a_ban_is_named(state: ClusterState, rule: str, remedy: str) -> None:
     assert found.why == f"the rule {rule} keeps nis01 off snow01"
     assert found.remedy.endswith(remedy)
     assert hindrance.of(tree, state, "nis02", "snow01").why == "Pacemaker says no more"
+
+
+def test_a_failure_there_is_named(state: ClusterState) -> None:
+    tree = cib.parse(capture("cibadmin-2.1.5-troubled.xml"))
+    found = hindrance.of(tree, state, "syslog01", "snow01", lacking_mib=5)
+    assert found == hindrance.Hindrance("syslog01 has failed on snow01", "crm resource cleanup syslog01 snow01")
+    blocked = hindrance.of(tree, pacemaker.state(tree), "syslog01", "snow02")
+    assert blocked.why == "Pacemaker keeps its hands off syslog01: it is not managed"
 
 
 def test_memory_counts_where_pacemaker_goes_by_it(state: ClusterState) -> None:
