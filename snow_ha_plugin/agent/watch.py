@@ -44,7 +44,8 @@ def look(operation: Operation, domid: int) -> None:
     if before != (since, failures):
         _note(name, domid, since, failures)
     if why and failures >= ENOUGH:
-        raise OcfError(GENERIC, f"{name} runs, but its watch {wanted} has failed {failures} times in a row: {why}")
+        # In short: Pacemaker keeps 128 characters of it.
+        raise OcfError(GENERIC, f"{name} runs, but failed its watch twice: {why}")
     if why:
         log(f"the watch {wanted} of {name} has failed, and counts if it does so again: {why}")
 

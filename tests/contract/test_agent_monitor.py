@@ -233,7 +233,7 @@ def test_a_watched_port_that_is_closed_twice_in_a_row_fails_the_monitor(watched)
     assert watched.agent("monitor", **asked).status == SUCCESS
     outcome = watched.agent("monitor", **asked)
     assert outcome.status == GENERIC
-    assert "has failed 2 times in a row: 127.0.0.1 port" in outcome.reason
+    assert "failed its watch twice: 127.0.0.1 port" in outcome.reason
     del asked["watch"]
     assert watched.agent("monitor", **asked).status == SUCCESS
 
