@@ -177,6 +177,9 @@ def test_a_move_that_a_rule_of_the_administrator_forbids_is_refused(pair: Pair) 
     assert "would not migrate c01" in refused.stderr
     assert rules(pair) == ["never"]
     pair.change_cib("--delete", "--xml-text", '<rsc_location id="never"/>')
+    for server in pair.lab.names:
+        told = " ".join(pair.snow_ha("history", "c01", "--since", "5min", server=server).stdout.split())
+        assert f"root: cibadmin prefer {other} for c01 (score -INFINITY)" in told
 
 
 @pytest.mark.parametrize(
