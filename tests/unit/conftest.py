@@ -135,7 +135,10 @@ def shared_record(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """As in a terminal: what a shell starts in the background ignores SIGINT, and so does what that starts."""
-    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """As in a terminal: what a shell starts in the background ignores SIGINT, what nohup starts SIGHUP, and so does
+    what that starts."""
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
+    hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
-    signal.signal(signal.SIGINT, former)
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGHUP, hangup)

@@ -59,6 +59,7 @@ def test_every_signal_is_told_alike_once_it_has_cleaned_up(tmp_path: Path, numbe
     assert (tmp_path / "clean").exists()
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_a_terminal_that_is_gone_keeps_nothing_from_being_cleaned_up(tmp_path: Path) -> None:
     ours, its = pty.openpty()
     verb = subprocess.Popen(
