@@ -164,6 +164,26 @@ def test_a_size_of_a_node_that_is_no_number_is_refused_by_the_balancer_alone(val
         loader.check(tree)
 
 
+def test_of_two_entries_of_a_name_the_member_has_the_state_and_remote_nodes_are_no_servers() -> None:
+    tree = with_parts(nodes='<node id="99" uname="snow01"/><node id="r" uname="edge" type="remote"/>')
+    assert [(node.id, node.name) for node in cib.nodes(tree)] == [("1", "snow01"), ("2", "snow02")]
+    assert [(node.id, node.name) for node in cib.stale_nodes(tree)] == [("99", "snow01")]
+
+
+def test_an_operation_has_the_timeout_of_its_template_unless_it_has_its_own() -> None:
+    template = (
+        '<template id="xen" class="ocf" provider="snow" type="Xen"><operations>'
+        '<op id="xen-to" name="migrate_to" interval="0" timeout="900s"/></operations></template>'
+        '<primitive id="web01" template="xen"/>'
+    )
+    tree = with_parts(resources=template)
+    assert cib.operation_timeout_s(tree, "web01", "migrate_to", 120) == 900
+    assert cib.operation_timeout_s(tree, "web01", "migrate_from", 120) == 120
+    operations = cib.add(tree.find(".//primitive[@id='web01']"), "operations")
+    cib.add_operation(operations, "web01-to", "migrate_to", 60)
+    assert cib.operation_timeout_s(tree, "web01", "migrate_to", 120) == 60
+
+
 def test_nodes_without_sizes_have_none() -> None:
     assert [(node.name, node.memory_mib, node.cpus) for node in cib.nodes(unconfigured_cluster())] == [("node1", 0, 0)]
 

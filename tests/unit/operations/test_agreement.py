@@ -82,6 +82,28 @@ def test_what_else_happens_is_played_and_so_is_what_the_scheduler_reads_otherwis
     assert (bool(found.decision.targets), found.refused, play.call_count) == (True, "", 2)
 
 
+PACKED = """
+server snow01 16384 8
+server snow02 16384 8
+server snow03 16384 8
+domain a 4096 1 on snow01 allow-migrate=false
+domain b 4096 1 on snow01 allow-migrate=false
+domain c 8192 1 on snow02 allow-migrate=false
+domain d 8192 1 on snow03 allow-migrate=false
+domain z 8192 1 on snow01 allow-migrate=false
+option placement-strategy=balanced
+"""
+
+
+def test_what_only_fits_largest_first_is_what_the_scheduler_says_and_large_domains_get_the_priority() -> None:
+    now = Outlook(cluster.read(PACKED).tree)
+    assert dict(now.n_plus_1.stranded) == {"snow01": ("z",)}
+    found = agree(now, {}, Wishes(), rules_move=True)
+    priorities = found.decision.priorities
+    assert (found.after.holds, found.decision.targets) == (True, {})
+    assert priorities["z"] > priorities["a"] == priorities["b"]
+
+
 def test_what_no_plan_can_avoid_is_refused_with_the_reason(mocker: MockerFixture) -> None:
     mocker.patch.object(agreement.losses, "worse", return_value={"snow02": ("a",)})
     # Fuller than one server can take: any plan has failures that cost something.

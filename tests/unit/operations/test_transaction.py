@@ -197,6 +197,16 @@ def test_a_new_domain_that_runs_nowhere_is_told() -> None:
     assert told == ["Pacemaker would run web01 nowhere; see the constraints, and snow ha status for memory"]
 
 
+def test_a_new_domain_without_any_capacity_is_told_that_the_servers_have_none_yet() -> None:
+    tree = guide_cluster()
+    cib.put_option(tree, "x", "placement-strategy", "balanced")
+    for utilization in tree.findall("configuration/nodes/node/utilization"):
+        cib.drop(utilization)
+    told: list[str] = []
+    change(Memory(tree), adding("web01"), undisturbed(locate=found(), tell=told.append))
+    assert told[0] == "Pacemaker would run web01 nowhere: no server has a capacity yet; run snow ha enable"
+
+
 def test_a_move_that_was_asked_for_is_no_disturbance() -> None:
     tree = guide_cluster()
     where = tree.xpath("//lrm_resource[@id='nis01']/lrm_rsc_op[@rc-code='0']/@on_node")[0]
