@@ -10,11 +10,14 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 from lxml import etree
 
+from snow_ha_plugin.core.configure.cluster_options import FLOATING_IP_ID
+from snow_ha_plugin.core.configure.fencing import SBD_ID
 from tests.lab import ledger
 from tests.lab.cluster import Lab
 from tests.lab.host import LabError, wait_until
@@ -119,6 +122,24 @@ def wait_for_all_domains(lab: Lab, timeout_s: float = SETTLED_WITHIN_S) -> None:
         return f"not all domains run: {domids(lab)}, of {lab.power_events()[-6:]}"
 
     wait_until(lambda: sorted(domids(lab)) == DOMAINS, timeout_s, those_that_run)
+
+
+def split_evenly(lab: Lab) -> None:
+    """As many domains on each of two servers, and on one the floating IP, on the other sbd's device: neither server is
+    worth more than the other, but for the priorities that `enable` has given."""
+    wanted = dict(zip([*DOMAINS, FLOATING_IP_ID, SBD_ID], cycle(lab.names), strict=False))
+
+    def places() -> dict[str, str]:
+        found = crm_mon(lab, "snow01").iterfind("resources/resource[@active='true']")
+        return {each.get("id"): " ".join(each.xpath("node/@name")) for each in found if each.get("id") in wanted}
+
+    before = places()
+    moving = [name for name, server in wanted.items() if before.get(name) != server]
+    for name in moving:
+        lab.run("snow01", ["crm_resource", "--move", "--resource", name, "--node", wanted[name]])
+    wait_until(lambda: places() == wanted, SETTLED_WITHIN_S, lambda: f"not evenly split: {places()}")
+    for name in moving:
+        lab.run("snow01", ["crm_resource", "--clear", "--resource", name])
 
 
 def doubles(lab: Lab) -> list[str]:
