@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from tests.chaos.administrators import TwoVerbs, VerbKilled
 from tests.chaos.bmcs import BmcDead, BmcLies
+from tests.chaos.clocks import ClockJumps
 from tests.chaos.faults import Fault, Kind, Round, Setting, seconds
 from tests.chaos.guests import GuestEnds
 from tests.chaos.network import Cut, CutAll, CutOneDirection
@@ -22,7 +23,7 @@ KINDS: dict[str, Kind] = {
         PowerOff(), PowerOffAll(), QnetdOff(), ShutDown(), Reboot(),
         KillDaemon(), KillSbd(), KillDiskWatcher(), KillQdevice(),
         Cut(), CutOneDirection(), CutAll(),
-        Freeze(), SharedHangs(), SharedFails(), SharedReadOnly(),
+        ClockJumps(), Freeze(), SharedHangs(), SharedFails(), SharedReadOnly(),
         XlSlow(), XlHangs(), XlFails(), StartFails(), MigrationFails(),
         GuestEnds(), TwoVerbs(), VerbKilled(), BmcDead(), BmcLies(),
     )

@@ -1,7 +1,7 @@
 """`tests/lab/chaos`: rounds of faults, chosen by a seed, against a cluster in the lab. Exit status 1 if one failed.
 
 `--fencing guide` is the HA guide's own cluster, for comparison: what runs twice there, and with `none`, is counted and
-no failure. Clock jumps are not among the faults: the servers have the machine's clock, which stays as it is.
+no failure.
 """
 
 from __future__ import annotations

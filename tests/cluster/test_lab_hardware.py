@@ -41,6 +41,15 @@ except OSError as error:
 os.write(fd, sys.argv[1].encode())
 os.close(fd)
 """
+AS_THE_CLUSTER = {**PATH, "LD_PRELOAD": "/usr/lib/lab/clock.so"}
+# A semaphore that nobody posts, and a second by the time of day; what that is afterwards, and how long it took.
+WAITER = """
+import ctypes, time
+until, began = time.time() + 1, time.monotonic()
+moment = (ctypes.c_long * 2)(int(until), int(until % 1 * 1e9))
+ctypes.CDLL(None).sem_timedwait(ctypes.create_string_buffer(32), moment)
+print(time.time(), time.monotonic() - began)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -247,6 +256,18 @@ class TestSbd:
         lab.shared_hang(victim)
         wait_for(lab, victim, "watchdog", began, 2 * WATCHDOG_S + SLACK_S)
         assert not lab.is_on(victim)
+
+
+class TestClock:
+    def test_time_of_day_is_wrong_for_the_cluster_which_waits_no_longer_for_it(self, lab: Lab, victim: str) -> None:
+        lab.set_clock(victim, -3600)
+        try:
+            words = lab.run(victim, ["/usr/bin/python3", "-c", WAITER], env=AS_THE_CLUSTER).stdout.split()
+        finally:
+            lab.set_clock(victim, 0)
+        shown, waited_s = map(float, words)
+        assert abs(shown - (time.time() - 3600)) < SLACK_S
+        assert 0.9 < waited_s < 1 + SLACK_S
 
 
 class TestShared:

@@ -19,7 +19,7 @@ from selectors import EVENT_READ, DefaultSelector
 
 from tests.lab import host, loops, power
 from tests.lab.bmc import Bmc
-from tests.lab.server import Server
+from tests.lab.server import CLOCK, Server
 from tests.lab.share import Share
 from tests.lab.watchdog import Watchdogs
 from tests.lab.world import World
@@ -50,6 +50,7 @@ class Chassis:
         server.power.mkdir()
         self._watchdogs = Watchdogs(server.power, self._selector)
         self._share = Share(server.lab / "shared", server.directory / "view", libraries / "share.so")
+        (server.power / CLOCK).write_bytes(bytes(8))
         os.mkfifo(server.power / "sysrq", 0o200)
         self._sysrq = os.open(server.power / "sysrq", os.O_RDWR | os.O_NONBLOCK)
         self._selector.register(self._sysrq, EVENT_READ, self._sysrq_written)

@@ -1,5 +1,6 @@
 """What can be done to the hardware of a lab's servers: the part of `Lab` that is power, cables, storage and BMCs."""
 
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from tests.lab import power
 from tests.lab.host import LabError
 from tests.lab.network import Direction, Network
 from tests.lab.power import PowerEvent
-from tests.lab.server import Server
+from tests.lab.server import CLOCK, Server
 
 
 class Hardware:
@@ -56,6 +57,14 @@ class Hardware:
     def heal(self, server: str) -> None:
         """Undo all cuts of a server."""
         self._network.heal(self._server(server).name)
+
+    def set_clock(self, server: str, wrong_by_s: int) -> None:
+        """Let the time of day of a server's cluster be wrong from now on by so many seconds, also over a power cycle.
+
+        Only native/clock.c shows it, to corosync, Pacemaker, sbd, qdevice and what they start.
+        """
+        with (self._server(server).power / CLOCK).open("r+b", buffering=0) as clock:
+            clock.write(struct.pack("@q", wrong_by_s))
 
     # /sNow of one server: until `shared_mend`, also over a power cycle
 

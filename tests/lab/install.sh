@@ -21,10 +21,18 @@ install -D -m 644 "$libraries/watchdog.so" "$root/usr/lib/lab/watchdog.so"
 install -D -m 755 "$lab/modprobe.py" "$root/usr/local/sbin/modprobe"
 install -D -m 755 "$lab/modules-load.sh" "$root/usr/lib/lab/modules-load"
 mkdir -p "$root/etc/systemd/system/sbd.service.d" "$root/etc/systemd/system/systemd-modules-load.service.d"
-printf '[Service]\nEnvironment=LD_PRELOAD=/usr/lib/lab/watchdog.so\n' \
+printf '[Service]\nEnvironment="LD_PRELOAD=/usr/lib/lab/watchdog.so /usr/lib/lab/clock.so"\n' \
     >"$root/etc/systemd/system/sbd.service.d/lab-watchdog.conf"
 printf '[Service]\nExecStart=\nExecStart=/usr/lib/lab/modules-load\n' \
     >"$root/etc/systemd/system/systemd-modules-load.service.d/lab-modprobe.conf"
+
+# The time of day, as the cluster's daemons, and what they start, see it.
+install -m 644 "$libraries/clock.so" "$root/usr/lib/lab/clock.so"
+for service in corosync corosync-qdevice pacemaker; do
+    mkdir -p "$root/etc/systemd/system/$service.service.d"
+    printf '[Service]\nEnvironment=LD_PRELOAD=/usr/lib/lab/clock.so\n' \
+        >"$root/etc/systemd/system/$service.service.d/lab-clock.conf"
+done
 
 # root may log in from every server to every server. They share one host key.
 mkdir -m 700 "$root/root/.ssh"

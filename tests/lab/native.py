@@ -11,7 +11,7 @@ SOURCES = sorted(Path(__file__).with_name("native").glob("*.c"))
 
 
 def prepare() -> Path:
-    """The directory with watchdog.so and share.so; LabError: the machine's compiler does not take them."""
+    """The directory with watchdog.so, clock.so and share.so; LabError: the machine's compiler does not take them."""
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in SOURCES)).hexdigest()[:12]
     built = base.cache() / f"native-{digest}"
     if not built.is_dir():

@@ -18,6 +18,8 @@ CHASSIS_TIMEOUT_S = 30
 # Of a power-on or power-off, which wait for each other.
 POWER_TIMEOUT_S = 120
 BOOT_TIMEOUT_S = 120
+# Of its side of the chassis: what native/clock.c reads.
+CLOCK = "clock"
 DEBIAN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENT = {
     # The administrator's: sNow!'s own program first.
