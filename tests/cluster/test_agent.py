@@ -15,7 +15,7 @@ DOMAIN = "web01"
 
 @pytest.fixture(scope="module")
 def pair() -> Iterator[Pair]:
-    with enabled("agent", [SiteDomain(DOMAIN, "proxy", 256)]) as up:
+    with enabled("agent", [SiteDomain(DOMAIN, "proxy", 256)], SNOW_HA_WATCH_GRACE_S="1") as up:
         yield up
 
 
@@ -95,3 +95,27 @@ def test_a_migration_that_fails_ends_with_one_copy_and_nothing_left(pair: Pair, 
     assert [guest.name for guest in pair.world.guests()] == [DOMAIN]
     assert not pair.world.doubles()
     pair.lab.run(pair.here, ["crm_resource", "--cleanup", "--resource", DOMAIN])
+
+
+def test_a_guest_that_answers_no_more_is_restarted_and_status_says_why(pair: Pair, home: str) -> None:
+    look, silent, domid = "/usr/local/bin/look", pair.lab.shared / "silent", pair.world.domid(DOMAIN)
+    for server in pair.lab.names:
+        program = pair.lab.disk(server) / look[1:]
+        program.write_text("#!/bin/sh\necho it is silent >&2\ntest ! -e /sNow/silent\n")
+        program.chmod(0o755)
+    pair.snow_ha("add", DOMAIN, "--watch", f"script:{look}")
+    pair.change_cib("--modify", "--xml-text", f'<op id="snow-ha--op.monitor--{DOMAIN}" interval="1s"/>')
+    pair.settle()
+    assert (pair.world.where(DOMAIN), pair.world.domid(DOMAIN)) == ([home], domid), "to be watched costs a restart"
+    silent.touch()
+    pair.wait_for(lambda: pair.world.domid(DOMAIN) not in (domid, None), "it is not restarted")
+    silent.unlink()
+    pair.settle()
+    (found,) = [finding for finding in pair.status()["findings"] if finding["id"] == "restarted"]
+    assert f"failed its watch twice: `{look} {DOMAIN}` exited with 1 (it is silent)" in found["message"]
+    domid = pair.world.domid(DOMAIN)
+    pair.snow_ha("add", DOMAIN, "--watch", "none")
+    silent.touch()
+    pair.settle()
+    assert pair.world.domid(DOMAIN) == domid
+    silent.unlink()
