@@ -15,7 +15,7 @@ from snow_ha_plugin.core.configure.fencing import Timing
 from snow_ha_plugin.core.corosync import Device, Ring
 from snow_ha_plugin.errors import UnsafeError
 from snow_ha_plugin.guide.section import Step
-from snow_ha_plugin.model import Finding, Severity
+from snow_ha_plugin.model import Finding, Server, Severity
 from snow_ha_plugin.operations import stopping
 from snow_ha_plugin.operations.cluster import Site
 
@@ -163,10 +163,30 @@ def check_members(site: Site) -> list[Finding]:
         server = left_out[0]
         remedy = f"snow ha drain {server}, then on {server}: systemctl stop pacemaker corosync"
         return [_members(f"{', '.join(left_out)} is in the cluster, and not in SNOW_NODES", remedy)]
+    if moved := sorted({server.name for server in site.members for ring in rings if _has_moved(server, ring)}):
+        message = (
+            f"{', '.join(moved)} has another address than the running cluster knows, which corosync does not change"
+        )
+        remedy = (
+            f"take {moved[0]} out of SNOW_NODES, snow ha enable, put it in again, snow ha enable;"
+            " of two servers: snow ha disable, then snow-ha enable"
+        )
+        return [_members(message, remedy)]
     if any(ring.names != names for ring in rings) and 2 * len(joined) <= len(names):
         message = f"only {', '.join(sorted(joined))} of the new SNOW_NODES runs now: without quorum domains would stop"
         return [_members(message, "start the others, or add servers one by one")]
     return []
+
+
+def _has_moved(server: Server, ring: Ring) -> bool:
+    """Whether no link of a server in a running ring is where the server is now."""
+    links = [
+        (node.get(f"ring{link}_addr"), address)
+        for node in ring.nodes
+        if node.get("name") == server.name
+        for link, address in enumerate(server.addresses)
+    ]
+    return any(known for known, _ in links) and all(known != address for known, address in links if known)
 
 
 def _members(message: str, remedy: str) -> Finding:

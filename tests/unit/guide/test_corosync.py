@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -150,6 +151,25 @@ def test_members_come_and_go_only_while_the_others_keep_quorum(
     put(machines, *[render(ring)] * 2)
     running(machines, ring, joined)
     assert [finding.id for finding in corosync.check_members(site)] == expected
+
+
+def test_a_running_cluster_takes_no_new_address_of_a_member(site: Site, machines: Machines) -> None:
+    # corosync-cfgtool -R: "Could not reload configuration. Error CS_ERR_INVALID_PARAM" (3.1.7)
+    first, second = site.members
+    put(machines, *[render(site.members)] * 2)
+    running(machines, [first, replace(second, addresses=("10.1.0.99",))], NAMES)
+    (found,) = corosync.check_members(site)
+    assert found.id == "corosync-members"
+    assert found.message.startswith("snow02 has another address")
+
+
+def test_one_link_of_two_may_change(site: Site, machines: Machines) -> None:
+    two = [
+        replace(member, addresses=(*member.addresses[:1], f"10.2.0.{at}")) for at, member in enumerate(site.members, 1)
+    ]
+    put(machines, *[render(two)] * 2)
+    running(machines, [two[0], replace(two[1], addresses=(two[1].addresses[0], "10.2.0.99"))], NAMES)
+    assert corosync.check_members(replace(site, members=tuple(two))) == []
 
 
 def test_a_cluster_that_does_not_run_may_get_any_members(site: Site, machines: Machines) -> None:
