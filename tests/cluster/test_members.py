@@ -65,8 +65,28 @@ def test_a_server_that_runs_cannot_be_left_out(lab: Lab) -> None:
     assert members(lab, "snow01") == set(lab.names)
 
 
+def test_a_new_machine_takes_the_name_and_the_place_of_one_that_died(lab: Lab) -> None:
+    pair = Pair(lab, "snow01", "snow03")
+    set_nodes(lab, "snow01", "snow02", "snow03")
+    lab.power_off("snow02")
+    pair.wait_for(lambda: pair.world.where(DOMAIN) in (["snow01"], ["snow03"]), "its domain is started nowhere")
+    pair.settle()
+    (server,), domid = pair.world.where(DOMAIN), pair.world.domid(DOMAIN)
+    for place in ("etc/corosync", "var/lib/corosync", "var/lib/pacemaker/cib", "var/lib/snow-ha"):
+        for file in (lab.disk("snow02") / place).rglob("*"):
+            if file.is_file():
+                file.unlink()
+    lab.power_on("snow02")
+    enabled = enable(lab)
+    assert enabled.returncode == 0, enabled.stderr
+    assert all(members(lab, name) == set(lab.names) for name in lab.names)
+    assert (pair.world.where(DOMAIN), pair.world.domid(DOMAIN)) == ([server], domid)
+    pair.snow_ha("move", DOMAIN, "snow02")
+
+
 def test_an_empty_server_that_was_stopped_can_be_left_out(lab: Lab) -> None:
     pair = Pair(lab, "snow01", "snow03")
+    set_nodes(lab, "snow01", "snow03")
     pair.snow_ha("drain", "snow02")
     (server,) = pair.world.where(DOMAIN)
     domid = pair.world.domid(DOMAIN)
