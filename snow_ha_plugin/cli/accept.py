@@ -12,7 +12,7 @@ from snow_ha_plugin.cli import explain, options, output
 from snow_ha_plugin.core.configure import acceptance
 from snow_ha_plugin.errors import UsageError
 from snow_ha_plugin.guide import accepting
-from snow_ha_plugin.system.pacemaker import Store
+from snow_ha_plugin.system.cluster import Cluster
 
 UNITS_S = {"min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 LONGEST_S = 10 * 365 * 86400
@@ -66,7 +66,7 @@ def accept(
         output.changes(changes, dry_run=dry_run)
 
 
-def _list(store: Store, *, as_json: bool) -> None:
+def _list(store: Cluster, *, as_json: bool) -> None:
     now = time.time()
     given = acceptance.acceptances(store.read())
     if as_json:

@@ -23,7 +23,7 @@ from snow_ha_plugin.operations import moves
 from snow_ha_plugin.operations.agreement import Agreement, agree
 from snow_ha_plugin.operations.simulation import Outlook
 from snow_ha_plugin.operations.transaction import change, undisturbed, unsaid
-from snow_ha_plugin.system.pacemaker import Store
+from snow_ha_plugin.system.cluster import Cluster
 
 
 @click.command()
@@ -97,7 +97,7 @@ def balance(
     _apply(store, agreement, as_json=as_json)
 
 
-def _consents(decision: Decision, store: Store, rules: int) -> bool:
+def _consents(decision: Decision, store: Cluster, rules: int) -> bool:
     if not sys.stdin.isatty():
         raise UsageError("there is nobody to ask", remedy="add --yes, or --dry-run")
     count = sum(len(batch) for batch in decision.batches)
@@ -106,7 +106,7 @@ def _consents(decision: Decision, store: Store, rules: int) -> bool:
     return click.confirm(f"[?] {' and '.join(parts)} now?")
 
 
-def _apply(store: Store, agreement: Agreement, *, as_json: bool) -> None:
+def _apply(store: Cluster, agreement: Agreement, *, as_json: bool) -> None:
     """Rules at rest first: one of an earlier plan would pull a domain back as soon as it has arrived."""
     decision = agreement.decision
     if not store.migrates:
@@ -123,7 +123,7 @@ def _apply(store: Store, agreement: Agreement, *, as_json: bool) -> None:
         _say(f"{len(changes)} changes written", as_json)
 
 
-def _migrate(store: Store, batches: Sequence[Sequence[Move]], *, quiet: bool) -> None:
+def _migrate(store: Cluster, batches: Sequence[Sequence[Move]], *, quiet: bool) -> None:
     planned = [move for batch in batches for move in batch]
     trail, again = Trail(planned), "go on: snow ha balance"
     with interruption.told(lambda: trail.account(again)), output.moving("domains migrate", quiet=quiet) as show:

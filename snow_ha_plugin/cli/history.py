@@ -20,8 +20,8 @@ from snow_ha_plugin.operations import cluster, looking_back, rollback
 from snow_ha_plugin.operations.rollback import Plan
 from snow_ha_plugin.operations.transaction import told, unsaid
 from snow_ha_plugin.system import configurations
+from snow_ha_plugin.system.cluster import LiveCluster
 from snow_ha_plugin.system.configurations import Kept
-from snow_ha_plugin.system.pacemaker import LiveCib
 
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -50,7 +50,7 @@ def history(name: str | None, since: float, as_json: bool) -> None:
     The latest comes last. What came again and again is one line with a count.
     """
     options.require_root()
-    past = looking_back.past(LiveCib(), since)
+    past = looking_back.past(LiveCluster(), since)
     events = chronicle.of(past.events, name) if name else past.events
     if name and not events:
         _require_known(name)
@@ -73,7 +73,7 @@ def history(name: str | None, since: float, as_json: bool) -> None:
 def _require_known(name: str) -> None:
     """Where nothing happened to a domain or server, there must be one of that name."""
     try:
-        tree = LiveCib().read()
+        tree = LiveCluster().read()
     except SnowHaError:
         return
     known = [*cib.domains(tree), *(node.name for node in cib.nodes(tree))]

@@ -13,7 +13,7 @@ from snow_ha_plugin.guide import hook
 from snow_ha_plugin.operations import events
 from snow_ha_plugin.operations.reporting import Report
 from snow_ha_plugin.system import pacemaker, published, record, snowtools
-from snow_ha_plugin.system.pacemaker import LiveCib
+from snow_ha_plugin.system.cluster import LiveCluster
 from snow_ha_plugin.system.servers import Servers
 
 
@@ -53,7 +53,7 @@ def tend_report(kind: str, minutes: int, path: Path) -> None:
     Numbers that this server has written are gone once it is another one: Prometheus would go on believing them. A page
     is left to the side that has quorum, as long as one writes it.
     """
-    store = LiveCib()
+    store = LiveCluster()
     is_ours = has_quorum = False
     with suppress(UnavailableError):
         state = pacemaker.state()

@@ -18,7 +18,8 @@ from snow_ha_plugin.errors import PermissionDeniedError, UnavailableError
 from snow_ha_plugin.model import Domain, SnowConf
 from snow_ha_plugin.operations import cluster
 from snow_ha_plugin.system import snowtools
-from snow_ha_plugin.system.pacemaker import CibFile, LiveCib, Store
+from snow_ha_plugin.system.cluster import Cluster, LiveCluster
+from snow_ha_plugin.system.cluster_in_file import ClusterInFile
 from snow_ha_plugin.system.servers import Servers
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -80,12 +81,12 @@ def domain_files(function: F) -> F:
 _NO_CONF = SnowConf((), None, None, timeouts.DEFAULT_MIGRATION_MIB_S)
 
 
-def store(cib_path: Path | None) -> Store:
+def store(cib_path: Path | None) -> Cluster:
     """The CIB to work on: that of a file, given here or before the verb, or the running cluster's."""
     if chosen := in_file(cib_path):
-        return CibFile(chosen)
+        return ClusterInFile(chosen)
     require_root()
-    return LiveCib()
+    return LiveCluster()
 
 
 def in_file(cib_path: Path | None) -> Path | None:
@@ -128,13 +129,13 @@ def sizes_and_roles(files: Files, tree: cib.Tree) -> tuple[dict[str, Domain], di
     return {domain.name: domain for domain in found}, roles
 
 
-def at_work(store: Store, what: str) -> None:
+def at_work(store: Cluster, what: str) -> None:
     """Until the verb ends no other one of ours moves domains: it waits for one that does, and says for whom."""
     click.get_current_context().with_resource(_alone(store, what))
 
 
 @contextmanager
-def _alone(store: Store, what: str) -> Iterator[None]:
+def _alone(store: Cluster, what: str) -> Iterator[None]:
     told: list[str] = []
 
     def waiting(who: str) -> None:
@@ -161,7 +162,7 @@ def require_root() -> None:
 class Workplace:
     """A CIB, the domain files that belong to it, and, for the running cluster, the servers."""
 
-    store: Store
+    store: Cluster
     domains_dir: Path
     domain_names: tuple[str, ...]
     migration_mib_s: int

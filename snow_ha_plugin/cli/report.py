@@ -16,7 +16,7 @@ from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations import cluster, looking_back, reporting, sight
 from snow_ha_plugin.operations.reporting import Report
 from snow_ha_plugin.system import published, record
-from snow_ha_plugin.system.pacemaker import Store
+from snow_ha_plugin.system.cluster import Cluster
 
 
 @click.command()
@@ -78,7 +78,7 @@ def _end(kinds: Iterable[Report], *, dry_run: bool) -> list[Change]:
 
 
 def write(
-    store: Store, html: Path | None, prometheus: Path | None, *, domains_dir: Path | None = None, every: int = 0,
+    store: Cluster, html: Path | None, prometheus: Path | None, *, domains_dir: Path | None = None, every: int = 0,
     dry_run: bool = False,
 ) -> list[Change]:  # fmt: skip
     """Both from one look at the cluster."""

@@ -20,7 +20,7 @@ from snow_ha_plugin.errors import SnowHaError, UnsafeError
 from snow_ha_plugin.operations import moves, simulation, standby
 from snow_ha_plugin.operations.simulation import Consequences, Loss, Outcome, Outlook
 from snow_ha_plugin.system import pacemaker, qdevice
-from snow_ha_plugin.system.pacemaker import Store
+from snow_ha_plugin.system.cluster import Cluster
 
 
 @click.command("what-if")
@@ -58,7 +58,7 @@ def what_if(
         raise UnsafeError(meant.harm, why, "see snow ha balance, and the memory of the other servers")
 
 
-def _outlook(store: Store, files: options.Files, apart_off: frozenset[str]) -> tuple[Outlook, dict[str, str]]:
+def _outlook(store: Cluster, files: options.Files, apart_off: frozenset[str]) -> tuple[Outlook, dict[str, str]]:
     """The cluster as it is, and its replicas."""
     tree = store.read()
     sizes, roles_of = options.sizes_and_roles(files, tree)
@@ -173,7 +173,7 @@ def drain(server: str, force: bool, apart_off: frozenset[str], yes: bool, dry_ru
 
 
 @contextmanager
-def emptying(store: Store, server: str, there: Collection[str], *, quiet: bool) -> Iterator[moves.Waiting]:
+def emptying(store: Cluster, server: str, there: Collection[str], *, quiet: bool) -> Iterator[moves.Waiting]:
     """Show how far it is; Pacemaker empties on a server that nobody waits for any more."""
 
     def account() -> Account:

@@ -20,7 +20,7 @@ from snow_ha_plugin.model import Severity
 from snow_ha_plugin.operations import looking_back, sight
 from snow_ha_plugin.operations.looking_back import Past
 from snow_ha_plugin.operations.simulation import Outlook
-from snow_ha_plugin.system.pacemaker import Store
+from snow_ha_plugin.system.cluster import Cluster
 
 # Between two looks of --watch.
 WATCH_S = 2
@@ -85,12 +85,12 @@ def status(
     sys.exit(told.word.exit_code)
 
 
-def _tell_by_xl(store: Store) -> None:
+def _tell_by_xl(store: Cluster) -> None:
     if told := sight.by_xl(store):
         output.info(told)
 
 
-def as_it_is(store: Store) -> Iterator[str]:
+def as_it_is(store: Cluster) -> Iterator[str]:
     """The verdict, and what is an error now: what a verb ends with that has changed the whole cluster."""
     try:
         view = sight.look(store, sight.outlook(store, None))
@@ -102,7 +102,7 @@ def as_it_is(store: Store) -> Iterator[str]:
     yield from status_view.findings(wrong, status_view.columns(), time.time())
 
 
-def _watch(store: Store, domains_dir: Path | None, name: str | None) -> None:
+def _watch(store: Cluster, domains_dir: Path | None, name: str | None) -> None:
     """Draw again and again; what cannot be asked at a moment is told, and looked for again."""
     if not sys.stdout.isatty():
         raise UsageError("--watch draws on a terminal", remedy="run it on one, or without --watch")
@@ -113,7 +113,7 @@ def _watch(store: Store, domains_dir: Path | None, name: str | None) -> None:
         time.sleep(WATCH_S)
 
 
-def _drawn(store: Store, domains_dir: Path | None, name: str | None) -> Iterator[str]:
+def _drawn(store: Cluster, domains_dir: Path | None, name: str | None) -> Iterator[str]:
     try:
         outlook = sight.outlook(store, domains_dir)
         view = sight.look(store, outlook)
@@ -127,7 +127,7 @@ def _drawn(store: Store, domains_dir: Path | None, name: str | None) -> Iterator
         yield from status_view.lines(view, verdict.of(view), status_view.columns(), time.time())
 
 
-def _past(store: Store, view: Overview, name: str) -> Past:
+def _past(store: Cluster, view: Overview, name: str) -> Past:
     """What happened of late to a domain or a server; NoSuchObjectError for what is neither."""
     status_object.require(view, name)
     found = looking_back.past(store, time.time() - status_object.DAYS * 86400)

@@ -15,11 +15,11 @@ from snow_ha_plugin.guide import check
 from snow_ha_plugin.model import Change, Finding
 from snow_ha_plugin.operations import cluster, sight
 from snow_ha_plugin.operations.transaction import change, cleaning
-from snow_ha_plugin.system.pacemaker import Store
+from snow_ha_plugin.system.cluster import Cluster
 
 
 def accept(
-    store: Store, domains_dir: Path | None, entry: Entry, subject: str, for_s: int, reason: str, *, ask_servers: bool,
+    store: Cluster, domains_dir: Path | None, entry: Entry, subject: str, for_s: int, reason: str, *, ask_servers: bool,
     dry_run: bool,
 ) -> list[Change]:  # fmt: skip
     """UnsafeError for what nobody can accept, NoSuchObjectError for what is not found now."""
@@ -45,7 +45,7 @@ def accept(
     return change(store, partial(acceptance.accept, wanted=given), cleaning, dry_run=dry_run)
 
 
-def end(store: Store, code: str, subject: str, *, dry_run: bool) -> list[Change]:
+def end(store: Cluster, code: str, subject: str, *, dry_run: bool) -> list[Change]:
     """NoSuchObjectError where it is not accepted."""
     changes = change(store, partial(acceptance.end, code=code, subject=subject), cleaning, dry_run=dry_run)
     if not changes:
@@ -53,7 +53,7 @@ def end(store: Store, code: str, subject: str, *, dry_run: bool) -> list[Change]
     return changes
 
 
-def _found(store: Store, domains_dir: Path | None, code: str, *, ask_servers: bool) -> list[Finding]:
+def _found(store: Cluster, domains_dir: Path | None, code: str, *, ask_servers: bool) -> list[Finding]:
     """As status sees them; where it sees none as check does, where servers can be asked."""
     view = sight.look(store, sight.outlook(store, domains_dir))
     found = [*view.findings, *(finding for finding, _ in view.accepted)]

@@ -6,10 +6,10 @@ from snow_ha_plugin.core.configure import kept
 from snow_ha_plugin.errors import UnsafeError
 from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations.transaction import Tell, change, cleaning, undisturbed, unsaid
-from snow_ha_plugin.system.pacemaker import Store
+from snow_ha_plugin.system.cluster import Cluster
 
 
-def put_back(store: Store, tell: Tell) -> list[Change]:
+def put_back(store: Cluster, tell: Tell) -> list[Change]:
     """Rules that would move a domain by now (--failback), or cost one in a failure, are told and let go of."""
     try:
         return change(store, kept.put_back, undisturbed(tell=unsaid))

@@ -9,10 +9,10 @@ from snow_ha_plugin.core.configure import location
 from snow_ha_plugin.errors import UnsafeError
 from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations.transaction import change, undisturbed
-from snow_ha_plugin.system.pacemaker import Store
+from snow_ha_plugin.system.cluster import Cluster
 
 
-def put_in_force(store: Store, *, dry_run: bool = False) -> list[Change]:
+def put_in_force(store: Cluster, *, dry_run: bool = False) -> list[Change]:
     """With vcpus, else by memory alone: where the scheduler disturbs nothing for it, and no failure costs more.
 
     Nothing where a size is unknown or no way is like that; `balance` makes room.

@@ -13,13 +13,13 @@ from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations.registration import forget
 from snow_ha_plugin.operations.transaction import change, undisturbed, unsaid, whereabouts
 from snow_ha_plugin.system import pacemaker
-from snow_ha_plugin.system.pacemaker import Store
+from snow_ha_plugin.system.cluster import Cluster
 from snow_ha_plugin.system.servers import Servers
 
 IDLE_WITHIN_S = 300
 
 
-def replace(store: Store, servers: Servers | None, *, dry_run: bool = False) -> list[Change]:
+def replace(store: Cluster, servers: Servers | None, *, dry_run: bool = False) -> list[Change]:
     """Run every domain with ocf:snow:Xen; `servers` is None for a CIB in a file.
 
     UnsafeError, and the domains stay held, if the new agent does not find one where it runs.
@@ -40,7 +40,7 @@ def replace(store: Store, servers: Servers | None, *, dry_run: bool = False) -> 
     return done + change(store, lambda tree: agents.release(tree, names), judge)
 
 
-def _refuse_lost(store: Store, servers: Servers, names: list[str]) -> None:
+def _refuse_lost(store: Cluster, servers: Servers, names: list[str]) -> None:
     seen = {resource.id: resource.servers for resource in pacemaker.state().resources}
     for name, server in whereabouts(servers)(store.read(), set(names)).items():
         found = seen.get(name, ())

@@ -9,7 +9,7 @@ from ipaddress import IPv4Interface, IPv6Interface
 from snow_ha_plugin.errors import ConfigurationError, SnowHaError
 from snow_ha_plugin.model import Domain, Finding, Hypervisor, Network, Server, Severity, SnowConf
 from snow_ha_plugin.system import snowtools
-from snow_ha_plugin.system.pacemaker import LiveCib
+from snow_ha_plugin.system.cluster import LiveCluster
 from snow_ha_plugin.system.servers import Servers
 from snow_ha_plugin.system.snowtools import Layout
 
@@ -36,7 +36,7 @@ class Site:
     why: str = ""
     bmcs: Mapping[str, str] = field(default_factory=dict)
     hypervisors: Mapping[str, Hypervisor] = field(default_factory=dict)
-    store: LiveCib = field(default_factory=LiveCib)
+    store: LiveCluster = field(default_factory=LiveCluster)
 
 
 def load(

@@ -14,7 +14,7 @@ from snow_ha_plugin.model import Change, Domain
 from snow_ha_plugin.operations import registration
 from snow_ha_plugin.operations.image_migration import running
 from snow_ha_plugin.system import domainfiles, kernel, xen
-from snow_ha_plugin.system.pacemaker import LiveCib
+from snow_ha_plugin.system.cluster import LiveCluster
 from snow_ha_plugin.system.servers import Servers
 
 # Linux 4.11 was the first that boots as a PVH guest of today's Xen.
@@ -74,7 +74,7 @@ def tell_cluster(servers: Servers, domain: Domain, migration_mib_s: int) -> list
     """Bring the primitive of a registered domain up to the file that it has now: whether it migrates live."""
     if not running.is_registered(domain.name):
         return []
-    return registration.register(LiveCib(), [domain], migration_mib_s, servers=servers)
+    return registration.register(LiveCluster(), [domain], migration_mib_s, servers=servers)
 
 
 def _refuse_kernel(domain: Domain) -> None:
@@ -103,7 +103,7 @@ def _refuse_running(servers: Servers, name: str) -> None:
 def _refuse_started(name: str) -> None:
     """UnsafeError where Pacemaker may start the domain while it is tried: it would run twice."""
     try:
-        tree = LiveCib().read()
+        tree = LiveCluster().read()
     except UnavailableError:
         return
     if cib.domain(tree, name) and not cib.is_stopped(cib.meta(tree, name, "target-role", "")):

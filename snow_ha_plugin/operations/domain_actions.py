@@ -24,7 +24,7 @@ from snow_ha_plugin.model import ClusterState, Handled, ResourceState
 from snow_ha_plugin.operations import host_events
 from snow_ha_plugin.operations.transaction import change, cleaning
 from snow_ha_plugin.system import pacemaker, waiting, xen
-from snow_ha_plugin.system.pacemaker import LiveCib
+from snow_ha_plugin.system.cluster import LiveCluster
 from snow_ha_plugin.system.servers import Servers
 
 # Beyond an operation's own timeout: for Pacemaker to begin it, and to see that it has ended.
@@ -41,7 +41,7 @@ def act(domains: Sequence[str], action: str, tell: Tell) -> dict[str, Handled]:
     `tell` is given what is about to happen. UnavailableError or NoQuorumError, with nothing done, where Pacemaker could
     not do it.
     """
-    store = LiveCib()
+    store = LiveCluster()
     try:
         tree = store.read()
     except UnavailableError as down:
@@ -83,7 +83,7 @@ def _refuse_known(domains: Sequence[str], action: str, down: UnavailableError) -
 class Task:
     """One action on registered domains, and what is known when it begins."""
 
-    def __init__(self, store: LiveCib, tree: cib.Tree, names: list[str], action: str, tell: Tell) -> None:
+    def __init__(self, store: LiveCluster, tree: cib.Tree, names: list[str], action: str, tell: Tell) -> None:
         self.store, self.tree, self.names, self.action, self.tell = store, tree, names, action, tell
         self.began = pacemaker.state(tree)
         self.servers = Servers(tuple(node.name for node in cib.nodes(tree)))

@@ -19,7 +19,7 @@ from snow_ha_plugin.model import ClusterState
 from snow_ha_plugin.operations import failed_migrations
 from snow_ha_plugin.operations.transaction import change, cleaning
 from snow_ha_plugin.system import journal, mail, pacemaker, record, spool, waiting
-from snow_ha_plugin.system.pacemaker import Store
+from snow_ha_plugin.system.cluster import Cluster
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ LOOKING_BACK_S = 7 * 86400
 _UNKNOWN = ClusterState(quorum=False, maintenance=False, nodes=(), resources=())
 
 
-def tend(store: Store, here: str) -> None:
+def tend(store: Cluster, here: str) -> None:
     """Take what there is to its end; what cannot be looked at, since Pacemaker stops, is recorded all the same."""
     seen: list[Alert] = []
     taken = spool.take()
@@ -58,7 +58,7 @@ def _following() -> list[Alert]:
     return next(taken for in_time in turns if (taken := spool.take()) or not in_time or pacemaker.is_idle())
 
 
-def _try_again(store: Store, seen: Sequence[Alert], here: str) -> bool:
+def _try_again(store: Cluster, seen: Sequence[Alert], here: str) -> bool:
     """Whether there was a migration to be tried again."""
     try:
         failed_migrations.settle(store)
@@ -68,7 +68,7 @@ def _try_again(store: Store, seen: Sequence[Alert], here: str) -> bool:
         return False
 
 
-def _note_doubles(store: Store, taken: Sequence[Alert], tree: cib.Tree, state: ClusterState) -> None:
+def _note_doubles(store: Cluster, taken: Sequence[Alert], tree: cib.Tree, state: ClusterState) -> None:
     """What is found on two servers now, and what the record tells of a stop, is kept until somebody acknowledges it."""
     found = [
         RanTwice(alert.resource, (servers[0], servers[1]), int(alert.at), int(alert.at))
@@ -97,7 +97,7 @@ def _goes_on(alert: Alert) -> bool:
     return alert.failed or alert.lost or alert.kind == "fencing" or alert.task == "migrate_to"
 
 
-def _look(store: Store) -> tuple[cib.Tree, ClusterState]:
+def _look(store: Cluster) -> tuple[cib.Tree, ClusterState]:
     try:
         return store.read(), pacemaker.state()
     except SnowHaError as error:

@@ -17,7 +17,7 @@ from snow_ha_plugin.core.reports.alerts import Alert
 from snow_ha_plugin.operations import moves
 from snow_ha_plugin.operations.transaction import change, cleaning
 from snow_ha_plugin.system import pacemaker
-from snow_ha_plugin.system.pacemaker import Store
+from snow_ha_plugin.system.cluster import Cluster
 
 ATTEMPTS = 3
 
@@ -32,7 +32,7 @@ def blocked(tree: cib.Tree) -> list[str]:
     ]
 
 
-def look(store: Store, seen: Sequence[Alert], here: str) -> bool:
+def look(store: Cluster, seen: Sequence[Alert], here: str) -> bool:
     """Have what could not be migrated, and is in nobody's hands, looked at anew; whether there was any to look at.
 
     `seen` are the events that this server has seen of it: the one where a migration failed takes care.
@@ -60,7 +60,7 @@ def _has_nowhere_to_go(tree: cib.Tree, here: str) -> bool:
     return stays and not any(node.serves for node in nodes)
 
 
-def settle(store: Store) -> None:
+def settle(store: Cluster) -> None:
     """Let domains migrate live again that could not while their server shut down, once none does."""
     tree = store.read()
     if migration.barred(tree) and not any(cib.is_shutting_down(tree, node.name) for node in cib.nodes(tree)):

@@ -10,17 +10,17 @@ from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations import failed_migrations, moves
 from snow_ha_plugin.operations.registration import forget
 from snow_ha_plugin.operations.transaction import change, cleaning, undisturbed, unsaid
-from snow_ha_plugin.system.pacemaker import Store
+from snow_ha_plugin.system.cluster import Cluster
 
 IDLE_WITHIN_S = 120
 
 
-def hold(store: Store, names: Sequence[str], *, dry_run: bool = False) -> list[Change]:
+def hold(store: Cluster, names: Sequence[str], *, dry_run: bool = False) -> list[Change]:
     """`names` may be none: that is all."""
     return change(store, lambda tree: intent.hold(tree, names or sorted(cib.domains(tree))), cleaning, dry_run=dry_run)
 
 
-def release(store: Store, names: Sequence[str], *, dry_run: bool = False) -> list[Change]:
+def release(store: Cluster, names: Sequence[str], *, dry_run: bool = False) -> list[Change]:
     """Also what a failed migration blocks, as which it is tried again.
 
     UnsafeError where Pacemaker would disturb a domain then, wherever somebody has put it meanwhile.

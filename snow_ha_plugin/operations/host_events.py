@@ -8,7 +8,7 @@ from snow_ha_plugin.errors import ConfigurationError, NoQuorumError, SnowHaError
 from snow_ha_plugin.operations import cluster, images, registration
 from snow_ha_plugin.operations.transaction import change, cleaning, whereabouts
 from snow_ha_plugin.system import pacemaker, snowtools, waiting
-from snow_ha_plugin.system.pacemaker import LiveCib
+from snow_ha_plugin.system.cluster import LiveCluster
 
 # Pacemaker's stop has its own timeout, which ends in fencing or in a blocked resource; this is at least what a domain
 # is given, and beyond that timeout. Seconds.
@@ -26,7 +26,7 @@ def created(name: str) -> None:
 
 def booting(name: str) -> None:
     """Register a domain that the host wants to start through Pacemaker and that nobody has registered yet."""
-    store = LiveCib()
+    store = LiveCluster()
     tree = store.read()
     if name in intent.left_out(tree):
         raise ConfigurationError(
@@ -42,7 +42,7 @@ def booting(name: str) -> None:
 def ending(name: str) -> None:
     """UnsafeError where `end` could not be carried out, as far as that can be told before the host has asked."""
     try:
-        tree = LiveCib().read()
+        tree = LiveCluster().read()
         if cib.domain(tree, name) and not cib.has_quorum(tree):
             raise NoQuorumError("the cluster has no quorum", "the other servers may run it", "start them")
         if cib.domain(tree, name) and intent.is_held(tree, name):
@@ -58,7 +58,7 @@ def end(name: str) -> None:
     Pacemaker would start a half-written one.
     """
     try:
-        _stop_and_unregister(LiveCib(), name)
+        _stop_and_unregister(LiveCluster(), name)
     except SnowHaError as error:
         raise _kept(name, error) from error
 
@@ -71,7 +71,7 @@ def _kept(name: str, error: SnowHaError) -> UnsafeError:
     )
 
 
-def _stop_and_unregister(store: LiveCib, name: str) -> None:
+def _stop_and_unregister(store: LiveCluster, name: str) -> None:
     tree = store.read()
     if name not in cib.domains(tree):
         _refuse_elsewhere(tree, name)
@@ -81,7 +81,7 @@ def _stop_and_unregister(store: LiveCib, name: str) -> None:
     registration.unregister(store, [name])
 
 
-def stop(store: LiveCib, name: str) -> None:
+def stop(store: LiveCluster, name: str) -> None:
     """Have Pacemaker stop a domain and keep it so; UnsafeError where it does not stop."""
     change(store, lambda tree: intent.want(tree, [name], "Stopped"), cleaning)
     allowed_s = cib.operation_timeout_s(store.read(), name, "stop", timeouts.LEAST_S) + STOP_MARGIN_S
@@ -93,7 +93,7 @@ def stop(store: LiveCib, name: str) -> None:
         raise UnsafeError(f"{name} does not stop", remedy="see crm_mon")
 
 
-def start(store: LiveCib, name: str) -> None:
+def start(store: LiveCluster, name: str) -> None:
     """Have Pacemaker run a domain that it was told to stop; it starts when Pacemaker comes to it."""
     change(store, lambda tree: intent.want(tree, [name], "Started"), cleaning)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from snow_ha_plugin.core.reports import chronicle, outside
 from snow_ha_plugin.core.reports.events import Event
 from snow_ha_plugin.errors import SnowHaError
-from snow_ha_plugin.system.pacemaker import Store
+from snow_ha_plugin.system.cluster import Cluster
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Past:
     missing: tuple[str, ...]
 
 
-def past(store: Store, since: float) -> Past:
+def past(store: Cluster, since: float) -> Past:
     """Since then, by time."""
     recorded = store.past(since)
     missing = [f"what other servers recorded: {recorded.missing}"] if recorded.missing else []

@@ -16,7 +16,7 @@ from snow_ha_plugin.model import Move
 from snow_ha_plugin.operations import moves
 from snow_ha_plugin.operations.simulation import Outlook
 from snow_ha_plugin.system import ping
-from snow_ha_plugin.system.pacemaker import Store
+from snow_ha_plugin.system.cluster import Cluster
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def _smallest(outlook: Outlook) -> str:
     return min(running, key=lambda name: (outlook.sizes.needs.get(name, 0), name))
 
 
-def carry_out(store: Store, planned: Sequence[Move], address: str) -> Iterator[Leg]:
+def carry_out(store: Cluster, planned: Sequence[Move], address: str) -> Iterator[Leg]:
     """Each migration when it has ended; the first that fails is the end, and says where the domain is then."""
     for move in planned:
         began = time.monotonic()

@@ -26,7 +26,8 @@ from snow_ha_plugin.model import Action, ClusterState, Move
 from snow_ha_plugin.operations.simulation import DISTURBING, Outlook, require
 from snow_ha_plugin.operations.transaction import Judge, change, cleaning, told
 from snow_ha_plugin.system import pacemaker, scheduler, waiting
-from snow_ha_plugin.system.pacemaker import SEEN_WITHIN_S, Store
+from snow_ha_plugin.system.cluster import Cluster
+from snow_ha_plugin.system.pacemaker import SEEN_WITHIN_S
 
 # Beyond a migration's own timeout: for Pacemaker to begin it, and to see that it has ended.
 MARGIN_S = 60
@@ -43,7 +44,7 @@ def in_silence(state: ClusterState, names: Sequence[str]) -> None:
 
 
 def carry_out(
-    store: Store,
+    store: Cluster,
     batches: Sequence[Sequence[Move]],
     *,
     on_progress: Progress = lambda move, state: None,
@@ -69,7 +70,7 @@ def carry_out(
         raise _failure(store, failed)
 
 
-def _carry_out(store: Store, batch: Sequence[Move], on_progress: Progress, on_wait: Waiting) -> Failed:
+def _carry_out(store: Cluster, batch: Sequence[Move], on_progress: Progress, on_wait: Waiting) -> Failed:
     """Have the domains of a batch migrated; those whose move has failed."""
     before = store.read()
     change(store, lambda tree: migration.put(tree, batch), _exactly(batch))
@@ -78,7 +79,7 @@ def _carry_out(store: Store, batch: Sequence[Move], on_progress: Progress, on_wa
     return _wait(store, before, batch, on_progress, on_wait)
 
 
-def let_go(store: Store) -> None:
+def let_go(store: Cluster) -> None:
     """Take out what the moves put in. What a failed migration blocks is looked at anew before that: once it is not
     held any more, Pacemaker would stop and start it."""
     change(store, migration.release, cleaning)
@@ -94,7 +95,7 @@ def blocked(tree: cib.Tree) -> list[str]:
     return [resource.id for resource in pacemaker.state(tree).resources if resource.blocked and resource.id in held]
 
 
-def look_anew(store: Store, domains: Sequence[str]) -> None:
+def look_anew(store: Cluster, domains: Sequence[str]) -> None:
     """Have Pacemaker forget what it knows of domains whose migration failed, and see where they are.
 
     At the source last: what the other server remembers of an earlier migration from there would look like one that is
@@ -205,7 +206,7 @@ def _refuse_absent(tree: cib.Tree, batch: Sequence[Move]) -> None:
             raise TryAgainError(f"{move.domain} is on {where}, not on {move.source}", remedy="run the command again")
 
 
-def _wait(store: Store, before: cib.Tree, batch: Sequence[Move], on_progress: Progress, on_wait: Waiting) -> Failed:
+def _wait(store: Cluster, before: cib.Tree, batch: Sequence[Move], on_progress: Progress, on_wait: Waiting) -> Failed:
     """Wait until each domain of the batch has arrived or failed; those that have failed, or that somebody else has
     taken out of the CIB meanwhile."""
     within_s = arrived_within_s(before, (move.domain for move in batch))
@@ -247,7 +248,7 @@ def _has_failed(move: Move, before: cib.Tree, tree: cib.Tree, now: ClusterState)
 _DONE = {"migrate": "migrated to", "move": "restarted on"}
 
 
-def _failure(store: Store, failed: Failed) -> SnowHaError:
+def _failure(store: Cluster, failed: Failed) -> SnowHaError:
     """What to say of failed migrations, once Pacemaker has seen where their domains are."""
     known = cib.domains(store.read())
     if gone := [move.domain for move in failed if move.domain not in known]:

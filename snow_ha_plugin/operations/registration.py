@@ -14,7 +14,7 @@ from snow_ha_plugin.errors import SnowHaError, UnsafeError
 from snow_ha_plugin.model import Change, Domain
 from snow_ha_plugin.operations.transaction import Locate, Tell, change, let_go, undisturbed, unsaid, whereabouts
 from snow_ha_plugin.system import snowtools, xen
-from snow_ha_plugin.system.pacemaker import Store
+from snow_ha_plugin.system.cluster import Cluster
 from snow_ha_plugin.system.servers import Servers
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ FORGET_REST_S = 8
 
 
 def register(
-    store: Store,
+    store: Cluster,
     domains: Sequence[Domain],
     migration_mib_s: int,
     *,
@@ -93,7 +93,9 @@ def pv_migrates(servers: Servers | None, domains: Iterable[Domain]) -> bool | No
     return live.pv_migrates([None if isinstance(answer, SnowHaError) else answer.migrates_pv for answer in answers])
 
 
-def unregister(store: Store, names: Iterable[str], *, dry_run: bool = False, on_purpose: bool = False) -> list[Change]:
+def unregister(
+    store: Cluster, names: Iterable[str], *, dry_run: bool = False, on_purpose: bool = False
+) -> list[Change]:
     """Take domains out in one commit; those that run go on running, and nothing of them stays in the CIB.
 
     Where it was somebody's purpose, that alone is remembered there: nothing registers them again by itself.
@@ -114,7 +116,7 @@ def unregister(store: Store, names: Iterable[str], *, dry_run: bool = False, on_
 
 
 def sync(
-    store: Store, domains: Sequence[Domain], migration_mib_s: int, *, servers: Servers | None, dry_run: bool,
+    store: Cluster, domains: Sequence[Domain], migration_mib_s: int, *, servers: Servers | None, dry_run: bool,
     tell: Tell = log.warning, expected: Container[str] = (),
 ) -> list[Change]:  # fmt: skip
     """Make the CIB's domains those of the domain files, in one commit.
@@ -147,7 +149,7 @@ def sync(
     return changes
 
 
-def forget(store: Store, names: Iterable[str]) -> None:
+def forget(store: Cluster, names: Iterable[str]) -> None:
     """Clear the history of resources that are no longer configured: crm_mon would list them as orphans for ever."""
     rest_at = time.monotonic() + FORGET_WITHOUT_REST_S
     for name in names:

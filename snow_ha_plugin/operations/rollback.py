@@ -21,8 +21,8 @@ from snow_ha_plugin.operations.registration import forget
 from snow_ha_plugin.operations.simulation import Outlook
 from snow_ha_plugin.operations.transaction import Tell, let_go, undisturbed, whereabouts
 from snow_ha_plugin.system import configurations
+from snow_ha_plugin.system.cluster import Cluster
 from snow_ha_plugin.system.configurations import Kept
-from snow_ha_plugin.system.pacemaker import Store
 from snow_ha_plugin.system.servers import Servers
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Plan:
     actions: Sequence[Action] = ()
 
 
-def choose(store: Store, version: str | None) -> Kept | None:
+def choose(store: Cluster, version: str | None) -> Kept | None:
     """The configuration of that version, as `history` has it or without its first number; by default the latest that
     says another thing than today's."""
     there = configurations.listed()
@@ -63,7 +63,7 @@ def _says_another_thing(kept: Kept, now: cib.Tree) -> bool:
         return False
 
 
-def plan(store: Store, kept: Kept, servers: Servers | None, tell: Tell) -> Plan:
+def plan(store: Cluster, kept: Kept, servers: Servers | None, tell: Tell) -> Plan:
     """UnsafeError where a domain that runs would be disturbed."""
     changes = put_back(store, kept, servers, tell, dry_run=True)
     if not changes:
@@ -76,7 +76,7 @@ def plan(store: Store, kept: Kept, servers: Servers | None, tell: Tell) -> Plan:
     return Plan(changes, [action for action in after if action not in before])
 
 
-def put_back(store: Store, kept: Kept, servers: Servers | None, tell: Tell, *, dry_run: bool = False) -> list[Change]:
+def put_back(store: Cluster, kept: Kept, servers: Servers | None, tell: Tell, *, dry_run: bool = False) -> list[Change]:
     """`servers` is None for a CIB in a file."""
 
     def edit(tree: cib.Tree) -> list[Change]:

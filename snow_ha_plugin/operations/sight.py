@@ -21,10 +21,10 @@ from snow_ha_plugin.operations.agreement import survey
 from snow_ha_plugin.operations.image_migration import running
 from snow_ha_plugin.operations.simulation import Outlook
 from snow_ha_plugin.system import record, snowtools
-from snow_ha_plugin.system.pacemaker import Store
+from snow_ha_plugin.system.cluster import Cluster
 
 
-def outlook(store: Store, domains_dir: Path | None) -> Outlook:
+def outlook(store: Cluster, domains_dir: Path | None) -> Outlook:
     """The cluster as the scheduler is asked about it, once for the verdict and for what is told of one domain."""
     tree = store.read()
     directory = domains_dir or snowtools.layout().domains_dir
@@ -33,7 +33,7 @@ def outlook(store: Store, domains_dir: Path | None) -> Outlook:
     return Outlook(tree, {domain.name: domain for domain in read})
 
 
-def look(store: Store, outlook: Outlook) -> Overview:
+def look(store: Cluster, outlook: Outlook) -> Overview:
     """The cluster as it is at this moment, with all that is to be said of it."""
     tree, files = outlook.tree, outlook.files
     with ThreadPoolExecutor(1) as meanwhile:
@@ -51,7 +51,7 @@ def look(store: Store, outlook: Outlook) -> Overview:
     return replace(view, findings=told.open, accepted=told.accepted)
 
 
-def _events(store: Store) -> tuple[Event, ...]:
+def _events(store: Cluster) -> tuple[Event, ...]:
     """What is recorded, with what Pacemaker knows that is not on record yet."""
     try:
         known = store.known()
@@ -60,7 +60,7 @@ def _events(store: Store) -> tuple[Event, ...]:
     return chronicle.merged(store.past(0).events, known)
 
 
-def by_xl(store: Store) -> str:
+def by_xl(store: Cluster) -> str:
     """What runs on this server by xl, which knows it without Pacemaker; nothing where it does not answer."""
     try:
         names = store.guests()

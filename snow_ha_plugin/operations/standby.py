@@ -16,14 +16,14 @@ from snow_ha_plugin.operations import moves, simulation
 from snow_ha_plugin.operations.simulation import Where
 from snow_ha_plugin.operations.transaction import change
 from snow_ha_plugin.system import pacemaker, waiting
-from snow_ha_plugin.system.pacemaker import Store
+from snow_ha_plugin.system.cluster import Cluster
 
 # At least: what cannot migrate live is stopped, and started elsewhere.
 EMPTY_WITHIN_S = 3600
 
 
 def put(
-    store: Store,
+    store: Cluster,
     server: str,
     *,
     on: bool,
@@ -58,7 +58,7 @@ def put(
 
 
 def empty(
-    store: Store,
+    store: Cluster,
     server: str,
     domains: Collection[str],
     expected: Where | None = None,
@@ -88,7 +88,7 @@ def empty(
     return changes
 
 
-def _wait_until_empty(store: Store, server: str, within_s: int, on_wait: moves.Waiting) -> dict[str, str]:
+def _wait_until_empty(store: Cluster, server: str, within_s: int, on_wait: moves.Waiting) -> dict[str, str]:
     """Until no domain is left there but those that could not be migrated: these, with the reasons of the agent.
 
     What is under way must have arrived before the server is given back: a migration whose target is not wanted any

@@ -14,7 +14,7 @@ from snow_ha_plugin.errors import SnowHaError, TryAgainError, UnsafeError
 from snow_ha_plugin.model import Action, Change, Move
 from snow_ha_plugin.operations.simulation import Outlook
 from snow_ha_plugin.system import xen
-from snow_ha_plugin.system.pacemaker import Store
+from snow_ha_plugin.system.cluster import Cluster
 from snow_ha_plugin.system.servers import Servers
 
 Edit = Callable[[cib.Tree], list[Change]]
@@ -26,7 +26,7 @@ Tell = Callable[[str], None]
 COMMIT_WITHIN_S = 60
 
 
-def change(store: Store, edit: Edit, judge: Judge, *, dry_run: bool = False) -> list[Change]:
+def change(store: Cluster, edit: Edit, judge: Judge, *, dry_run: bool = False) -> list[Change]:
     """Carry out `edit` on the CIB in one commit, and tell what changed; nothing is committed where nothing did.
 
     `judge` is given the CIB of before and of after, and raises UnsafeError for what must not be: see `undisturbed`.
@@ -155,7 +155,7 @@ def told(action: Action) -> str:
     return f"{action.task} {action.resource}" + (f" ({action.node})" if action.node else "")
 
 
-def let_go(store: Store, edit: Edit, judge: Judge, *, dry_run: bool = False) -> list[Change]:
+def let_go(store: Cluster, edit: Edit, judge: Judge, *, dry_run: bool = False) -> list[Change]:
     """`change` for an edit that takes primitives out: their domains run on, which only holds while an option does."""
 
     def guarded(tree: cib.Tree) -> list[Change]:

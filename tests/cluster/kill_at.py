@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from snow_ha_plugin.cli import main
 from snow_ha_plugin.guide import disable, enable
-from snow_ha_plugin.system.pacemaker import LiveCib
+from snow_ha_plugin.system.cluster import LiveCluster
 from snow_ha_plugin.system.servers import Servers
 
 POINT = sys.argv.pop(1)
@@ -58,5 +58,5 @@ def deadly_plan(site, plan=disable.plan):
 enable.SERVER_STEPS = deadly_steps(enable.SERVER_STEPS)
 enable.AFTERWARDS = deadly_steps(enable.AFTERWARDS)
 disable.plan = deadly_plan
-LiveCib.commit = deadly("commit", LiveCib.commit)
+LiveCluster.commit = deadly("commit", LiveCluster.commit)
 main.main()

@@ -10,7 +10,7 @@ from snow_ha_plugin.errors import UnavailableError, UnsafeError
 from snow_ha_plugin.model import Domain, Finding, Severity
 from snow_ha_plugin.operations import host_events
 from snow_ha_plugin.system import domainfiles, xen
-from snow_ha_plugin.system.pacemaker import LiveCib
+from snow_ha_plugin.system.cluster import LiveCluster
 from snow_ha_plugin.system.servers import Servers
 
 STARTED_WITHIN_S = 120
@@ -52,7 +52,7 @@ def resting(servers: Servers, domain: Domain, runs_on: str) -> Iterator[None]:
         return
     domainfiles.note_down(path, runs_on)
     if is_registered(name):
-        host_events.stop(LiveCib(), name)
+        host_events.stop(LiveCluster(), name)
     elif name in where(servers):
         servers.must(runs_on, ["xl", "shutdown", "-w", name], timeout_s=host_events.STOPPED_WITHIN_S)
     try:
@@ -64,7 +64,7 @@ def resting(servers: Servers, domain: Domain, runs_on: str) -> Iterator[None]:
 
 def _boot(servers: Servers, domain: Domain, server: str) -> None:
     if is_registered(domain.name):
-        host_events.start(LiveCib(), domain.name)
+        host_events.start(LiveCluster(), domain.name)
     elif domain.name not in where(servers):
         # Nobody else has started it meanwhile: it would run twice.
         servers.must(server, ["xl", "create", domain.config_path], timeout_s=STARTED_WITHIN_S)
@@ -87,6 +87,6 @@ def left_down(paths: Mapping[str, str]) -> list[Finding]:
 
 def is_registered(name: str) -> bool:
     try:
-        return name in cib.domains(LiveCib().read())
+        return name in cib.domains(LiveCluster().read())
     except UnavailableError:
         return False

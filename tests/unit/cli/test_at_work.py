@@ -14,7 +14,8 @@ from pytest_mock import MockerFixture
 from snow_ha_plugin.cli import options
 from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.system import lock, pacemaker
-from snow_ha_plugin.system.pacemaker import CibFile, LiveCib
+from snow_ha_plugin.system.cluster import LiveCluster
+from snow_ha_plugin.system.cluster_in_file import ClusterInFile
 from snow_ha_plugin.system.servers import Servers
 from tests.captures import guide_cluster
 
@@ -24,7 +25,7 @@ WHO = "snow-ha balance on snow01 (process 7, since 03:00:00)"
 def run(*, live: bool, log: list[str]) -> Result:
     @click.command()
     def verb() -> None:
-        options.at_work(LiveCib() if live else CibFile(Path("cib.xml")), "drain snow02")
+        options.at_work(LiveCluster() if live else ClusterInFile(Path("cib.xml")), "drain snow02")
         log.append("work")
 
     return CliRunner().invoke(verb)

@@ -14,7 +14,7 @@ from snow_ha_plugin.guide import enable as forwards
 from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations import cluster
 from snow_ha_plugin.system import lock
-from snow_ha_plugin.system.pacemaker import CibFile
+from snow_ha_plugin.system.cluster_in_file import ClusterInFile
 from tests.captures import capture
 from tests.unit.cli.conftest import Files
 
@@ -22,7 +22,7 @@ from tests.unit.cli.conftest import Files
 @pytest.fixture
 def enabled(files: Files, mocker: MockerFixture) -> Files:
     mocker.patch.object(options, "require_root")
-    mocker.patch.object(cluster, "load").return_value.store = CibFile(files.cib)
+    mocker.patch.object(cluster, "load").return_value.store = ClusterInFile(files.cib)
     run = mocker.Mock(report=[], dry_run=False)
     run.site.fencing, run.site.why, run.site.qdevice = "sbd", "it is", ""
     mocker.patch.object(forwards, "enable", side_effect=lambda *_, dry_run, **__: (run, []))

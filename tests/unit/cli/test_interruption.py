@@ -20,7 +20,7 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.guide import enable as forwards
 from snow_ha_plugin.model import MigrationProgress, Move
 from snow_ha_plugin.operations import moves
-from snow_ha_plugin.system.pacemaker import CibFile
+from snow_ha_plugin.system.cluster_in_file import ClusterInFile
 from tests.unit.cli.conftest import Files
 
 # A verb that says something, waits, and cleans up; its word is a file to write then.
@@ -83,7 +83,7 @@ def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
 def live(files: Files, mocker: MockerFixture) -> Files:
     """The cluster in the file as if it ran."""
     mocker.patch.object(options, "require_root")
-    mocker.patch.object(options, "LiveCib", side_effect=lambda: CibFile(files.cib))
+    mocker.patch.object(options, "LiveCluster", side_effect=lambda: ClusterInFile(files.cib))
     return files
 
 
@@ -124,7 +124,7 @@ def test_a_drain_says_that_the_server_stays_in_standby_if_it_is(files: Files, *,
     tree = cib.parse(files.cib.read_bytes())
     cib.put_standby(tree, "snow01", on=standby)
     files.cib.write_bytes(cib.serialize(tree))
-    emptying = servers.emptying(CibFile(files.cib), "snow01", ["gone", "nis02"], quiet=True)
+    emptying = servers.emptying(ClusterInFile(files.cib), "snow01", ["gone", "nis02"], quiet=True)
     with pytest.raises(KeyboardInterrupt) as caught, emptying:
         raise KeyboardInterrupt
     first, last = caught.value.__notes__

@@ -15,7 +15,7 @@ from snow_ha_plugin.errors import UsageError
 from snow_ha_plugin.operations import moves
 from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.system import waiting
-from snow_ha_plugin.system.pacemaker import LiveCib
+from snow_ha_plugin.system.cluster import LiveCluster
 from tests.captures import guide_cluster
 from tests.unit.operations.test_live_migration import Cluster, other
 
@@ -26,7 +26,7 @@ def at_work(site: Site, tmp_path: Path, mocker: MockerFixture) -> Site:
     mocker.patch.object(moves, "SEEN_WITHIN_S", 0)
     (tmp_path / "domains.conf").write_text("")
     layout = replace(site.layout, domains_conf=tmp_path / "domains.conf")
-    return replace(site, layout=layout, store=cast(LiveCib, Cluster(guide_cluster(), mocker)))
+    return replace(site, layout=layout, store=cast(LiveCluster, Cluster(guide_cluster(), mocker)))
 
 
 def test_nothing_moves_without_consent(at_work: Site) -> None:

@@ -16,7 +16,7 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import probes
 from snow_ha_plugin.core.configure import fencing, intent
 from snow_ha_plugin.core.reports.events import Event, Kind
-from snow_ha_plugin.system.pacemaker import CibFile
+from snow_ha_plugin.system.cluster_in_file import ClusterInFile
 from snow_ha_plugin.system.record import Record
 from tests.captures import capture
 from tests.scenarios import cluster
@@ -167,7 +167,7 @@ def test_the_screen_is_as_it_was_captured(files: Files, name: str, pytestconfig:
     files.monkeypatch.setattr(balance_view, "NO_TERMINAL_COLUMNS", COLUMNS)
     files.monkeypatch.setattr("snow_ha_plugin.cli.status.time.time", lambda: NOW)
     files.monkeypatch.setattr(time, "localtime", time.gmtime)
-    files.monkeypatch.setattr(CibFile, "past", lambda store, since: night())
+    files.monkeypatch.setattr(ClusterInFile, "past", lambda store, since: night())
     ended = files.run(verb, "--cib", str(files.cib), "--domains-dir", str(files.domains), *words)
     said = "".join(f"{line.rstrip()}\n" for line in (ended.out + ended.err).splitlines())
     screen = f"$ {' '.join(['snow-ha', verb, *words])}\n{said}$ echo $?\n{ended.status}\n"

@@ -17,7 +17,7 @@ from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.model import FailedAction, MigrationProgress
 from snow_ha_plugin.operations import sight
 from snow_ha_plugin.system import pacemaker
-from snow_ha_plugin.system.pacemaker import CibFile
+from snow_ha_plugin.system.cluster_in_file import ClusterInFile
 from tests.captures import capture, guide_cluster
 from tests.unit.cli.conftest import Ended, Files
 
@@ -269,7 +269,7 @@ def test_only_of_domains_that_are_kept_stopped_the_files_are_looked_at() -> None
 
 
 def test_watching_goes_on_where_nothing_can_be_asked(files: Files) -> None:
-    class Dying(CibFile):
+    class Dying(ClusterInFile):
         answers = 1
 
         def read(self) -> cib.Tree:

@@ -13,7 +13,7 @@ from snow_ha_plugin.cli.moves import move
 from snow_ha_plugin.cli.servers import drain, undrain, what_if
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.errors import NoSuchObjectError, UnsafeError, UsageError
-from snow_ha_plugin.system.pacemaker import CibFile
+from snow_ha_plugin.system.cluster_in_file import ClusterInFile
 from tests.scenarios import cluster
 
 SERVERS = "server snow01 16384 8\nserver snow02 16384 8\nserver snow03 16384 8\n"
@@ -74,7 +74,7 @@ def test_replicas_that_another_server_would_keep_apart_are_harm(ask: Any) -> Non
 def test_drain_refuses_what_is_harm_here_unless_forced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "cib.xml"
     path.write_bytes(cib.serialize(cluster.read(SERVERS + REPLICAS + f"xml constraints {DRAWN}\n").tree))
-    monkeypatch.setattr("snow_ha_plugin.cli.servers.options.store", lambda cib_path: CibFile(path))
+    monkeypatch.setattr("snow_ha_plugin.cli.servers.options.store", lambda cib_path: ClusterInFile(path))
     before = path.read_bytes()
     refused = CliRunner().invoke(drain, ["snow03"])
     assert isinstance(refused.exception, UnsafeError)
@@ -90,7 +90,7 @@ def test_nothing_is_restarted_without_consent(tmp_path: Path, monkeypatch: pytes
     text = SERVERS + "domain web 2048 1 on snow02 allow-migrate=false\ndomain db 2048 1 on snow02\n"
     path.write_bytes(cib.serialize(cluster.read(text).tree))
     for module in ("servers", "moves"):
-        monkeypatch.setattr(f"snow_ha_plugin.cli.{module}.options.store", lambda cib_path: CibFile(path))
+        monkeypatch.setattr(f"snow_ha_plugin.cli.{module}.options.store", lambda cib_path: ClusterInFile(path))
     before = path.read_bytes()
     shown = CliRunner().invoke(drain, ["snow02", "--dry-run"])
     assert "[W] web cannot migrate live, and would be restarted elsewhere" in shown.output
@@ -180,7 +180,7 @@ def test_of_two_servers_no_spare_is_left_and_no_more_is_said(tmp_path: Path) -> 
 def test_undrain_says_that_what_left_stays_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "cib.xml"
     path.write_bytes(cib.serialize(cluster.read(SERVERS.replace("snow02 16384 8", "snow02 16384 8 standby")).tree))
-    monkeypatch.setattr("snow_ha_plugin.cli.servers.options.store", lambda cib_path: CibFile(path))
+    monkeypatch.setattr("snow_ha_plugin.cli.servers.options.store", lambda cib_path: ClusterInFile(path))
     assert CliRunner().invoke(undrain, ["snow02", "--dry-run"]).output == "[I] would let snow02 take domains again\n"
     assert CliRunner().invoke(undrain, ["snow02"]).output.splitlines() == [
         "[*] let snow02 take domains again",

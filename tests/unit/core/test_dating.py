@@ -11,7 +11,7 @@ from snow_ha_plugin.core.reports import dating
 from snow_ha_plugin.core.reports.events import Event, Kind
 from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.operations import standby
-from snow_ha_plugin.system.pacemaker import CibFile
+from snow_ha_plugin.system.cluster_in_file import ClusterInFile
 from tests.captures import capture, guide_cluster
 
 LEFT = Event(100.5, Kind.SERVER, "snow02", "snow01", "left the cluster", ok=False)
@@ -77,5 +77,5 @@ def test_the_words_are_those_of_the_verbs(tmp_path: Path) -> None:
     path = tmp_path / "cib.xml"
     path.write_bytes(capture("cibadmin-2.1.5-guide-domains.xml"))
     for on in (True, False):
-        said += [change.message for change in standby.put(CibFile(path), "snow02", on=on)]
+        said += [change.message for change in standby.put(ClusterInFile(path), "snow02", on=on)]
     assert said[2:] == [text.format("snow02") for text in dating.CHANGES["server-standby"]]

@@ -12,7 +12,7 @@ from snow_ha_plugin.core.configure.location import Rule
 from snow_ha_plugin.guide import disable, rules
 from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.operations.simulation import Outlook
-from snow_ha_plugin.system.pacemaker import LiveCib
+from snow_ha_plugin.system.cluster import LiveCluster
 from tests.captures import guide_cluster
 from tests.unit.operations.test_transaction import Memory
 
@@ -86,6 +86,6 @@ def test_rules_that_would_move_a_domain_by_now_are_told_and_dropped(balanced: ci
 
 def test_disable_keeps_them(site: Site, balanced: cib.Tree) -> None:
     store = Memory(balanced)
-    disable._take_out(Site(**{**vars(site), "store": cast(LiveCib, store)}))
+    disable._take_out(Site(**{**vars(site), "store": cast(LiveCluster, store)}))
     assert written(store.tree) == []
     assert len(store.tree.find(f"configuration/crm_config/*[@id='{kept.SET}']")) == 3

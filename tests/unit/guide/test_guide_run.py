@@ -19,8 +19,8 @@ from snow_ha_plugin.guide.section import ConfigurationStep, Step
 from snow_ha_plugin.model import Change, Finding, Guest, Hypervisor, Severity
 from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.system import command, lock, xen
+from snow_ha_plugin.system.cluster import LiveCluster
 from snow_ha_plugin.system.command import Result
-from snow_ha_plugin.system.pacemaker import LiveCib
 from tests.captures import capture, domain, guide_cluster
 from tests.unit.conftest import Machines
 from tests.unit.operations.test_transaction import Memory
@@ -55,7 +55,7 @@ class Guide:
         self.broken = {"first", "second", "hook"}
         self.stubborn: set[str] = set()
         self.store = Memory(guide_cluster())
-        self.site = replace(site, store=cast(LiveCib, self.store), fencing=fencing.NONE)
+        self.site = replace(site, store=cast(LiveCluster, self.store), fencing=fencing.NONE)
         self.screen = Screen()
         steps = (self.step("look", False), self.step("first"), self.step("look too", False), self.step("second"))
         mocker.patch.object(enable, "SERVER_STEPS", steps)
@@ -189,7 +189,7 @@ def enabled(site: Site, machines: Machines, mocker: MockerFixture) -> Site:
         return real(argv, **options)
 
     mocker.patch.object(command, "run", side_effect=run)
-    return replace(site, store=cast(LiveCib, Memory(guide_cluster())))
+    return replace(site, store=cast(LiveCluster, Memory(guide_cluster())))
 
 
 def test_pacemaker_lets_go_first_and_this_server_is_stopped_last(enabled: Site) -> None:

@@ -185,7 +185,7 @@ def test_what_pacemaker_is_to_run_is_not_tried(place: Place, monkeypatch: pytest
         b'<primitive id="web01" class="ocf" provider="snow" type="Xen"/>'
         b"</resources><constraints/></configuration><status/></cib>"
     )
-    monkeypatch.setattr(conversion.LiveCib, "read", lambda self: cluster)
+    monkeypatch.setattr(conversion.LiveCluster, "read", lambda self: cluster)
     with pytest.raises(UnsafeError, match="Pacemaker is to run web01"):
         place.convert(tries=True)
     assert not (place.root / "created").exists()
@@ -200,7 +200,7 @@ def test_a_registered_domain_migrates_live_from_then_on(place: Place, mocker: Mo
     nis = domain("nis01", *sizes, config_path=known.parameters["xmfile"])
     live.tell(store.tree, replace(nis, is_pv=True), pv_migrates=False)
     for module in (conversion, running):
-        mocker.patch.object(module, "LiveCib", return_value=store)
+        mocker.patch.object(module, "LiveCluster", return_value=store)
     mocker.patch.object(registration, "undisturbed", return_value=cleaning)
     assert [change.message for change in conversion.tell_cluster(place.machines, nis, 80)] == ["let nis01 migrate live"]
     assert live.migrates(store.tree, "nis01")

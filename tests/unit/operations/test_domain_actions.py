@@ -33,7 +33,7 @@ class Cluster:
         self.paused_while: list[bool] = []
         self.exit_codes: dict[str, int] = {}
         self.failures: list[FailedAction] = []
-        mocker.patch.object(domain_actions, "LiveCib", return_value=self.store)
+        mocker.patch.object(domain_actions, "LiveCluster", return_value=self.store)
         mocker.patch.object(waiting, "POLL_S", 0)
         mocker.patch.object(domain_actions, "MARGIN_S", -119)
         mocker.patch("socket.gethostname", return_value="snow01")
@@ -214,7 +214,7 @@ def test_what_pacemaker_has_its_hands_off_is_refused(cluster: Cluster, action: s
 
 
 def test_a_domain_that_was_taken_out_is_booted_by_nobody(cluster: Cluster, mocker: MockerFixture) -> None:
-    mocker.patch.object(host_events, "LiveCib", return_value=cluster.store)
+    mocker.patch.object(host_events, "LiveCluster", return_value=cluster.store)
     intent.leave_out(cluster.store.tree, ["web01"])
     answer = cluster.act("boot", "web01")["web01"]
     assert (answer.status, answer.message.split("; ")[-1]) == (78, "snow ha add web01")

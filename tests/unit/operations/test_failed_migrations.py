@@ -18,6 +18,7 @@ from snow_ha_plugin.core.reports.overview import overview
 from snow_ha_plugin.operations import events, failed_migrations, holding
 from snow_ha_plugin.operations.failed_migrations import ATTEMPTS
 from snow_ha_plugin.system import command, journal, mail, pacemaker, record, scheduler, spool, waiting
+from snow_ha_plugin.system.cluster import LiveCluster
 from snow_ha_plugin.system.command import Result
 from tests.captures import capture
 from tests.unit.operations.test_transaction import Memory
@@ -235,7 +236,7 @@ def test_a_cluster_that_stops_costs_no_record(mocker: MockerFixture) -> None:
     send = mocker.patch.object(mail, "send")
     append = mocker.patch.object(record, "append")
     mocker.patch.object(spool, "take", side_effect=[[FAILED], []])
-    events.tend(pacemaker.LiveCib(), "snow02")
+    events.tend(LiveCluster(), "snow02")
     assert [len(call.args) for call in append.call_args_list] == [1]
     # Where it is nobody knows.
     assert "down" not in send.call_args.args[2]

@@ -36,7 +36,7 @@ class Cluster:
 
     def __init__(self, mocker: MockerFixture) -> None:
         self.store = Memory(guide_cluster())
-        mocker.patch.object(host_events, "LiveCib", return_value=self.store)
+        mocker.patch.object(host_events, "LiveCluster", return_value=self.store)
         mocker.patch.object(waiting, "POLL_S", 0)
         mocker.patch.object(registration, "undisturbed", return_value=cleaning)
         self.run = mocker.patch.object(command, "run", return_value=Result((), 0, b"", b""))

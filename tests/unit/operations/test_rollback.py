@@ -18,9 +18,10 @@ from snow_ha_plugin.model import Change, Guest, Severity
 from snow_ha_plugin.operations import rollback
 from snow_ha_plugin.operations.transaction import change, cleaning, unsaid
 from snow_ha_plugin.system import command, configurations, xen
+from snow_ha_plugin.system.cluster import Cluster, LiveCluster
+from snow_ha_plugin.system.cluster_in_file import ClusterInFile
 from snow_ha_plugin.system.command import Result
 from snow_ha_plugin.system.configurations import Kept
-from snow_ha_plugin.system.pacemaker import CibFile, LiveCib, Store
 from tests.captures import domain, guide_cluster
 from tests.unit.conftest import Machines
 from tests.unit.core.test_cib import canonical
@@ -89,11 +90,11 @@ class Files:
     def put(self, tree: cib.Tree) -> None:
         self.path.write_bytes(cib.serialize(tree))
 
-    def store(self, *, live: bool) -> Store:
+    def store(self, *, live: bool) -> Cluster:
         if live:
             self.monkeypatch.setenv("CIB_file", str(self.path))
-            return LiveCib()
-        return CibFile(self.path)
+            return LiveCluster()
+        return ClusterInFile(self.path)
 
     @property
     def configuration(self) -> bytes:

@@ -23,7 +23,8 @@ from snow_ha_plugin.model import Change, Guest, Move
 from snow_ha_plugin.operations import transaction as steps_change
 from snow_ha_plugin.operations.transaction import change, cleaning, let_go, undisturbed, whereabouts
 from snow_ha_plugin.system import record, xen
-from snow_ha_plugin.system.pacemaker import CibFile, LiveCib
+from snow_ha_plugin.system.cluster import LiveCluster
+from snow_ha_plugin.system.cluster_in_file import ClusterInFile
 from tests.captures import capture, domain, guide_cluster
 from tests.unit.conftest import Machines
 from tests.unit.core.test_cib import canonical, with_parts
@@ -31,7 +32,7 @@ from tests.unit.core.test_cib import canonical, with_parts
 BAN = '<rsc_location id="ban-{0}" rsc="{0}" node="{1}" score="-INFINITY"/>'
 
 
-class Memory(LiveCib):
+class Memory(LiveCluster):
     """A cluster that runs; whatever is in `meanwhile` is done by somebody else right before a commit."""
 
     def __init__(self, tree: cib.Tree, *meanwhile: Callable[[cib.Tree], object]) -> None:
@@ -318,7 +319,7 @@ def test_what_is_not_committed_to_a_cluster_is_not_recorded(tmp_path: Path) -> N
     change(Memory(guide_cluster()), adding("web01"), cleaning, dry_run=True)
     path = tmp_path / "cib.xml"
     path.write_bytes(cib.serialize(guide_cluster()))
-    change(CibFile(path), adding("web01"), cleaning)
+    change(ClusterInFile(path), adding("web01"), cleaning)
     assert record.read().events == ()
 
 

@@ -15,7 +15,7 @@ import pytest
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import primitive
 from snow_ha_plugin.errors import ConfigurationError, DataError, NoInputError, PermissionDeniedError, TryAgainError
-from snow_ha_plugin.system.pacemaker import CibFile
+from snow_ha_plugin.system.cluster_in_file import ClusterInFile
 from tests.captures import capture, domain
 from tests.unit.core.test_cib import with_parts
 
@@ -29,13 +29,13 @@ import sys
 from pathlib import Path
 from snow_ha_plugin.operations import registration
 from snow_ha_plugin.system import command
-from snow_ha_plugin.system.pacemaker import CibFile
+from snow_ha_plugin.system.cluster_in_file import ClusterInFile
 from tests.captures import domain
 command.is_installed = lambda program: False
 path, name, count = sys.argv[1:]
 print("ready", flush=True)
 for number in range(int(count)):
-    registration.register(CibFile(Path(path)), [domain(f"{name}{number}")], 80)
+    registration.register(ClusterInFile(Path(path)), [domain(f"{name}{number}")], 80)
 """
 
 
@@ -47,7 +47,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def add(path: Path, name: str = "web01") -> None:
-    store = CibFile(path)
+    store = ClusterInFile(path)
     old = store.read()
     new = cib.clone(old)
     primitive.register(new, domain(name), 80)
@@ -55,7 +55,7 @@ def add(path: Path, name: str = "web01") -> None:
 
 
 def names(path: Path) -> set[str]:
-    return set(cib.domains(CibFile(path).read()))
+    return set(cib.domains(ClusterInFile(path).read()))
 
 
 def writer(path: Path, name: str, count: int) -> subprocess.Popen[bytes]:
@@ -64,10 +64,10 @@ def writer(path: Path, name: str, count: int) -> subprocess.Popen[bytes]:
 
 
 def test_a_change_is_committed_as_one_epoch(path: Path) -> None:
-    before = int(CibFile(path).read().get("epoch"))
+    before = int(ClusterInFile(path).read().get("epoch"))
     add(path)
     assert "web01" in names(path)
-    assert CibFile(path).read().get("epoch") == str(before + 1)
+    assert ClusterInFile(path).read().get("epoch") == str(before + 1)
 
 
 def test_the_files_mode_and_owner_stay(path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_link_stays_a_link(path: Path, tmp_path: Path) -> None:
 
 
 def test_a_change_of_what_somebody_else_has_changed_is_refused(path: Path) -> None:
-    store = CibFile(path)
+    store = ClusterInFile(path)
     old = store.read()
     add(path, "theirs")
     new = cib.clone(old)
@@ -107,7 +107,7 @@ def test_an_invalid_change_is_refused_and_the_file_stays(path: Path) -> None:
     before = path.read_bytes()
     new = with_parts(constraints='<rsc_location id="l" rsc="nobody" node="snow01" score="5"/>')
     with pytest.raises(ConfigurationError, match="nobody"):
-        CibFile(path).commit(CibFile(path).read(), new)
+        ClusterInFile(path).commit(ClusterInFile(path).read(), new)
     assert path.read_bytes() == before
 
 
@@ -118,7 +118,7 @@ def test_an_invalid_change_is_refused_and_the_file_stays(path: Path) -> None:
 def test_a_file_that_will_not_do_is_told(path: Path, name: str, kind: type[Exception]) -> None:
     (path.parent / "cut.xml").write_bytes(path.read_bytes()[:-100])
     with pytest.raises(kind):
-        CibFile(path.parent / name).read()
+        ClusterInFile(path.parent / name).read()
 
 
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,11 +135,11 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(path: Path, monkeypatc
 
 
 def test_two_writers_at_the_same_time_lose_nothing(path: Path) -> None:
-    before = int(CibFile(path).read().get("epoch"))
+    before = int(ClusterInFile(path).read().get("epoch"))
     writers = [writer(path, name, EACH) for name in ("a", "b")]
     assert [process.wait(180) for process in writers] == [0, 0]
     assert {f"{name}{number}" for name in "ab" for number in range(EACH)} <= names(path)
-    assert CibFile(path).read().get("epoch") == str(before + 2 * EACH)
+    assert ClusterInFile(path).read().get("epoch") == str(before + 2 * EACH)
 
 
 def test_a_writer_that_is_killed_leaves_a_whole_file_with_all_it_had_committed(path: Path) -> None:

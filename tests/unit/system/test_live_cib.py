@@ -11,9 +11,9 @@ from pytest_mock import MockerFixture
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import primitive
 from snow_ha_plugin.errors import ConfigurationError, NoQuorumError, TryAgainError, UnavailableError
-from snow_ha_plugin.system import command, configurations, pacemaker, record
+from snow_ha_plugin.system import cluster, command, configurations, record
+from snow_ha_plugin.system.cluster import LiveCluster
 from snow_ha_plugin.system.command import Result
-from snow_ha_plugin.system.pacemaker import LiveCib
 from tests.captures import capture, domain
 
 
@@ -39,7 +39,7 @@ def fill_history() -> list[Path]:
 
 
 def adding(name: str) -> tuple[cib.Tree, cib.Tree]:
-    old = LiveCib().read()
+    old = LiveCluster().read()
     new = cib.clone(old)
     primitive.register(new, domain(name), 80)
     return old, new
@@ -47,8 +47,8 @@ def adding(name: str) -> tuple[cib.Tree, cib.Tree]:
 
 def test_a_commit_is_one_change_of_the_configuration(live: Path) -> None:
     old, new = adding("web01")
-    LiveCib().commit(old, new)
-    now = LiveCib().read()
+    LiveCluster().commit(old, new)
+    now = LiveCluster().read()
     assert "web01" in cib.domains(now)
     assert cib.epoch(now) == f"{old.get('admin_epoch')}.{int(old.get('epoch')) + 1}"
 
@@ -63,7 +63,7 @@ def outdated(live: Path) -> list[str]:
 def test_while_a_server_may_have_a_former_version_a_commit_writes_as_that_one_does(live: Path) -> None:
     before = outdated(live)
     assert "snow-ha-nis01-params" in before
-    LiveCib().commit(*adding("web01"))
+    LiveCluster().commit(*adding("web01"))
     assert set(before) < set(outdated(live))
     assert "snow-ha-web01-params-xmfile" in outdated(live)
     # No former version has options of an operation.
@@ -72,23 +72,23 @@ def test_while_a_server_may_have_a_former_version_a_commit_writes_as_that_one_do
 
 
 def test_former_ids_are_renewed_when_it_is_asked_for_and_from_then_on_written_so(live: Path) -> None:
-    assert LiveCib().renew_ids(dry_run=True)
+    assert LiveCluster().renew_ids(dry_run=True)
     assert outdated(live)
-    assert LiveCib().renew_ids()
+    assert LiveCluster().renew_ids()
     assert outdated(live) == []
-    assert not LiveCib().renew_ids()
+    assert not LiveCluster().renew_ids()
     assert len(history()) == 1
-    LiveCib().commit(*adding("web01"))
+    LiveCluster().commit(*adding("web01"))
     assert outdated(live) == []
     assert b'"snow-ha--params--web01"' in live.read_bytes()
 
 
 def test_a_configuration_that_somebody_else_has_changed_is_decided_anew(live: Path) -> None:
     mine, theirs = adding("web01"), adding("web02")
-    LiveCib().commit(*theirs)
+    LiveCluster().commit(*theirs)
     with pytest.raises(TryAgainError):
-        LiveCib().commit(*mine)
-    assert "web01" not in cib.domains(LiveCib().read())
+        LiveCluster().commit(*mine)
+    assert "web01" not in cib.domains(LiveCluster().read())
 
 
 def test_states_that_have_changed_meanwhile_do_not_matter(live: Path) -> None:
@@ -97,14 +97,14 @@ def test_states_that_have_changed_meanwhile_do_not_matter(live: Path) -> None:
     meanwhile.set("num_updates", "77")
     meanwhile.find("status/node_state").set("crm-debug-origin", "somebody")
     live.write_bytes(cib.serialize(meanwhile))
-    LiveCib().commit(old, new)
-    assert "web01" in cib.domains(LiveCib().read())
-    assert LiveCib().read().find("status/node_state").get("crm-debug-origin") == "somebody"
+    LiveCluster().commit(old, new)
+    assert "web01" in cib.domains(LiveCluster().read())
+    assert LiveCluster().read().find("status/node_state").get("crm-debug-origin") == "somebody"
 
 
 def test_the_configuration_of_before_is_kept_for_root_alone(live: Path) -> None:
     before = cib.parse(live.read_bytes())
-    LiveCib().commit(*adding("web01"))
+    LiveCluster().commit(*adding("web01"))
     (kept,) = history()
     assert cib.serialize(cib.parse(kept.read_bytes())) == cib.serialize(before)
     assert (kept.stat().st_mode & 0o777, kept.parent.stat().st_mode & 0o777) == (0o600, 0o700)
@@ -113,12 +113,12 @@ def test_the_configuration_of_before_is_kept_for_root_alone(live: Path) -> None:
 
 def test_the_oldest_goes(live: Path) -> None:
     before = fill_history()
-    LiveCib().commit(*adding("web01"))
+    LiveCluster().commit(*adding("web01"))
     assert len(history()) == configurations.LENGTH
     assert history()[:-1] == before[1:]
 
 
-@pytest.mark.parametrize(("exit_code", "why"), [(pacemaker.OLD, "somebody else has changed"), (1, "no such luck")])
+@pytest.mark.parametrize(("exit_code", "why"), [(cluster.OLD, "somebody else has changed"), (1, "no such luck")])
 def test_a_commit_that_is_refused_is_told_and_costs_no_history(
     live: Path, mocker: MockerFixture, exit_code: int, why: str
 ) -> None:
@@ -132,9 +132,9 @@ def test_a_commit_that_is_refused_is_told_and_costs_no_history(
 
     change = adding("web01")
     mocker.patch.object(command, "run", side_effect=refusing)
-    mocker.patch.object(pacemaker, "PATCH_TRIES", 3)
+    mocker.patch.object(cluster, "PATCH_TRIES", 3)
     with pytest.raises((TryAgainError, ConfigurationError), match=why):
-        LiveCib().commit(*change)
+        LiveCluster().commit(*change)
     assert history() == before
 
 
@@ -143,7 +143,7 @@ def test_nothing_is_changed_without_quorum(live: Path) -> None:
     old.set("have-quorum", "0")
     before = live.read_bytes()
     with pytest.raises(NoQuorumError):
-        LiveCib().commit(old, new)
+        LiveCluster().commit(old, new)
     assert live.read_bytes() == before
 
 
@@ -152,16 +152,16 @@ def test_what_crm_verify_refuses_is_not_committed(live: Path) -> None:
     cib.add(cib.section(new, "constraints"), "rsc_location", id="x", rsc="nobody", node="snow01", score="much")
     before = live.read_bytes()
     with pytest.raises(ConfigurationError):
-        LiveCib().commit(old, new)
+        LiveCluster().commit(old, new)
     assert live.read_bytes() == before
     assert history() == []
 
 
 @pytest.mark.parametrize(
     ("status", "why"),
-    [(pacemaker.NOT_CONNECTED, "Pacemaker does not run on this server; start it"), (1, "cannot be read; no reply")],
+    [(cluster.NOT_CONNECTED, "Pacemaker does not run on this server; start it"), (1, "cannot be read; no reply")],
 )
 def test_a_cib_that_cannot_be_read_is_told(mocker: MockerFixture, status: int, why: str) -> None:
     mocker.patch.object(command, "run", return_value=Result((), status, b"", b"no reply"))
     with pytest.raises(UnavailableError, match=why):
-        LiveCib().read()
+        LiveCluster().read()

@@ -15,7 +15,8 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import primitive
 from snow_ha_plugin.errors import ConfigurationError, DataError, TimedOutError, UnavailableError
 from snow_ha_plugin.model import ClusterState, ResourceState
-from snow_ha_plugin.system import command, crm_mon, fencer, pacemaker, verification
+from snow_ha_plugin.system import cluster, command, crm_mon, fencer, pacemaker, verification
+from snow_ha_plugin.system.cluster import LiveCluster
 from snow_ha_plugin.system.command import Result
 from tests.captures import capture, domain, guide_cluster, unconfigured_cluster
 from tests.unit.core.test_cib import with_parts
@@ -88,11 +89,11 @@ def test_a_cib_that_crm_mon_cannot_read_is_told() -> None:
 
 
 def test_a_cluster_that_does_not_run_is_told(mocker: MockerFixture) -> None:
-    mocker.patch.object(command, "run", return_value=Result((), pacemaker.NOT_CONNECTED, b"", b"no"))
+    mocker.patch.object(command, "run", return_value=Result((), cluster.NOT_CONNECTED, b"", b"no"))
     with pytest.raises(UnavailableError, match="Pacemaker does not run on this server"):
         pacemaker.state()
     with pytest.raises(UnavailableError, match="Pacemaker does not run on this server"):
-        pacemaker.LiveCib().read()
+        LiveCluster().read()
 
 
 @pytest.mark.parametrize("value", ["true", "false"])
