@@ -168,15 +168,15 @@ def _json(agreement: Agreement, rules: tuple[Rule, ...]) -> dict[str, Any]:
 
 
 def _servers_json(problem: Problem, at: tuple[int | None, ...]) -> list[dict[str, Any]]:
-    rows = zip(problem.places, used(problem, problem.initial), used(problem, at), strict=True)
+    rows = zip(problem.servers, used(problem, problem.initial), used(problem, at), strict=True)
     return [
         {
-            "name": place.name,
-            "capacity": {"memory_mib": place.memory_mib, "vcpus": place.vcpus},
+            "name": server.name,
+            "capacity": {"memory_mib": server.memory_mib, "vcpus": server.vcpus},
             "before": {"memory_mib": before[0], "vcpus": before[1]},
             "after": {"memory_mib": after[0], "vcpus": after[1]},
         }
-        for place, before, after in rows
+        for server, before, after in rows
     ]
 
 

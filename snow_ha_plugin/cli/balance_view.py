@@ -63,13 +63,13 @@ def _servers(decision: Decision, columns: int) -> Table:
     for column in ("Server", "Memory before", "after", "vcpus/CPU before", "after"):
         table.add_column(column)
     problem = decision.roster.problem
-    names = [place.name + ("" if place.takes else " (takes none)") for place in problem.places]
+    names = [server.name + ("" if server.takes else " (takes none)") for server in problem.servers]
     room = (columns - max(map(len, names), default=0) - BESIDE_BARS) // 4
     length = max(SHORTEST_BAR, min(LONGEST_BAR, room))
     before, after = used(problem, problem.initial), used(problem, decision.placement.at)
-    for name, place, old, new in zip(names, problem.places, before, after, strict=True):
-        bars = [_memory_bar(load[0], place.memory_mib, length) for load in (old, new)]
-        bars += [_vcpus_bar(load[1], place.vcpus, length) for load in (old, new)]
+    for name, server, old, new in zip(names, problem.servers, before, after, strict=True):
+        bars = [_memory_bar(load[0], server.memory_mib, length) for load in (old, new)]
+        bars += [_vcpus_bar(load[1], server.vcpus, length) for load in (old, new)]
         table.add_row(name, *bars)
     return table
 

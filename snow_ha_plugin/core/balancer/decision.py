@@ -96,11 +96,11 @@ def decide(
         problem = replace(problem, tenants=tuple(kept))
         found = replace(found, problem=problem)
     planned = planner.plan(problem, wishes.limits)
-    places, tenants = problem.places, problem.tenants
+    servers, tenants = problem.servers, problem.tenants
     batches = tuple(
         tuple(
             Move(
-                tenants[step.tenant].name, places[step.source].name, places[step.target].name,
+                tenants[step.tenant].name, servers[step.source].name, servers[step.target].name,
                 tenants[step.tenant].memory_mib,
             )
             for step in batch
@@ -134,18 +134,18 @@ def _rules(
     failback: bool = False,
     moving: bool = False,
 ) -> tuple[Rule, ...]:
-    places = found.problem.places
+    servers = found.problem.servers
     replicas = Counter(groups.values())
     rules = []
     for tenant, at in zip(found.problem.tenants, planned.at, strict=True):
         if at is None or (tenant.allowed is not None and at not in tenant.allowed):
             continue
         liked = found.scores.get(tenant.name, {})
-        better = max((liked.get(place.name, 0) for place in places), default=0) - liked.get(places[at].name, 0)
+        better = max((liked.get(server.name, 0) for server in servers), default=0) - liked.get(servers[at].name, 0)
         moves = moving and tenant.initial is not None and at != tenant.initial
         rules.append(
             location.rule(
-                tenant.name, places[at].name, found.stickiness[tenant.name], max(better, 0),
+                tenant.name, servers[at].name, found.stickiness[tenant.name], max(better, 0),
                 replicas=replicas[groups.get(tenant.name, "")],
                 beats_stickiness=failback or moves,
             )
@@ -156,8 +156,8 @@ def _rules(
 def _overfull(problem: Problem, planned: Placement) -> list[int]:
     return [
         number
-        for number, (place, (memory, _)) in enumerate(zip(problem.places, used(problem, planned.at), strict=True))
-        if memory > place.memory_mib and place.memory_mib
+        for number, (server, (memory, _)) in enumerate(zip(problem.servers, used(problem, planned.at), strict=True))
+        if memory > server.memory_mib and server.memory_mib
     ]
 
 
@@ -175,23 +175,23 @@ def _idle(found: Roster) -> list[Finding]:
 
 
 def _violations(problem: Problem, planned: Placement) -> list[Finding]:
-    places, tenants = problem.places, problem.tenants
+    servers, tenants = problem.servers, problem.tenants
     found = []
     for number in _overfull(problem, planned):
         memory = used(problem, planned.at)[number][0]
-        message = f"{places[number].name} has {memory} of {places[number].memory_mib} MiB in use"
+        message = f"{servers[number].name} has {memory} of {servers[number].memory_mib} MiB in use"
         found.append(
             Finding(
-                Severity.ERROR, "server-overfull", message, "stop a domain, or add memory", subject=places[number].name
+                Severity.ERROR, "server-overfull", message, "stop a domain, or add memory", subject=servers[number].name
             )
         )
     for number, (tenant, at) in enumerate(zip(tenants, planned.at, strict=True)):
-        if at is not None and not places[at].takes and tenant.movable:
+        if at is not None and not servers[at].takes and tenant.movable:
             found.append(
                 Finding(
                     Severity.ERROR,
                     "cannot-leave",
-                    f"{tenant.name} cannot leave {places[at].name}: no server has room for it",
+                    f"{tenant.name} cannot leave {servers[at].name}: no server has room for it",
                     subject=tenant.name,
                 )
             )
@@ -212,6 +212,6 @@ def _violations(problem: Problem, planned: Placement) -> list[Finding]:
             shared.setdefault((tenant.spread_group, at), []).append(tenant.name)
     for (_, at), names in sorted(shared.items()):
         if len(names) > 1:
-            message = f"{in_words(names)} share {places[at].name}, which takes them down together"
+            message = f"{in_words(names)} share {servers[at].name}, which takes them down together"
             found.append(Finding(Severity.WARNING, "replicas-together", message, subject=" ".join(names)))
     return found

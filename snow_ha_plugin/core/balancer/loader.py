@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.balancer.problem import By, Place, Problem, Tenant
+from snow_ha_plugin.core.balancer.problem import By, Problem, Server, Tenant
 from snow_ha_plugin.core.cib import ids
 from snow_ha_plugin.core.cib.ids import Kind
 from snow_ha_plugin.core.cib.values import INFINITY
@@ -114,8 +114,8 @@ def build(
     """
     state, anyway = now.state, now.after
     findings: list[Finding] = []
-    places = _places(tree, state, advice, findings)
-    number_of = {place.name: number for number, place in enumerate(places)}
+    servers = _servers(tree, state, advice, findings)
+    number_of = {server.name: number for number, server in enumerate(servers)}
     states = {resource.id: resource for resource in state.resources}
     primitives = dict(sorted(cib.domains(tree).items()))
     running = [
@@ -131,18 +131,18 @@ def build(
         if name in primitives
     }
     roles = cib.metas(tree, "target-role", "")
-    tenants, unsized = [], [place.name for place in places if not (place.memory_mib and place.vcpus)]
+    tenants, unsized = [], [server.name for server in servers if not (server.memory_mib and server.vcpus)]
     for name in running:
         primitive, resource = primitives[name], states.get(name)
-        servers = (resource.servers if resource else ()) or anyway.get(name, ())
-        home = number_of.get(servers[0]) if servers else None
+        runs_on = (resource.servers if resource else ()) or anyway.get(name, ())
+        home = number_of.get(runs_on[0]) if runs_on else None
         memory, vcpus = size(primitive, files.get(name), advice.sizes.get(name, {}))
-        allowed = _allowed(advice, name, places, home, stickiness[name])
+        allowed = _allowed(advice, name, servers, home, stickiness[name])
         why = (
             "its size is unknown; run snow ha sync" if memory is None
             else _why_not(tree, primitive, resource)
             or ("its stickiness is infinite" if stickiness[name] >= INFINITY else "")
-            or ("its server is held" if home is not None and _is_held(places[home], state) else "")
+            or ("its server is held" if home is not None and _is_held(servers[home], state) else "")
             or ("Pacemaker does not say where it may run" if name not in advice.scores else "")
         )  # fmt: skip
         if allowed is not None and not allowed:
@@ -159,20 +159,20 @@ def build(
                 frozenset(order[other] for pair in apart if name in pair for other in pair - {name}),
             )
         )  # fmt: skip
-    if by != By.MEMORY and not all(place.vcpus for place in places if place.takes):
+    if by != By.MEMORY and not all(server.vcpus for server in servers if server.takes):
         message = "not all servers' CPUs are known, so only memory counts; run snow ha enable"
         findings.append(Finding(Severity.WARNING, "cpus-unknown", message))
         by = By.MEMORY
     idle = tuple(name for name in primitives if name not in order and not cib.is_stopped(roles[name]))
-    problem = Problem(places, tuple(tenants), by)
+    problem = Problem(servers, tuple(tenants), by)
     return Roster(problem, idle, stickiness, advice.scores, tuple(unsized), tuple(findings))
 
 
-def _places(tree: cib.Tree, state: ClusterState, advice: Answer, findings: list[Finding]) -> tuple[Place, ...]:
+def _servers(tree: cib.Tree, state: ClusterState, advice: Answer, findings: list[Finding]) -> tuple[Server, ...]:
     now = {node.name: node for node in state.nodes}
     # A configuration that no cluster has run yet has no state: then all its servers count as there.
     unknown = tree.find("status/node_state") is None
-    places = []
+    servers = []
     for node in sorted(cib.nodes(tree), key=lambda node: node.name):
         takes = unknown or (node.name in now and now[node.name].serves)
         capacity = advice.capacities.get(node.name, {})
@@ -180,14 +180,14 @@ def _places(tree: cib.Tree, state: ClusterState, advice: Answer, findings: list[
         if not memory:
             message = f"the memory of {node.name} is not known; run snow ha enable"
             findings.append(Finding(Severity.WARNING, "server-size-unknown", message, subject=node.name))
-        places.append(Place(node.name, memory, cpus, takes and memory > 0))
-    return tuple(places)
+        servers.append(Server(node.name, memory, cpus, takes and memory > 0))
+    return tuple(servers)
 
 
-def _is_held(place: Place, state: ClusterState) -> bool:
-    """Whether what is on a place stays: Pacemaker touches nothing under maintenance; a size of 0 tells nothing."""
-    here: NodeState | None = next((node for node in state.nodes if node.name == place.name), None)
-    return state.maintenance or not place.memory_mib or (here is not None and (here.maintenance or here.unclean))
+def _is_held(server: Server, state: ClusterState) -> bool:
+    """Whether what is on a server stays: Pacemaker touches nothing under maintenance; a size of 0 tells nothing."""
+    here: NodeState | None = next((node for node in state.nodes if node.name == server.name), None)
+    return state.maintenance or not server.memory_mib or (here is not None and (here.maintenance or here.unclean))
 
 
 def size(primitive: Primitive, file: Domain | None, seen: Mapping[str, int]) -> tuple[int | None, int | None]:
@@ -200,17 +200,17 @@ def size(primitive: Primitive, file: Domain | None, seen: Mapping[str, int]) -> 
 
 
 def _allowed(
-    advice: Answer, name: str, places: tuple[Place, ...], home: int | None, stickiness: int
+    advice: Answer, name: str, servers: tuple[Server, ...], home: int | None, stickiness: int
 ) -> frozenset[int] | None:
     """The servers that Pacemaker likes best, and its own if it sticks there; None where all are liked alike."""
     given = advice.scores.get(name)
     if given is None:
         return None
-    scores = {number: given.get(place.name, -INFINITY) for number, place in enumerate(places)}
+    scores = {number: given.get(server.name, -INFINITY) for number, server in enumerate(servers)}
     open_to = {number: value for number, value in scores.items() if value > -INFINITY}
-    if len(open_to) == len(places) and len(set(open_to.values())) == 1:
+    if len(open_to) == len(servers) and len(set(open_to.values())) == 1:
         return None
-    best = max((value for number, value in open_to.items() if places[number].takes), default=None)
+    best = max((value for number, value in open_to.items() if servers[number].takes), default=None)
     allowed = {number for number, value in open_to.items() if value == best}
     if home in open_to and best is not None and open_to[home] + stickiness >= best:
         allowed.add(home)

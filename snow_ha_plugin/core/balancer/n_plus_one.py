@@ -1,6 +1,6 @@
 """N+1: whether the other servers could hold a server's domains if it failed, by memory and the rules.
 
-The largest domains choose first, each the place with the most room. Pacemaker places greedily too; a cleverer packing
+The largest domains choose first, each the server with the most room. Pacemaker places greedily too; a cleverer packing
 that it would not find is no comfort.
 """
 
@@ -20,10 +20,10 @@ class Survival:
         self.memory = [tenant.memory_mib for tenant in problem.tenants]
         self.largest_first = sorted(range(len(self.memory)), key=lambda number: (-self.memory[number], number))
         self.ruled = [tenant.allowed is not None or bool(tenant.conflicts) for tenant in problem.tenants]
-        self.capacity = {number: place.memory_mib for number, place in enumerate(problem.places) if place.takes}
+        self.capacity = {number: server.memory_mib for number, server in enumerate(problem.servers) if server.takes}
 
     def stranded(self, at: Sequence[int | None]) -> dict[int, tuple[int, ...]]:
-        """By place: the tenants that would find no room if it failed; nothing where N+1 holds."""
+        """By server: the tenants that would find no room if it failed; nothing where N+1 holds."""
         found: dict[int, list[int]] = {}
         for failed, number, _ in self._homeless(at):
             found.setdefault(failed, []).append(number)
@@ -35,21 +35,21 @@ class Survival:
 
     def is_possible(self, at: Sequence[int | None]) -> bool:
         """Whether there is enough memory for N+1 at all, were it in one piece."""
-        sizes = sum(size for size, place in zip(self.memory, at, strict=True) if place in self.capacity)
+        sizes = sum(size for size, server in zip(self.memory, at, strict=True) if server in self.capacity)
         return sizes <= sum(self.capacity.values()) - max(self.capacity.values(), default=0)
 
     def _homeless(self, at: Sequence[int | None]) -> Iterator[tuple[int, int, int]]:
-        """The place that fails, a tenant of it without room, and how many MiB are missing where there is the most."""
+        """The server that fails, a tenant of it without room, and how many MiB are missing where there is the most."""
         room = dict(self.capacity)
         on: dict[int, list[int]] = {}
         for number in self.largest_first:
-            place = at[number]
-            if place is not None:
-                on.setdefault(place, []).append(number)
-                if place in room:
-                    room[place] -= self.memory[number]
+            server = at[number]
+            if server is not None:
+                on.setdefault(server, []).append(number)
+                if server in room:
+                    room[server] -= self.memory[number]
         for failed, here in on.items():
-            rooms = {place: free for place, free in room.items() if place != failed}
+            rooms = {server: free for server, free in room.items() if server != failed}
             if any(self.ruled[number] for number in here):
                 yield from self._by_rules(at, failed, here, rooms)
             else:
@@ -73,12 +73,12 @@ class Survival:
         for number in here:
             tenant = self.problem.tenants[number]
             open_to = [
-                place
-                for place in rooms
-                if (tenant.allowed is None or place in tenant.allowed)
-                and not any(gone.get(other, at[other]) == place for other in tenant.conflicts)
+                server
+                for server in rooms
+                if (tenant.allowed is None or server in tenant.allowed)
+                and not any(gone.get(other, at[other]) == server for other in tenant.conflicts)
             ]
-            chosen = max(open_to, key=lambda place: rooms[place], default=None)
+            chosen = max(open_to, key=lambda server: rooms[server], default=None)
             if chosen is not None and rooms[chosen] >= tenant.memory_mib:
                 rooms[chosen] -= tenant.memory_mib
                 gone[number] = chosen

@@ -53,7 +53,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Placement:
-    """A plan: `at` is each tenant's place at its end, `left_out` whose better place no order of moves reaches.
+    """A plan: `at` is each tenant's server at its end, `left_out` whose better server no order of moves reaches.
 
     No placement's fullest server has less than `lower_bound`.
     """
@@ -84,7 +84,7 @@ def plan(problem: Problem, limits: Limits) -> Placement:
 
 
 def _moved(problem: Problem, at: Sequence[int | None]) -> Problem:
-    tenants = tuple(replace(tenant, initial=place) for tenant, place in zip(problem.tenants, at, strict=True))
+    tenants = tuple(replace(tenant, initial=server) for tenant, server in zip(problem.tenants, at, strict=True))
     return replace(problem, tenants=tenants)
 
 
@@ -111,7 +111,7 @@ def _fixed(problem: Problem, numbers: Sequence[int] | set[int]) -> Problem:
 
 
 def _best(problem: Problem, limits: Limits) -> tuple[int | None, ...]:
-    count = sum(place.takes for place in problem.places) or 1
+    count = sum(server.takes for server in problem.servers) or 1
     limited, bound = limits.max_moves is not None, lower_bound(problem)
 
     def start() -> Layout:
@@ -160,15 +160,15 @@ def _fewest_moves(problem: Problem, at: Sequence[int | None]) -> tuple[int | Non
             kinds.setdefault((tenant.memory_mib, tenant.vcpus), []).append(number)
     result = list(at)
     for numbers in kinds.values():
-        places = [result[number] for number in numbers]
+        servers = [result[number] for number in numbers]
         movers = []
         for number in numbers:
             home = problem.tenants[number].initial
-            if home in places:
-                places.remove(home)
+            if home in servers:
+                servers.remove(home)
                 result[number] = home
             else:
                 movers.append(number)
-        for number, place in zip(movers, sorted(places, key=str), strict=True):
-            result[number] = place
+        for number, server in zip(movers, sorted(servers, key=str), strict=True):
+            result[number] = server
     return tuple(result)

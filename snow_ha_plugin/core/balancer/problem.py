@@ -1,6 +1,6 @@
 """How loaded servers are: the balancer's problem as plain numbers, and the measure of a placement.
 
-Servers and domains are numbered here by their places in `Problem`, so that the search works on lists alone.
+Servers and domains are numbered here by where they stand in `Problem`, so that the search works on lists alone.
 Memory is in MiB. A relative load is the part of a server's memory, or of its CPUs, that its domains take; that of
 CPUs may pass 1.
 """
@@ -23,8 +23,8 @@ class By(StrEnum):
 
 
 @dataclass(frozen=True)
-class Place:
-    """A server as a place for domains; one that does not take any may still hold some."""
+class Server:
+    """A server as the balancer sees it; one that does not take any may still hold some."""
 
     name: str
     memory_mib: int
@@ -36,9 +36,9 @@ class Place:
 class Tenant:
     """A domain as the balancer sees it: `initial` is where it runs, None if it runs nowhere yet.
 
-    `allowed` are the places that the administrator's rules leave it, None for all; a tenant that is not `movable`
-    stays where it is. Tenants of one `spread_group` (a replicated role) belong on different places; one must never
-    share a place with another that it `conflicts` with.
+    `allowed` are the servers that the administrator's rules leave it, None for all; a tenant that is not `movable`
+    stays where it is. Tenants of one `spread_group` (a replicated role) belong on different servers; one must never
+    share a server with another that it `conflicts` with.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Tenant:
 
 @dataclass(frozen=True)
 class Problem:
-    places: tuple[Place, ...]
+    servers: tuple[Server, ...]
     tenants: tuple[Tenant, ...]
     by: By = By.BOTH
 
@@ -85,21 +85,21 @@ class Spread:
 
 
 def used(problem: Problem, at: Sequence[int | None]) -> list[tuple[int, int]]:
-    """The memory and vcpus that a placement takes of each place."""
-    memory, vcpus = [0] * len(problem.places), [0] * len(problem.places)
-    for tenant, place in zip(problem.tenants, at, strict=True):
-        if place is not None:
-            memory[place] += tenant.memory_mib
-            vcpus[place] += tenant.vcpus
+    """The memory and vcpus that a placement takes of each server."""
+    memory, vcpus = [0] * len(problem.servers), [0] * len(problem.servers)
+    for tenant, server in zip(problem.tenants, at, strict=True):
+        if server is not None:
+            memory[server] += tenant.memory_mib
+            vcpus[server] += tenant.vcpus
     return list(zip(memory, vcpus, strict=True))
 
 
 def spread(problem: Problem, at: Sequence[int | None]) -> Spread:
     """The spread of a placement over the servers that take domains."""
     loads = [
-        (memory / place.memory_mib, vcpus / (place.vcpus or 1))
-        for place, (memory, vcpus) in zip(problem.places, used(problem, at), strict=True)
-        if place.takes
+        (memory / server.memory_mib, vcpus / (server.vcpus or 1))
+        for server, (memory, vcpus) in zip(problem.servers, used(problem, at), strict=True)
+        if server.takes
     ]
     memory_loads, vcpu_loads = [load[0] for load in loads], [load[1] for load in loads]
     return Spread(
@@ -118,25 +118,25 @@ def _deviation(values: Sequence[float]) -> float:
 
 
 def lower_bound(problem: Problem) -> float:
-    """No placement has a lower imbalance: what all domains take of all servers, and the largest domain's best place.
+    """No placement has a lower imbalance: what all domains take of all servers, and the largest domain's best server.
 
-    A domain that cannot move adds to its own place. Where no place takes any, there is nothing to compare with.
+    A domain that cannot move adds to its own server. Where no server takes any, there is nothing to compare with.
     """
-    takers = [number for number, place in enumerate(problem.places) if place.takes]
+    takers = [number for number, server in enumerate(problem.servers) if server.takes]
     if not takers:
         return 0.0
-    index, capacity = (1, [place.vcpus or 1 for place in problem.places]) if problem.by == By.VCPUS else (
-        0, [place.memory_mib or 1 for place in problem.places],
+    index, capacity = (1, [server.vcpus or 1 for server in problem.servers]) if problem.by == By.VCPUS else (
+        0, [server.memory_mib or 1 for server in problem.servers],
     )  # fmt: skip
     sizes = [(tenant.vcpus if index else tenant.memory_mib) for tenant in problem.tenants]
     inside = [number for number, tenant in enumerate(problem.tenants) if tenant.movable or tenant.initial in takers]
-    bound = sum(sizes[number] for number in inside) / sum(capacity[place] for place in takers)
+    bound = sum(sizes[number] for number in inside) / sum(capacity[server] for server in takers)
     fixed = dict.fromkeys(takers, 0)
     for number in inside:
         tenant = problem.tenants[number]
         if not tenant.movable and tenant.initial is not None:
             fixed[tenant.initial] += sizes[number]
         else:
-            open_to = [place for place in takers if tenant.allowed is None or place in tenant.allowed]
-            bound = max(bound, min((sizes[number] / capacity[place] for place in open_to), default=0.0))
-    return max(bound, max((fixed[place] / capacity[place] for place in takers), default=0.0))
+            open_to = [server for server in takers if tenant.allowed is None or server in tenant.allowed]
+            bound = max(bound, min((sizes[number] / capacity[server] for server in open_to), default=0.0))
+    return max(bound, max((fixed[server] / capacity[server] for server in takers), default=0.0))

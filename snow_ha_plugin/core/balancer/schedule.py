@@ -13,7 +13,7 @@ from snow_ha_plugin.core.balancer.problem import OVERCOMMIT, Problem, used
 
 @dataclass(frozen=True)
 class Step:
-    """A tenant's migration; a tenant that goes by a third place has two."""
+    """A tenant's migration; a tenant that goes by a third server has two."""
 
     tenant: int
     source: int
@@ -22,7 +22,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Order:
-    """`stuck` are the tenants whose moves fit at no moment, not even by a third place."""
+    """`stuck` are the tenants whose moves fit at no moment, not even by a third server."""
 
     batches: tuple[tuple[Step, ...], ...]
     stuck: tuple[int, ...]
@@ -61,20 +61,20 @@ def _detour(floor: _Floor, pending: dict[int, int], detoured: set[int]) -> tuple
     """The smallest tenant that can wait elsewhere, and where there is the most room for it."""
     tenants = floor.problem.tenants
     for number in sorted(pending, key=lambda number: (tenants[number].memory_mib, number)):
-        places = [
-            place
-            for place, found in enumerate(floor.problem.places)
-            if place not in (floor.at[number], pending[number]) and floor.has_room(number, place) and found.memory_mib
+        servers = [
+            server
+            for server, found in enumerate(floor.problem.servers)
+            if server not in (floor.at[number], pending[number]) and floor.has_room(number, server) and found.memory_mib
         ]
-        if places and number not in detoured:
+        if servers and number not in detoured:
             return number, max(
-                places, key=lambda place: (floor.problem.places[place].memory_mib - floor.memory[place], -place)
+                servers, key=lambda server: (floor.problem.servers[server].memory_mib - floor.memory[server], -server)
             )
     return None
 
 
 class _Floor:
-    """What the places hold at a moment, with migrating tenants on both."""
+    """What the servers hold at a moment, with migrating tenants on both."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -87,16 +87,16 @@ class _Floor:
         """Tenants of the fullest server first, and of these the largest."""
         source = self.at[number]
         assert source is not None
-        place = self.problem.places[source]
-        full = self.memory[source] / place.memory_mib if place.takes and place.memory_mib else float("inf")
+        server = self.problem.servers[source]
+        full = self.memory[source] / server.memory_mib if server.takes and server.memory_mib else float("inf")
         return -full, -self.problem.tenants[number].memory_mib, number
 
     def has_room(self, number: int, target: int) -> bool:
-        tenant, place = self.problem.tenants[number], self.problem.places[target]
+        tenant, server = self.problem.tenants[number], self.problem.servers[target]
         return (
-            place.takes
-            and self.memory[target] + tenant.memory_mib <= place.memory_mib
-            and self.vcpus[target] + tenant.vcpus <= place.vcpus * OVERCOMMIT
+            server.takes
+            and self.memory[target] + tenant.memory_mib <= server.memory_mib
+            and self.vcpus[target] + tenant.vcpus <= server.vcpus * OVERCOMMIT
             and (tenant.allowed is None or target in tenant.allowed)
             and not any(target in (self.at[other], self.coming.get(other)) for other in tenant.conflicts)
         )

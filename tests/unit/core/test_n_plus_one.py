@@ -12,7 +12,7 @@ from tests.unit.core.test_planner import cluster, problems
 @settings(deadline=None, max_examples=80)
 @given(problems(rules=False))
 def test_a_rule_that_allows_every_server_changes_nothing(problem: Problem) -> None:
-    everywhere = frozenset(range(len(problem.places)))
+    everywhere = frozenset(range(len(problem.servers)))
     ruled = replace(problem, tenants=tuple(replace(tenant, allowed=everywhere) for tenant in problem.tenants))
     by_size, by_rules = Survival(problem), Survival(ruled)
     assert by_size.stranded(problem.initial) == by_rules.stranded(problem.initial)

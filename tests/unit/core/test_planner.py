@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from snow_ha_plugin.core.balancer.n_plus_one import stranded
 from snow_ha_plugin.core.balancer.planner import Limits, Placement, plan
-from snow_ha_plugin.core.balancer.problem import OVERCOMMIT, By, Place, Problem, Tenant, lower_bound, spread, used
+from snow_ha_plugin.core.balancer.problem import OVERCOMMIT, By, Problem, Server, Tenant, lower_bound, spread, used
 
 
 @st.composite
@@ -21,8 +21,8 @@ def problems(draw: st.DrawFn, *, rules: bool = True) -> Problem:
     conflict with others.
     """
     tight = draw(st.booleans())
-    places = [
-        Place(
+    servers = [
+        Server(
             f"snow{number:02}",
             draw(st.integers(8, 32)) * 1024,
             draw(st.integers(2, 16)),
@@ -30,40 +30,40 @@ def problems(draw: st.DrawFn, *, rules: bool = True) -> Problem:
         )
         for number in range(draw(st.integers(1, 5)))
     ]
-    memory, vcpus = [place.memory_mib for place in places], [place.vcpus * OVERCOMMIT for place in places]
+    memory, vcpus = [server.memory_mib for server in servers], [server.vcpus * OVERCOMMIT for server in servers]
     tenants: list[Tenant] = []
     for number in range(draw(st.integers(0, 14))):
         size, count = draw(st.integers(0, 48)) * 128, draw(st.integers(0, 4))
-        home = draw(st.integers(0, len(places) - 1))
+        home = draw(st.integers(0, len(servers) - 1))
         if size > memory[home] or count > vcpus[home]:
             continue
         memory[home] -= size
         vcpus[home] -= count
         tenant = Tenant(f"domain{number:02}", size, count, home)
         if rules and draw(st.integers(0, 4)) == 0:
-            allowed = draw(st.frozensets(st.integers(0, len(places) - 1))) | {home}
+            allowed = draw(st.frozensets(st.integers(0, len(servers) - 1))) | {home}
             tenant = replace(tenant, allowed=allowed, movable=draw(st.booleans()))
         if rules and draw(st.integers(0, 4)) == 0:
             tenant = replace(tenant, spread_group=draw(st.sampled_from(["proxy", "nis"])))
         tenants.append(tenant)
     if tight:
-        places = [
+        servers = [
             replace(
-                place,
-                memory_mib=place.memory_mib - memory[number] * draw(st.integers(90, 100)) // 100,
-                vcpus=max(1, place.vcpus - vcpus[number] // OVERCOMMIT),
+                server,
+                memory_mib=server.memory_mib - memory[number] * draw(st.integers(90, 100)) // 100,
+                vcpus=max(1, server.vcpus - vcpus[number] // OVERCOMMIT),
             )
             if any(tenant.initial == number and tenant.memory_mib for tenant in tenants)
-            else place
-            for number, place in enumerate(places)
+            else server
+            for number, server in enumerate(servers)
         ]
     if rules:
         tenants = draw(st.sampled_from([tenants, with_one_barred(tenants), with_one_stopped(tenants)]))
-    return Problem(tuple(places), tuple(tenants), draw(st.sampled_from(list(By))))
+    return Problem(tuple(servers), tuple(tenants), draw(st.sampled_from(list(By))))
 
 
 def with_one_barred(tenants: list[Tenant]) -> list[Tenant]:
-    """The first, from whichever do not share its place yet."""
+    """The first, from whichever do not share its server yet."""
     others = [number for number, tenant in enumerate(tenants) if tenants and tenant.initial != tenants[0].initial]
     return [
         replace(tenant, conflicts=frozenset(others if number == 0 else [0] if number in others else []))
@@ -89,14 +89,14 @@ def limits() -> st.SearchStrategy[Limits]:
 
 
 def at_its_end(problem: Problem, found: Placement) -> Problem:
-    tenants = (replace(tenant, initial=place) for tenant, place in zip(problem.tenants, found.at, strict=True))
+    tenants = (replace(tenant, initial=server) for tenant, server in zip(problem.tenants, found.at, strict=True))
     return replace(problem, tenants=tuple(tenants))
 
 
 def shared(problem: Problem, at: tuple[int | None, ...]) -> int:
-    """How many pairs of replicas share a place."""
+    """How many pairs of replicas share a server."""
     where = [
-        (tenant.spread_group, place) for tenant, place in zip(problem.tenants, at, strict=True) if tenant.spread_group
+        (tenant.spread_group, server) for tenant, server in zip(problem.tenants, at, strict=True) if tenant.spread_group
     ]
     return sum(where[:number].count(one) for number, one in enumerate(where))
 
@@ -129,13 +129,13 @@ def test_no_prefix_of_any_batch_overfills_a_server(problem: Problem, given_limit
         assert 0 < len(batch) <= given_limits.parallel
         assert len({step.tenant for step in batch}) == len(batch)
         for step in batch:
-            tenant, place = problem.tenants[step.tenant], problem.places[step.target]
+            tenant, server = problem.tenants[step.tenant], problem.servers[step.target]
             assert at[step.tenant] == step.source
-            assert place.takes
+            assert server.takes
             memory[step.target] += tenant.memory_mib
             vcpus[step.target] += tenant.vcpus
-            assert memory[step.target] <= place.memory_mib
-            assert vcpus[step.target] <= place.vcpus * OVERCOMMIT
+            assert memory[step.target] <= server.memory_mib
+            assert vcpus[step.target] <= server.vcpus * OVERCOMMIT
         for step in batch:
             memory[step.source] -= problem.tenants[step.tenant].memory_mib
             vcpus[step.source] -= problem.tenants[step.tenant].vcpus
@@ -156,10 +156,10 @@ def test_a_plan_is_empty_on_its_own_result(problem: Problem) -> None:
 @given(problems(), limits())
 def test_rules_are_kept_and_replicas_never_come_together(problem: Problem, given_limits: Limits) -> None:
     found = plan(problem, given_limits)
-    for tenant, place in zip(problem.tenants, found.at, strict=True):
-        assert tenant.movable or place == tenant.initial
-        assert tenant.allowed is None or place in tenant.allowed
-        assert all(place is None or found.at[other] != place for other in tenant.conflicts)
+    for tenant, server in zip(problem.tenants, found.at, strict=True):
+        assert tenant.movable or server == tenant.initial
+        assert tenant.allowed is None or server in tenant.allowed
+        assert all(server is None or found.at[other] != server for other in tenant.conflicts)
     assert shared(problem, found.at) <= shared(problem, problem.initial)
 
 
@@ -167,7 +167,7 @@ def test_rules_are_kept_and_replicas_never_come_together(problem: Problem, given
 @given(problems(rules=False), st.integers(0, 5))
 def test_no_more_domains_end_up_elsewhere_than_the_limit(problem: Problem, most: int) -> None:
     found = plan(problem, Limits(max_moves=most))
-    assert sum(place != home for place, home in zip(found.at, problem.initial, strict=True)) <= most
+    assert sum(server != home for server, home in zip(found.at, problem.initial, strict=True)) <= most
 
 
 @settings(deadline=None, max_examples=20)
@@ -178,10 +178,10 @@ def test_the_same_problem_has_the_same_plan(problem: Problem) -> None:
 
 def cluster(capacity: int, *homes: list[int]) -> Problem:
     """Servers of one size with domains of these MiB on them."""
-    places = tuple(Place(f"snow{number:02}", capacity, 64) for number in range(len(homes)))
+    servers = tuple(Server(f"snow{number:02}", capacity, 64) for number in range(len(homes)))
     sizes = [(size, number) for number, here in enumerate(homes) for size in here]
     tenants = tuple(Tenant(f"domain{number:02}", size, 1, home) for number, (size, home) in enumerate(sizes))
-    return Problem(places, tenants)
+    return Problem(servers, tenants)
 
 
 def test_the_bound_is_reached_where_sizes_allow_it() -> None:
@@ -196,14 +196,14 @@ def test_the_largest_domain_bounds_the_fullest_server() -> None:
 
 
 def test_a_swap_of_two_full_servers_goes_by_a_third() -> None:
-    places = (Place("snow01", 8192, 64), Place("snow02", 8192, 64), Place("snow03", 8192, 64))
+    servers = (Server("snow01", 8192, 64), Server("snow02", 8192, 64), Server("snow03", 8192, 64))
     tenants = (
         Tenant("proxy01", 4096, 1, 0, spread_group="proxy"), Tenant("proxy02", 4096, 1, 0, spread_group="proxy"),
         Tenant("one", 4096, 1, 1), Tenant("other", 4096, 1, 1),
         Tenant("fixed", 4096, 1, 2, movable=False),
     )  # fmt: skip
     banned = tuple(replace(tenant, allowed=frozenset({0, 1})) if tenant.spread_group else tenant for tenant in tenants)
-    found = plan(Problem(places, banned), Limits())
+    found = plan(Problem(servers, banned), Limits())
     assert found.at[0] != found.at[1]
     assert found.left_out == ()
 

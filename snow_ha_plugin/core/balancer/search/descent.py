@@ -6,10 +6,10 @@ from snow_ha_plugin.core.balancer.search.chance import Chance
 from snow_ha_plugin.core.balancer.search.neighbourhood import ANY, BESIDE_PEAK, Guard, best_move, best_swap
 from snow_ha_plugin.core.balancer.search.state import NOTHING, Layout
 
-# How many crowded places, and how many with room, are looked at for the next move; all, when none of these helps.
+# How many crowded servers, and how many with room, are looked at for the next move; all, when none of these helps.
 SOURCES, TARGETS = 8, 12
 
-# Small clusters leave local optima by chance: divided by places times tenants this is how often.
+# Small clusters leave local optima by chance: divided by servers times tenants this is how often.
 TRIES = 6_000
 
 # How much of the deviation that single moves reach a lower peak may cost again: the shortlists of these may have
@@ -44,8 +44,8 @@ def _single_moves(layout: Layout) -> None:
         crowded, spacious = layout.crowded(), layout.spacious()
         first = (crowded, spacious) if layout.is_small else (crowded[:SOURCES], spacious[:TARGETS])
         _, change = best_move(layout, *first, Guard())
-        for place in () if change or layout.is_small else crowded:
-            _, change = best_move(layout, (place,), spacious, Guard())
+        for server in () if change or layout.is_small else crowded:
+            _, change = best_move(layout, (server,), spacious, Guard())
             if change:
                 break
         if not change:
@@ -56,13 +56,13 @@ def _single_moves(layout: Layout) -> None:
 def even(layout: Layout) -> bool:
     """Lower the deviations by moves and swaps that raise no peak; whether any did."""
     changed = False
-    for place in layout.crowded():
+    for server in layout.crowded():
         while True:
             guard = Guard(layout.lead_peak, layout.rest_peak)
             near, far = layout.spacious()[:TARGETS], layout.spacious()[TARGETS:]
-            found = min(best_move(layout, (place,), near + far, guard), best_swap(layout, place, near, guard))
+            found = min(best_move(layout, (server,), near + far, guard), best_swap(layout, server, near, guard))
             if not found[1]:
-                found = best_swap(layout, place, far, guard)
+                found = best_swap(layout, server, far, guard)
             if not found[1]:
                 break
             layout.put(found[1])
@@ -88,19 +88,19 @@ def _lower_peak(layout: Layout, guard: Guard, enough: float) -> bool:
 
 
 def _spend_again(layout: Layout, deviation: float) -> None:
-    """With no move left: let a tenant of a crowded place go and another come home, while that helps.
+    """With no move left: let a tenant of a crowded server go and another come home, while that helps.
 
     A lower peak may cost deviation, up to this one.
     """
-    while any(_exchange(layout, place, deviation) for place in layout.crowded()[:SOURCES]):
+    while any(_exchange(layout, server, deviation) for server in layout.crowded()[:SOURCES]):
         pass
 
 
-def _exchange(layout: Layout, place: int, most: float) -> bool:
-    """The best move from a place, and the return that costs the least; undone where that is no better."""
+def _exchange(layout: Layout, server: int, most: float) -> bool:
+    """The best move from a server, and the return that costs the least; undone where that is no better."""
     peak, deviation, kept = layout.lead_peak, layout.deviation, list(layout.at)
     layout.left += 1
-    _, change = best_move(layout, (place,), layout.spacious(), Guard(peak, layout.rest_peak))
+    _, change = best_move(layout, (server,), layout.spacious(), Guard(peak, layout.rest_peak))
     layout.left -= 1
     if not change:
         return False
@@ -109,7 +109,7 @@ def _exchange(layout: Layout, place: int, most: float) -> bool:
         ((tenant, home),)
         for tenant, home in enumerate(layout.initial)
         if home is not None
-        and home not in (layout.at[tenant], place)
+        and home not in (layout.at[tenant], server)
         and layout.tenants[tenant].movable
         and layout.fits(tenant, home)
     ]
@@ -134,14 +134,18 @@ def _shake(layout: Layout, most: float, enough: float) -> None:
             return
         kept, worth = list(layout.at), _worth(layout)
         for tenant in (chance.pick(free) for _ in range(2 + turn % 3)):
-            place = chance.pick(layout.counted)
-            if place != layout.at[tenant] and layout.fits(tenant, place) and layout.cost(tenant, place) <= layout.left:
-                layout.put(((tenant, place),))
+            server = chance.pick(layout.counted)
+            if (
+                server != layout.at[tenant]
+                and layout.fits(tenant, server)
+                and layout.cost(tenant, server) <= layout.left
+            ):
+                layout.put(((tenant, server),))
         _lower_peak(layout, Guard(), enough)
         if layout.lead_peak + layout.deviation > most or _worth(layout) >= worth - NOTHING:
             layout.restore(kept)
 
 
 def _worth(layout: Layout) -> float:
-    away = sum(home not in (None, place) for home, place in zip(layout.initial, layout.at, strict=True))
+    away = sum(home not in (None, server) for home, server in zip(layout.initial, layout.at, strict=True))
     return layout.lead_peak + BESIDE_PEAK * layout.deviation + layout.price * away

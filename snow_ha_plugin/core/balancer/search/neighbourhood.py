@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from snow_ha_plugin.core.balancer.search.state import NOTHING, Change, Layout
 
-# Two places are not worth looking at for swaps where the deviations could not fall by this, or by two moves' price.
+# Two servers are not worth looking at for swaps where the deviations could not fall by this, or by two moves' price.
 LITTLE = 1e-5
 
 # While a peak is lowered, the deviations decide between changes that lower it alike.
@@ -114,7 +114,7 @@ def _best_between(
 
 
 def _promising(layout: Layout, source: int, target: int) -> bool:
-    """Whether the deviations would fall enough if two places were made equal: no swap of theirs can do more."""
+    """Whether the deviations would fall enough if two servers were made equal: no swap of theirs can do more."""
     lead = layout.lead_squares - (layout.lead[source] - layout.lead[target]) ** 2 / 2
     rest = layout.rest_squares - (layout.rest[source] - layout.rest[target]) ** 2 / 2
     least = math.sqrt(max(lead, 0) * layout.share) + math.sqrt(max(rest, 0) * layout.share)
@@ -127,12 +127,12 @@ def _gain(
 ) -> float:  # fmt: skip
     """What a change brings, below 0 for an improvement, and far above where it hits the guard."""
     peak = max(layout.lead[source] - lead_out, layout.lead[target] + lead_in)
-    peak = max([peak, *(layout.lead[place] for place in layout.fullest if place not in (source, target))])
+    peak = max([peak, *(layout.lead[server] for server in layout.fullest if server not in (source, target))])
     if peak + layout.lead_middle > guard.lead_peak + NOTHING:
         return ANY
     if guard.rest_peak < ANY:
         busy = max(layout.rest[source] - rest_out, layout.rest[target] + rest_in)
-        busy = max([busy, *(layout.rest[place] for place in layout.busiest if place not in (source, target))])
+        busy = max([busy, *(layout.rest[server] for server in layout.busiest if server not in (source, target))])
         if busy + layout.rest_middle > guard.rest_peak + NOTHING:
             return ANY
     if not by_peak:

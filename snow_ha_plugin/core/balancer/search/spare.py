@@ -14,14 +14,14 @@ from snow_ha_plugin.core.balancer.search.chance import Chance
 from snow_ha_plugin.core.balancer.search.neighbourhood import BESIDE_PEAK
 from snow_ha_plugin.core.balancer.search.state import NOTHING, Layout
 
-# How many changes are tried, for making room and for evening: divided by places times tenants, within the others.
+# How many changes are tried, for making room and for evening: divided by servers times tenants, within the others.
 # Where moves are limited there are fewer to choose from, and a quick answer was asked for.
 TRIES, TRIES_LIMITED, FEWEST, MOST = 40_000_000, 2_000_000, 200, 15_000
 
-# Room is made at first without filling any place more than so much above the fullest one, then at any price.
+# Room is made at first without filling any server more than so much above the fullest one, then at any price.
 ABOVE_PEAK = (1.04, math.inf)
 
-# Room for a stranded tenant is made where there is the most already: on one of so many places.
+# Room for a stranded tenant is made where there is the most already: on one of so many servers.
 ROOMIEST = 4
 
 Judge = Callable[[int], bool]
@@ -47,7 +47,7 @@ def mend(layout: Layout, survival: Survival, enough: float, *, limited: bool) ->
 
 
 def _make_room(layout: Layout, survival: Survival, most: float, limited: bool) -> bool:
-    """Change places until no failure strands a tenant, with no leading peak above `most`; whether that was reached."""
+    """Change servers until no failure strands a tenant, with no leading peak above `most`; whether that was reached."""
     chance = Chance()
     missing, stranded = survival.shortage(layout.at), _stranded(layout, survival)
 
@@ -58,7 +58,7 @@ def _make_room(layout: Layout, survival: Survival, most: float, limited: bool) -
     for _ in range(_tries(layout, limited)):
         if not stranded:
             return True
-        roomiest = sorted(layout.counted, key=lambda place: -layout.free_mib(place))[:ROOMIEST]
+        roomiest = sorted(layout.counted, key=lambda server: -layout.free_mib(server))[:ROOMIEST]
         one = chance.pick((chance.pick(stranded), _anyone(layout, chance, roomiest), _anyone(layout, chance)))
         if _try(layout, chance, one, helps):
             missing, stranded = survival.shortage(layout.at), _stranded(layout, survival)
@@ -89,15 +89,15 @@ def _stranded(layout: Layout, survival: Survival) -> list[int]:
     return [number for numbers in survival.stranded(layout.at).values() for number in numbers]
 
 
-def _anyone(layout: Layout, chance: Chance, places: Sequence[int] | None = None) -> int:
-    """A tenant of one of these places that may move; -1 if there is none."""
-    places = layout.counted if places is None else places
-    there = layout.movable(chance.pick(places)) if places else []
+def _anyone(layout: Layout, chance: Chance, servers: Sequence[int] | None = None) -> int:
+    """A tenant of one of these servers that may move; -1 if there is none."""
+    servers = layout.counted if servers is None else servers
+    there = layout.movable(chance.pick(servers)) if servers else []
     return chance.pick(there) if there else -1
 
 
 def _try(layout: Layout, chance: Chance, one: int, helps: Judge) -> bool:
-    """Move a tenant to some place, or swap it with some tenant of there; take it back if that does not help.
+    """Move a tenant to some server, or swap it with some tenant of there; take it back if that does not help.
 
     Where no move is left, another tenant that is away goes home for it.
     """
@@ -114,10 +114,16 @@ def _try(layout: Layout, chance: Chance, one: int, helps: Judge) -> bool:
     else:
         if layout.cost(one, target) > layout.left:
             returns = _anyone(layout, chance)
-            home, place = layout.initial[returns], layout.at[returns]
-            if returns in (-1, one) or place is None or home is None or home == place or not layout.fits(returns, home):
+            home, server = layout.initial[returns], layout.at[returns]
+            if (
+                returns in (-1, one)
+                or server is None
+                or home is None
+                or home == server
+                or not layout.fits(returns, home)
+            ):
                 return False
-            undo.append((returns, place))
+            undo.append((returns, server))
             layout.put(((returns, home),))
         if layout.fits(one, target):
             layout.put(((one, target),))

@@ -1,6 +1,6 @@
-"""Where tenants are, how loaded that makes the places, and what may go where: what the balancer's search works on.
+"""Where tenants are, how loaded that makes the servers, and what may go where: what the balancer's search works on.
 
-A layout is judged by the sum of two standard deviations of relative load over the places, memory's and vcpus', and by
+A layout is judged by the sum of two standard deviations of relative load over the servers, memory's and vcpus', and by
 its peaks. Each tenant that ends up away from home has a price in the same unit. One that is away already may change
 its target, or go back, for nothing: so moves are spent again where they bring more.
 """
@@ -15,27 +15,27 @@ from snow_ha_plugin.core.balancer.problem import OVERCOMMIT, By, Problem
 # Less than this is rounding.
 NOTHING = 1e-9
 
-# Up to so many places times tenants a cluster is small: there is time to look at every change.
+# Up to so many servers times tenants a cluster is small: there is time to look at every change.
 SMALL = 300
 
-# Tenants and the places where they are put.
+# Tenants and the servers where they are put.
 Change = tuple[tuple[int, int], ...]
 
 
 class Layout:
-    """The state of a search. `at` is each tenant's place; `lead` is memory (vcpus where only these count)."""
+    """The state of a search. `at` is each tenant's server; `lead` is memory (vcpus where only these count)."""
 
     def __init__(self, problem: Problem, price: float, limit: int | None) -> None:
         self.price = price
         self.left = len(problem.tenants) if limit is None else limit
-        self.tenants, places = problem.tenants, problem.places
+        self.tenants, servers = problem.tenants, problem.servers
         self.initial = problem.initial
         self.at: list[int | None] = list(self.initial)
-        self.counted = [number for number, place in enumerate(places) if place.takes]
+        self.counted = [number for number, server in enumerate(servers) if server.takes]
         self.share = 1 / (len(self.counted) or 1)
         self.by_vcpus = problem.by == By.VCPUS
-        memory = [place.memory_mib if place.takes else 0 for place in places]
-        vcpus = [place.vcpus if place.takes else 0 for place in places]
+        memory = [server.memory_mib if server.takes else 0 for server in servers]
+        vcpus = [server.vcpus if server.takes else 0 for server in servers]
         sizes = [(tenant.memory_mib, tenant.vcpus) for tenant in self.tenants]
         overcommitted = [count * OVERCOMMIT for count in vcpus]
         if self.by_vcpus:
@@ -48,12 +48,12 @@ class Layout:
             lead, rest = memory, vcpus
         self.per_lead = [1 / (room or 1) for room in lead]
         self.per_rest = [float(problem.by == By.BOTH) / (room or 1) for room in rest]
-        self.lead_used, self.rest_used = [0] * len(places), [0] * len(places)
-        self.on: list[list[int]] = [[] for _ in places]
-        self._movable: list[list[int] | None] = [None] * len(places)
-        for number, place in enumerate(self.initial):
-            if place is not None:
-                self._enter(number, place)
+        self.lead_used, self.rest_used = [0] * len(servers), [0] * len(servers)
+        self.on: list[list[int]] = [[] for _ in servers]
+        self._movable: list[list[int] | None] = [None] * len(servers)
+        for number, server in enumerate(self.initial):
+            if server is not None:
+                self._enter(number, server)
         self.kind = [
             number if tenant.allowed is not None or tenant.spread_group or tenant.conflicts else (-1, *sizes[number])
             for number, tenant in enumerate(self.tenants)
@@ -69,12 +69,12 @@ class Layout:
         lead = [used * per for used, per in zip(self.lead_used, self.per_lead, strict=True)]
         rest = [used * per for used, per in zip(self.rest_used, self.per_rest, strict=True)]
         # Distances from the middle instead of the loads themselves: their squares keep more digits.
-        lead_middle = self.lead_middle = sum([lead[place] for place in counted]) * share
-        rest_middle = self.rest_middle = sum([rest[place] for place in counted]) * share
+        lead_middle = self.lead_middle = sum([lead[server] for server in counted]) * share
+        rest_middle = self.rest_middle = sum([rest[server] for server in counted]) * share
         lead = self.lead = [load - lead_middle for load in lead]
         rest = self.rest = [load - rest_middle for load in rest]
-        self.lead_squares = math.fsum([lead[place] ** 2 for place in counted])
-        self.rest_squares = math.fsum([rest[place] ** 2 for place in counted])
+        self.lead_squares = math.fsum([lead[server] ** 2 for server in counted])
+        self.rest_squares = math.fsum([rest[server] ** 2 for server in counted])
         self.deviation = math.sqrt(self.lead_squares * share) + math.sqrt(self.rest_squares * share)
         self.fullest = sorted(counted, key=lead.__getitem__, reverse=True)[:3]
         self.busiest = sorted(counted, key=rest.__getitem__, reverse=True)[:3]
@@ -87,77 +87,77 @@ class Layout:
     def rest_peak(self) -> float:
         return self.rest[self.busiest[0]] + self.rest_middle if self.busiest else 0.0
 
-    def free_mib(self, place: int) -> int:
+    def free_mib(self, server: int) -> int:
         room, used = (self.rest_room, self.rest_used) if self.by_vcpus else (self.lead_room, self.lead_used)
-        return room[place] - used[place]
+        return room[server] - used[server]
 
-    def _enter(self, tenant: int, place: int) -> None:
+    def _enter(self, tenant: int, server: int) -> None:
         lead, rest = self.size[tenant]
-        self.lead_used[place] += lead
-        self.rest_used[place] += rest
-        self.on[place].append(tenant)
-        self._movable[place] = None
+        self.lead_used[server] += lead
+        self.rest_used[server] += rest
+        self.on[server].append(tenant)
+        self._movable[server] = None
 
-    def _leave(self, tenant: int, place: int) -> None:
+    def _leave(self, tenant: int, server: int) -> None:
         lead, rest = self.size[tenant]
-        self.lead_used[place] -= lead
-        self.rest_used[place] -= rest
-        self.on[place].remove(tenant)
-        self._movable[place] = None
+        self.lead_used[server] -= lead
+        self.rest_used[server] -= rest
+        self.on[server].remove(tenant)
+        self._movable[server] = None
 
     def put(self, change: Sequence[tuple[int, int | None]]) -> None:
-        """Put tenants on places, or nowhere, wherever they were."""
-        for tenant, place in change:
-            self.left -= self.cost(tenant, place)
+        """Put tenants on servers, or nowhere, wherever they were."""
+        for tenant, server in change:
+            self.left -= self.cost(tenant, server)
             old = self.at[tenant]
             if old is not None:
                 self._leave(tenant, old)
-            if place is not None:
-                self._enter(tenant, place)
-            self.at[tenant] = place
+            if server is not None:
+                self._enter(tenant, server)
+            self.at[tenant] = server
         self.measure()
 
     def restore(self, at: Sequence[int | None]) -> None:
         """Put all tenants where they were."""
-        self.put(tuple((tenant, place) for tenant, place in enumerate(at) if place not in (None, self.at[tenant])))
+        self.put(tuple((tenant, server) for tenant, server in enumerate(at) if server not in (None, self.at[tenant])))
 
-    def cost(self, tenant: int, place: int | None) -> int:
-        """How many more tenants are away from home if this one goes to a place: -1, 0 or 1."""
+    def cost(self, tenant: int, server: int | None) -> int:
+        """How many more tenants are away from home if this one goes to a server: -1, 0 or 1."""
         home = self.initial[tenant]
-        return 0 if home is None else int(home != place) - int(home != self.at[tenant])
+        return 0 if home is None else int(home != server) - int(home != self.at[tenant])
 
     # --- what is possible
 
-    def welcome(self, tenant: int, place: int, without: int = -1) -> bool:
-        """Whether the rules let a tenant go to a place once `without` has left it; sizes are no matter here.
+    def welcome(self, tenant: int, server: int, without: int = -1) -> bool:
+        """Whether the rules let a tenant go to a server once `without` has left it; sizes are no matter here.
 
-        A replica goes to a place with another of its group only from one with as many.
+        A replica goes to a server with another of its group only from one with as many.
         """
         found = self.tenants[tenant]
-        if found.allowed is not None and place not in found.allowed:
+        if found.allowed is not None and server not in found.allowed:
             return False
-        if found.conflicts and any(other in found.conflicts and other != without for other in self.on[place]):
+        if found.conflicts and any(other in found.conflicts and other != without for other in self.on[server]):
             return False
         if not found.spread_group:
             return True
         old = self.at[tenant]
-        return old is None or self.replicas(tenant, place, without) <= self.replicas(tenant, old)
+        return old is None or self.replicas(tenant, server, without) <= self.replicas(tenant, old)
 
-    def replicas(self, tenant: int, place: int, without: int = -1) -> int:
-        """How many other tenants of its group are on a place."""
+    def replicas(self, tenant: int, server: int, without: int = -1) -> int:
+        """How many other tenants of its group are on a server."""
         group = self.tenants[tenant].spread_group
         if not group:
             return 0
         return sum(
-            self.tenants[other].spread_group == group for other in self.on[place] if other not in (tenant, without)
+            self.tenants[other].spread_group == group for other in self.on[server] if other not in (tenant, without)
         )
 
-    def fits(self, tenant: int, place: int) -> bool:
+    def fits(self, tenant: int, server: int) -> bool:
         lead, rest = self.size[tenant]
         return (
-            self.lead_used[place] + lead <= self.lead_room[place]
-            and self.rest_used[place] + rest <= self.rest_room[place]
-            and self.welcome(tenant, place)
+            self.lead_used[server] + lead <= self.lead_room[server]
+            and self.rest_used[server] + rest <= self.rest_room[server]
+            and self.welcome(tenant, server)
         )
 
     def swap_fits(self, one: int, source: int, other: int, target: int) -> bool:
@@ -171,15 +171,15 @@ class Layout:
             and self.welcome(other, source, one)
         )
 
-    def movable(self, place: int) -> list[int]:
-        """The tenants of a place that may go, one of each kind and home."""
-        found = self._movable[place]
+    def movable(self, server: int) -> list[int]:
+        """The tenants of a server that may go, one of each kind and home."""
+        found = self._movable[server]
         if found is None:
             kinds: dict[object, int] = {}
-            for tenant in self.on[place]:
+            for tenant in self.on[server]:
                 if self.tenants[tenant].movable:
                     kinds.setdefault((self.kind[tenant], self.initial[tenant]), tenant)
-            found = self._movable[place] = list(kinds.values())
+            found = self._movable[server] = list(kinds.values())
         return found
 
     # --- the best change
@@ -193,8 +193,10 @@ class Layout:
         return found
 
     def crowded(self) -> list[int]:
-        """The places by how far they are above the middle, the farthest first."""
-        return sorted(self.counted, key=lambda place: -(max(self.lead[place], 0) ** 2) - max(self.rest[place], 0) ** 2)
+        """The servers by how far they are above the middle, the farthest first."""
+        return sorted(
+            self.counted, key=lambda server: -(max(self.lead[server], 0) ** 2) - max(self.rest[server], 0) ** 2
+        )
 
     def spacious(self) -> list[int]:
-        return sorted(self.counted, key=lambda place: self.lead[place] + self.rest[place])
+        return sorted(self.counted, key=lambda server: self.lead[server] + self.rest[server])
