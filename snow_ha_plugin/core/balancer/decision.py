@@ -92,16 +92,16 @@ def decide(
     that need the most memory first."""
     problem = found.problem
     if fixed:
-        kept = [replace(tenant, movable=tenant.movable and tenant.name not in fixed) for tenant in problem.tenants]
-        problem = replace(problem, tenants=tuple(kept))
+        kept = [replace(item, movable=item.movable and item.name not in fixed) for item in problem.items]
+        problem = replace(problem, items=tuple(kept))
         found = replace(found, problem=problem)
     planned = planner.plan(problem, wishes.limits)
-    servers, tenants = problem.servers, problem.tenants
+    servers, items = problem.servers, problem.items
     batches = tuple(
         tuple(
             Move(
-                tenants[step.tenant].name, servers[step.source].name, servers[step.target].name,
-                tenants[step.tenant].memory_mib,
+                items[step.item].name, servers[step.source].name, servers[step.target].name,
+                items[step.item].memory_mib,
             )
             for step in batch
         )
@@ -109,8 +109,8 @@ def decide(
     )  # fmt: skip
     priorities = {name: replicas.priority(name, roles_of.get(name, ())) for name in cib.domains(tree)}
     if large_first:
-        by_size = sorted({tenant.memory_mib for tenant in tenants})
-        priorities |= {tenant.name: LARGE * by_size.index(tenant.memory_mib) for tenant in tenants}
+        by_size = sorted({item.memory_mib for item in items})
+        priorities |= {item.name: LARGE * by_size.index(item.memory_mib) for item in items}
     return Decision(
         roster=found,
         placement=planned,
@@ -137,16 +137,16 @@ def _rules(
     servers = found.problem.servers
     replicas = Counter(groups.values())
     rules = []
-    for tenant, at in zip(found.problem.tenants, planned.at, strict=True):
-        if at is None or (tenant.allowed is not None and at not in tenant.allowed):
+    for item, at in zip(found.problem.items, planned.at, strict=True):
+        if at is None or (item.allowed is not None and at not in item.allowed):
             continue
-        liked = found.scores.get(tenant.name, {})
+        liked = found.scores.get(item.name, {})
         better = max((liked.get(server.name, 0) for server in servers), default=0) - liked.get(servers[at].name, 0)
-        moves = moving and tenant.initial is not None and at != tenant.initial
+        moves = moving and item.initial is not None and at != item.initial
         rules.append(
             location.rule(
-                tenant.name, servers[at].name, found.stickiness[tenant.name], max(better, 0),
-                replicas=replicas[groups.get(tenant.name, "")],
+                item.name, servers[at].name, found.stickiness[item.name], max(better, 0),
+                replicas=replicas[groups.get(item.name, "")],
                 beats_stickiness=failback or moves,
             )
         )  # fmt: skip
@@ -175,7 +175,7 @@ def _idle(found: Roster) -> list[Finding]:
 
 
 def _violations(problem: Problem, planned: Placement) -> list[Finding]:
-    servers, tenants = problem.servers, problem.tenants
+    servers, items = problem.servers, problem.items
     found = []
     for number in _overfull(problem, planned):
         memory = used(problem, planned.at)[number][0]
@@ -185,31 +185,31 @@ def _violations(problem: Problem, planned: Placement) -> list[Finding]:
                 Severity.ERROR, "server-overfull", message, "stop a domain, or add memory", subject=servers[number].name
             )
         )
-    for number, (tenant, at) in enumerate(zip(tenants, planned.at, strict=True)):
-        if at is not None and not servers[at].takes and tenant.movable:
+    for number, (item, at) in enumerate(zip(items, planned.at, strict=True)):
+        if at is not None and not servers[at].takes and item.movable:
             found.append(
                 Finding(
                     Severity.ERROR,
                     "cannot-leave",
-                    f"{tenant.name} cannot leave {servers[at].name}: no server has room for it",
-                    subject=tenant.name,
+                    f"{item.name} cannot leave {servers[at].name}: no server has room for it",
+                    subject=item.name,
                 )
             )
         if number in planned.left_out:
-            message = f"{tenant.name} stays where it is: no order of moves leaves room for it at every moment"
+            message = f"{item.name} stays where it is: no order of moves leaves room for it at every moment"
             found.append(
                 Finding(
                     Severity.WARNING,
                     "left-out",
                     message,
                     "add memory, or stop a domain for a while",
-                    subject=tenant.name,
+                    subject=item.name,
                 )
             )
     shared: dict[tuple[str, int], list[str]] = {}
-    for tenant, at in zip(tenants, planned.at, strict=True):
-        if tenant.spread_group and at is not None:
-            shared.setdefault((tenant.spread_group, at), []).append(tenant.name)
+    for item, at in zip(items, planned.at, strict=True):
+        if item.spread_group and at is not None:
+            shared.setdefault((item.spread_group, at), []).append(item.name)
     for (_, at), names in sorted(shared.items()):
         if len(names) > 1:
             message = f"{in_words(names)} share {servers[at].name}, which takes them down together"

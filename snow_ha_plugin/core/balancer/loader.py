@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.balancer.problem import By, Problem, Server, Tenant
+from snow_ha_plugin.core.balancer.problem import By, Item, Problem, Server
 from snow_ha_plugin.core.cib import ids
 from snow_ha_plugin.core.cib.ids import Kind
 from snow_ha_plugin.core.cib.values import INFINITY
@@ -131,7 +131,7 @@ def build(
         if name in primitives
     }
     roles = cib.metas(tree, "target-role", "")
-    tenants, unsized = [], [server.name for server in servers if not (server.memory_mib and server.vcpus)]
+    items, unsized = [], [server.name for server in servers if not (server.memory_mib and server.vcpus)]
     for name in running:
         primitive, resource = primitives[name], states.get(name)
         runs_on = (resource.servers if resource else ()) or anyway.get(name, ())
@@ -153,8 +153,8 @@ def build(
             findings.append(Finding(Severity.INFO, "domain-stays", f"{name} stays where it is: {why}", subject=name))
         if memory is None:
             unsized.append(name)
-        tenants.append(
-            Tenant(
+        items.append(
+            Item(
                 name, memory or 0, vcpus or 0, home, allowed, not why and home is not None, groups.get(name, ""),
                 frozenset(order[other] for pair in apart if name in pair for other in pair - {name}),
             )
@@ -164,7 +164,7 @@ def build(
         findings.append(Finding(Severity.WARNING, "cpus-unknown", message))
         by = By.MEMORY
     idle = tuple(name for name in primitives if name not in order and not cib.is_stopped(roles[name]))
-    problem = Problem(servers, tuple(tenants), by)
+    problem = Problem(servers, tuple(items), by)
     return Roster(problem, idle, stickiness, advice.scores, tuple(unsized), tuple(findings))
 
 

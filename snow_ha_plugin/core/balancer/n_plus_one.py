@@ -17,20 +17,20 @@ class Survival:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self.memory = [tenant.memory_mib for tenant in problem.tenants]
+        self.memory = [item.memory_mib for item in problem.items]
         self.largest_first = sorted(range(len(self.memory)), key=lambda number: (-self.memory[number], number))
-        self.ruled = [tenant.allowed is not None or bool(tenant.conflicts) for tenant in problem.tenants]
+        self.ruled = [item.allowed is not None or bool(item.conflicts) for item in problem.items]
         self.capacity = {number: server.memory_mib for number, server in enumerate(problem.servers) if server.takes}
 
     def stranded(self, at: Sequence[int | None]) -> dict[int, tuple[int, ...]]:
-        """By server: the tenants that would find no room if it failed; nothing where N+1 holds."""
+        """By server: the domains that would find no room if it failed; nothing where N+1 holds."""
         found: dict[int, list[int]] = {}
         for failed, number, _ in self._homeless(at):
             found.setdefault(failed, []).append(number)
         return {failed: tuple(numbers) for failed, numbers in sorted(found.items())}
 
     def shortage(self, at: Sequence[int | None]) -> int:
-        """How many MiB the largest rooms lack for the stranded tenants, in sum; 0 where N+1 holds."""
+        """How many MiB the largest rooms lack for the stranded domains, in sum; 0 where N+1 holds."""
         return sum(missing for _, _, missing in self._homeless(at))
 
     def is_possible(self, at: Sequence[int | None]) -> bool:
@@ -39,7 +39,7 @@ class Survival:
         return sizes <= sum(self.capacity.values()) - max(self.capacity.values(), default=0)
 
     def _homeless(self, at: Sequence[int | None]) -> Iterator[tuple[int, int, int]]:
-        """The server that fails, a tenant of it without room, and how many MiB are missing where there is the most."""
+        """The server that fails, a domain of it without room, and how many MiB are missing where there is the most."""
         room = dict(self.capacity)
         on: dict[int, list[int]] = {}
         for number in self.largest_first:
@@ -71,19 +71,19 @@ class Survival:
     ) -> Iterator[tuple[int, int, int]]:
         gone: dict[int, int] = {}
         for number in here:
-            tenant = self.problem.tenants[number]
+            item = self.problem.items[number]
             open_to = [
                 server
                 for server in rooms
-                if (tenant.allowed is None or server in tenant.allowed)
-                and not any(gone.get(other, at[other]) == server for other in tenant.conflicts)
+                if (item.allowed is None or server in item.allowed)
+                and not any(gone.get(other, at[other]) == server for other in item.conflicts)
             ]
             chosen = max(open_to, key=lambda server: rooms[server], default=None)
-            if chosen is not None and rooms[chosen] >= tenant.memory_mib:
-                rooms[chosen] -= tenant.memory_mib
+            if chosen is not None and rooms[chosen] >= item.memory_mib:
+                rooms[chosen] -= item.memory_mib
                 gone[number] = chosen
             else:
-                yield failed, number, tenant.memory_mib - (max(rooms[chosen], 0) if chosen is not None else 0)
+                yield failed, number, item.memory_mib - (max(rooms[chosen], 0) if chosen is not None else 0)
 
 
 def stranded(problem: Problem, at: Sequence[int | None]) -> dict[int, tuple[int, ...]]:

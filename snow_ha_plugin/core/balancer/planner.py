@@ -53,7 +53,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Placement:
-    """A plan: `at` is each tenant's server at its end, `left_out` whose better server no order of moves reaches.
+    """A plan: `at` is each domain's server at its end, `left_out` whose better server no order of moves reaches.
 
     No placement's fullest server has less than `lower_bound`.
     """
@@ -84,12 +84,12 @@ def plan(problem: Problem, limits: Limits) -> Placement:
 
 
 def _moved(problem: Problem, at: Sequence[int | None]) -> Problem:
-    tenants = tuple(replace(tenant, initial=server) for tenant, server in zip(problem.tenants, at, strict=True))
-    return replace(problem, tenants=tenants)
+    items = tuple(replace(item, initial=server) for item, server in zip(problem.items, at, strict=True))
+    return replace(problem, items=items)
 
 
 def _reachable(problem: Problem, limits: Limits) -> tuple[tuple[int | None, ...], tuple[int, ...]]:
-    """The best placement that some order of moves reaches, and the tenants that had to be left out of it."""
+    """The best placement that some order of moves reaches, and the domains that had to be left out of it."""
     left_out: set[int] = set()
     for attempt in range(ATTEMPTS):
         at = _best(_fixed(problem, left_out), limits)
@@ -97,17 +97,17 @@ def _reachable(problem: Problem, limits: Limits) -> tuple[tuple[int | None, ...]
         if not stuck:
             return at, tuple(sorted(left_out))
         # One at first, the largest: with it at home the others may find their way.
-        largest = max(stuck, key=lambda number: (problem.tenants[number].memory_mib, -number))
+        largest = max(stuck, key=lambda number: (problem.items[number].memory_mib, -number))
         left_out |= {largest} if attempt < ATTEMPTS // 2 else set(stuck)
-    return _best(_fixed(problem, range(len(problem.tenants))), limits), tuple(sorted(left_out))
+    return _best(_fixed(problem, range(len(problem.items))), limits), tuple(sorted(left_out))
 
 
 def _fixed(problem: Problem, numbers: Sequence[int] | set[int]) -> Problem:
-    """The problem with these tenants staying at home."""
-    tenants = [
-        replace(found, movable=False) if number in numbers else found for number, found in enumerate(problem.tenants)
+    """The problem with these domains staying at home."""
+    items = [
+        replace(found, movable=False) if number in numbers else found for number, found in enumerate(problem.items)
     ]
-    return replace(problem, tenants=tuple(tenants))
+    return replace(problem, items=tuple(items))
 
 
 def _best(problem: Problem, limits: Limits) -> tuple[int | None, ...]:
@@ -154,16 +154,16 @@ def _imbalance(problem: Problem, at: Sequence[int | None]) -> float:
 def _fewest_moves(problem: Problem, at: Sequence[int | None]) -> tuple[int | None, ...]:
     """The same placement but for domains of one size and no rules, which change names so that as many stay as can."""
     kinds: dict[tuple[int, int], list[int]] = {}
-    for number, tenant in enumerate(problem.tenants):
-        plain = tenant.allowed is None and not tenant.spread_group and not tenant.conflicts and tenant.movable
-        if plain and tenant.initial is not None:
-            kinds.setdefault((tenant.memory_mib, tenant.vcpus), []).append(number)
+    for number, item in enumerate(problem.items):
+        plain = item.allowed is None and not item.spread_group and not item.conflicts and item.movable
+        if plain and item.initial is not None:
+            kinds.setdefault((item.memory_mib, item.vcpus), []).append(number)
     result = list(at)
     for numbers in kinds.values():
         servers = [result[number] for number in numbers]
         movers = []
         for number in numbers:
-            home = problem.tenants[number].initial
+            home = problem.items[number].initial
             if home in servers:
                 servers.remove(home)
                 result[number] = home

@@ -33,11 +33,11 @@ class Server:
 
 
 @dataclass(frozen=True)
-class Tenant:
+class Item:
     """A domain as the balancer sees it: `initial` is where it runs, None if it runs nowhere yet.
 
-    `allowed` are the servers that the administrator's rules leave it, None for all; a tenant that is not `movable`
-    stays where it is. Tenants of one `spread_group` (a replicated role) belong on different servers; one must never
+    `allowed` are the servers that the administrator's rules leave it, None for all; a domain that is not `movable`
+    stays where it is. Domains of one `spread_group` (a replicated role) belong on different servers; one must never
     share a server with another that it `conflicts` with.
     """
 
@@ -54,12 +54,12 @@ class Tenant:
 @dataclass(frozen=True)
 class Problem:
     servers: tuple[Server, ...]
-    tenants: tuple[Tenant, ...]
+    items: tuple[Item, ...]
     by: By = By.BOTH
 
     @property
     def initial(self) -> tuple[int | None, ...]:
-        return tuple(tenant.initial for tenant in self.tenants)
+        return tuple(item.initial for item in self.items)
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,10 @@ class Spread:
 def used(problem: Problem, at: Sequence[int | None]) -> list[tuple[int, int]]:
     """The memory and vcpus that a placement takes of each server."""
     memory, vcpus = [0] * len(problem.servers), [0] * len(problem.servers)
-    for tenant, server in zip(problem.tenants, at, strict=True):
+    for item, server in zip(problem.items, at, strict=True):
         if server is not None:
-            memory[server] += tenant.memory_mib
-            vcpus[server] += tenant.vcpus
+            memory[server] += item.memory_mib
+            vcpus[server] += item.vcpus
     return list(zip(memory, vcpus, strict=True))
 
 
@@ -128,15 +128,15 @@ def lower_bound(problem: Problem) -> float:
     index, capacity = (1, [server.vcpus or 1 for server in problem.servers]) if problem.by == By.VCPUS else (
         0, [server.memory_mib or 1 for server in problem.servers],
     )  # fmt: skip
-    sizes = [(tenant.vcpus if index else tenant.memory_mib) for tenant in problem.tenants]
-    inside = [number for number, tenant in enumerate(problem.tenants) if tenant.movable or tenant.initial in takers]
+    sizes = [(item.vcpus if index else item.memory_mib) for item in problem.items]
+    inside = [number for number, item in enumerate(problem.items) if item.movable or item.initial in takers]
     bound = sum(sizes[number] for number in inside) / sum(capacity[server] for server in takers)
     fixed = dict.fromkeys(takers, 0)
     for number in inside:
-        tenant = problem.tenants[number]
-        if not tenant.movable and tenant.initial is not None:
-            fixed[tenant.initial] += sizes[number]
+        item = problem.items[number]
+        if not item.movable and item.initial is not None:
+            fixed[item.initial] += sizes[number]
         else:
-            open_to = [server for server in takers if tenant.allowed is None or server in tenant.allowed]
+            open_to = [server for server in takers if item.allowed is None or server in item.allowed]
             bound = max(bound, min((sizes[number] / capacity[server] for server in open_to), default=0.0))
     return max(bound, max((fixed[server] / capacity[server] for server in takers), default=0.0))

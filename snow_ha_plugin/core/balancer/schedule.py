@@ -13,16 +13,16 @@ from snow_ha_plugin.core.balancer.problem import OVERCOMMIT, Problem, used
 
 @dataclass(frozen=True)
 class Step:
-    """A tenant's migration; a tenant that goes by a third server has two."""
+    """A domain's migration; one that goes by a third server has two."""
 
-    tenant: int
+    item: int
     source: int
     target: int
 
 
 @dataclass(frozen=True)
 class Order:
-    """`stuck` are the tenants whose moves fit at no moment, not even by a third server."""
+    """`stuck` are the domains whose moves fit at no moment, not even by a third server."""
 
     batches: tuple[tuple[Step, ...], ...]
     stuck: tuple[int, ...]
@@ -58,9 +58,9 @@ def order(problem: Problem, at: Sequence[int | None], parallel: int) -> Order:
 
 
 def _detour(floor: _Floor, pending: dict[int, int], detoured: set[int]) -> tuple[int, int] | None:
-    """The smallest tenant that can wait elsewhere, and where there is the most room for it."""
-    tenants = floor.problem.tenants
-    for number in sorted(pending, key=lambda number: (tenants[number].memory_mib, number)):
+    """The smallest domain that can wait elsewhere, and where there is the most room for it."""
+    items = floor.problem.items
+    for number in sorted(pending, key=lambda number: (items[number].memory_mib, number)):
         servers = [
             server
             for server, found in enumerate(floor.problem.servers)
@@ -74,7 +74,7 @@ def _detour(floor: _Floor, pending: dict[int, int], detoured: set[int]) -> tuple
 
 
 class _Floor:
-    """What the servers hold at a moment, with migrating tenants on both."""
+    """What the servers hold at a moment, with migrating domains on both."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -84,34 +84,34 @@ class _Floor:
         self.coming: dict[int, int] = {}
 
     def urgency(self, number: int) -> tuple[float, int, int]:
-        """Tenants of the fullest server first, and of these the largest."""
+        """Domains of the fullest server first, and of these the largest."""
         source = self.at[number]
         assert source is not None
         server = self.problem.servers[source]
         full = self.memory[source] / server.memory_mib if server.takes and server.memory_mib else float("inf")
-        return -full, -self.problem.tenants[number].memory_mib, number
+        return -full, -self.problem.items[number].memory_mib, number
 
     def has_room(self, number: int, target: int) -> bool:
-        tenant, server = self.problem.tenants[number], self.problem.servers[target]
+        item, server = self.problem.items[number], self.problem.servers[target]
         return (
             server.takes
-            and self.memory[target] + tenant.memory_mib <= server.memory_mib
-            and self.vcpus[target] + tenant.vcpus <= server.vcpus * OVERCOMMIT
-            and (tenant.allowed is None or target in tenant.allowed)
-            and not any(target in (self.at[other], self.coming.get(other)) for other in tenant.conflicts)
+            and self.memory[target] + item.memory_mib <= server.memory_mib
+            and self.vcpus[target] + item.vcpus <= server.vcpus * OVERCOMMIT
+            and (item.allowed is None or target in item.allowed)
+            and not any(target in (self.at[other], self.coming.get(other)) for other in item.conflicts)
         )
 
     def begin(self, number: int, target: int) -> Step:
         source = self.at[number]
         assert source is not None
-        self.memory[target] += self.problem.tenants[number].memory_mib
-        self.vcpus[target] += self.problem.tenants[number].vcpus
+        self.memory[target] += self.problem.items[number].memory_mib
+        self.vcpus[target] += self.problem.items[number].vcpus
         self.coming[number] = target
         return Step(number, source, target)
 
     def end(self, batch: Sequence[Step]) -> None:
         for step in batch:
-            self.memory[step.source] -= self.problem.tenants[step.tenant].memory_mib
-            self.vcpus[step.source] -= self.problem.tenants[step.tenant].vcpus
-            self.at[step.tenant] = step.target
+            self.memory[step.source] -= self.problem.items[step.item].memory_mib
+            self.vcpus[step.source] -= self.problem.items[step.item].vcpus
+            self.at[step.item] = step.target
         self.coming.clear()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from snow_ha_plugin.core.balancer.n_plus_one import stranded
 from snow_ha_plugin.core.balancer.planner import Limits, Placement, plan
-from snow_ha_plugin.core.balancer.problem import OVERCOMMIT, By, Problem, Server, Tenant, lower_bound, spread, used
+from snow_ha_plugin.core.balancer.problem import OVERCOMMIT, By, Item, Problem, Server, lower_bound, spread, used
 
 
 @st.composite
@@ -31,7 +31,7 @@ def problems(draw: st.DrawFn, *, rules: bool = True) -> Problem:
         for number in range(draw(st.integers(1, 5)))
     ]
     memory, vcpus = [server.memory_mib for server in servers], [server.vcpus * OVERCOMMIT for server in servers]
-    tenants: list[Tenant] = []
+    items: list[Item] = []
     for number in range(draw(st.integers(0, 14))):
         size, count = draw(st.integers(0, 48)) * 128, draw(st.integers(0, 4))
         home = draw(st.integers(0, len(servers) - 1))
@@ -39,13 +39,13 @@ def problems(draw: st.DrawFn, *, rules: bool = True) -> Problem:
             continue
         memory[home] -= size
         vcpus[home] -= count
-        tenant = Tenant(f"domain{number:02}", size, count, home)
+        item = Item(f"domain{number:02}", size, count, home)
         if rules and draw(st.integers(0, 4)) == 0:
             allowed = draw(st.frozensets(st.integers(0, len(servers) - 1))) | {home}
-            tenant = replace(tenant, allowed=allowed, movable=draw(st.booleans()))
+            item = replace(item, allowed=allowed, movable=draw(st.booleans()))
         if rules and draw(st.integers(0, 4)) == 0:
-            tenant = replace(tenant, spread_group=draw(st.sampled_from(["proxy", "nis"])))
-        tenants.append(tenant)
+            item = replace(item, spread_group=draw(st.sampled_from(["proxy", "nis"])))
+        items.append(item)
     if tight:
         servers = [
             replace(
@@ -53,30 +53,26 @@ def problems(draw: st.DrawFn, *, rules: bool = True) -> Problem:
                 memory_mib=server.memory_mib - memory[number] * draw(st.integers(90, 100)) // 100,
                 vcpus=max(1, server.vcpus - vcpus[number] // OVERCOMMIT),
             )
-            if any(tenant.initial == number and tenant.memory_mib for tenant in tenants)
+            if any(item.initial == number and item.memory_mib for item in items)
             else server
             for number, server in enumerate(servers)
         ]
     if rules:
-        tenants = draw(st.sampled_from([tenants, with_one_barred(tenants), with_one_stopped(tenants)]))
-    return Problem(tuple(servers), tuple(tenants), draw(st.sampled_from(list(By))))
+        items = draw(st.sampled_from([items, with_one_barred(items), with_one_stopped(items)]))
+    return Problem(tuple(servers), tuple(items), draw(st.sampled_from(list(By))))
 
 
-def with_one_barred(tenants: list[Tenant]) -> list[Tenant]:
+def with_one_barred(items: list[Item]) -> list[Item]:
     """The first, from whichever do not share its server yet."""
-    others = [number for number, tenant in enumerate(tenants) if tenants and tenant.initial != tenants[0].initial]
+    others = [number for number, item in enumerate(items) if items and item.initial != items[0].initial]
     return [
-        replace(tenant, conflicts=frozenset(others if number == 0 else [0] if number in others else []))
-        for number, tenant in enumerate(tenants)
+        replace(item, conflicts=frozenset(others if number == 0 else [0] if number in others else []))
+        for number, item in enumerate(items)
     ]
 
 
-def with_one_stopped(tenants: list[Tenant]) -> list[Tenant]:
-    return (
-        [replace(tenants[0], initial=None, allowed=None, movable=True, spread_group=""), *tenants[1:]]
-        if tenants
-        else []
-    )
+def with_one_stopped(items: list[Item]) -> list[Item]:
+    return [replace(items[0], initial=None, allowed=None, movable=True, spread_group=""), *items[1:]] if items else []
 
 
 def limits() -> st.SearchStrategy[Limits]:
@@ -89,15 +85,13 @@ def limits() -> st.SearchStrategy[Limits]:
 
 
 def at_its_end(problem: Problem, found: Placement) -> Problem:
-    tenants = (replace(tenant, initial=server) for tenant, server in zip(problem.tenants, found.at, strict=True))
-    return replace(problem, tenants=tuple(tenants))
+    items = (replace(item, initial=server) for item, server in zip(problem.items, found.at, strict=True))
+    return replace(problem, items=tuple(items))
 
 
 def shared(problem: Problem, at: tuple[int | None, ...]) -> int:
     """How many pairs of replicas share a server."""
-    where = [
-        (tenant.spread_group, server) for tenant, server in zip(problem.tenants, at, strict=True) if tenant.spread_group
-    ]
+    where = [(item.spread_group, server) for item, server in zip(problem.items, at, strict=True) if item.spread_group]
     return sum(where[:number].count(one) for number, one in enumerate(where))
 
 
@@ -127,19 +121,19 @@ def test_no_prefix_of_any_batch_overfills_a_server(problem: Problem, given_limit
     memory, vcpus = [one for one, _ in sums], [one for _, one in sums]
     for batch in found.batches:
         assert 0 < len(batch) <= given_limits.parallel
-        assert len({step.tenant for step in batch}) == len(batch)
+        assert len({step.item for step in batch}) == len(batch)
         for step in batch:
-            tenant, server = problem.tenants[step.tenant], problem.servers[step.target]
-            assert at[step.tenant] == step.source
+            item, server = problem.items[step.item], problem.servers[step.target]
+            assert at[step.item] == step.source
             assert server.takes
-            memory[step.target] += tenant.memory_mib
-            vcpus[step.target] += tenant.vcpus
+            memory[step.target] += item.memory_mib
+            vcpus[step.target] += item.vcpus
             assert memory[step.target] <= server.memory_mib
             assert vcpus[step.target] <= server.vcpus * OVERCOMMIT
         for step in batch:
-            memory[step.source] -= problem.tenants[step.tenant].memory_mib
-            vcpus[step.source] -= problem.tenants[step.tenant].vcpus
-            at[step.tenant] = step.target
+            memory[step.source] -= problem.items[step.item].memory_mib
+            vcpus[step.source] -= problem.items[step.item].vcpus
+            at[step.item] = step.target
     # What does not run yet is placed without a migration.
     placed = [now if home is not None else then for home, now, then in zip(problem.initial, at, found.at, strict=True)]
     assert tuple(placed) == found.at
@@ -156,10 +150,10 @@ def test_a_plan_is_empty_on_its_own_result(problem: Problem) -> None:
 @given(problems(), limits())
 def test_rules_are_kept_and_replicas_never_come_together(problem: Problem, given_limits: Limits) -> None:
     found = plan(problem, given_limits)
-    for tenant, server in zip(problem.tenants, found.at, strict=True):
-        assert tenant.movable or server == tenant.initial
-        assert tenant.allowed is None or server in tenant.allowed
-        assert all(server is None or found.at[other] != server for other in tenant.conflicts)
+    for item, server in zip(problem.items, found.at, strict=True):
+        assert item.movable or server == item.initial
+        assert item.allowed is None or server in item.allowed
+        assert all(server is None or found.at[other] != server for other in item.conflicts)
     assert shared(problem, found.at) <= shared(problem, problem.initial)
 
 
@@ -180,8 +174,8 @@ def cluster(capacity: int, *homes: list[int]) -> Problem:
     """Servers of one size with domains of these MiB on them."""
     servers = tuple(Server(f"snow{number:02}", capacity, 64) for number in range(len(homes)))
     sizes = [(size, number) for number, here in enumerate(homes) for size in here]
-    tenants = tuple(Tenant(f"domain{number:02}", size, 1, home) for number, (size, home) in enumerate(sizes))
-    return Problem(servers, tenants)
+    items = tuple(Item(f"domain{number:02}", size, 1, home) for number, (size, home) in enumerate(sizes))
+    return Problem(servers, items)
 
 
 def test_the_bound_is_reached_where_sizes_allow_it() -> None:
@@ -197,12 +191,12 @@ def test_the_largest_domain_bounds_the_fullest_server() -> None:
 
 def test_a_swap_of_two_full_servers_goes_by_a_third() -> None:
     servers = (Server("snow01", 8192, 64), Server("snow02", 8192, 64), Server("snow03", 8192, 64))
-    tenants = (
-        Tenant("proxy01", 4096, 1, 0, spread_group="proxy"), Tenant("proxy02", 4096, 1, 0, spread_group="proxy"),
-        Tenant("one", 4096, 1, 1), Tenant("other", 4096, 1, 1),
-        Tenant("fixed", 4096, 1, 2, movable=False),
+    items = (
+        Item("proxy01", 4096, 1, 0, spread_group="proxy"), Item("proxy02", 4096, 1, 0, spread_group="proxy"),
+        Item("one", 4096, 1, 1), Item("other", 4096, 1, 1),
+        Item("fixed", 4096, 1, 2, movable=False),
     )  # fmt: skip
-    banned = tuple(replace(tenant, allowed=frozenset({0, 1})) if tenant.spread_group else tenant for tenant in tenants)
+    banned = tuple(replace(item, allowed=frozenset({0, 1})) if item.spread_group else item for item in items)
     found = plan(Problem(servers, banned), Limits())
     assert found.at[0] != found.at[1]
     assert found.left_out == ()

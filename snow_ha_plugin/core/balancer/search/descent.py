@@ -1,4 +1,4 @@
-"""The way down: from where tenants are to a layout that no move and no swap would improve by more than its price."""
+"""The way down: from where domains are to a layout that no move and no swap would improve by more than its price."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from snow_ha_plugin.core.balancer.search.state import NOTHING, Layout
 # How many crowded servers, and how many with room, are looked at for the next move; all, when none of these helps.
 SOURCES, TARGETS = 8, 12
 
-# Small clusters leave local optima by chance: divided by servers times tenants this is how often.
+# Small clusters leave local optima by chance: divided by servers times domains this is how often.
 TRIES = 6_000
 
 # How much of the deviation that single moves reach a lower peak may cost again: the shortlists of these may have
@@ -18,7 +18,7 @@ SPENT = 0.99
 
 
 def descend(layout: Layout, target_peak: float, *, peak_first: bool) -> None:
-    """Put tenants where no move and no swap is worth its price any more.
+    """Put domains where no move and no swap is worth its price any more.
 
     First by single moves alone; what these reach in peaks and deviations, nothing after them gives away again,
     except that with `peak_first` a leading peak above `target_peak` may cost deviation, up to that of before.
@@ -88,7 +88,7 @@ def _lower_peak(layout: Layout, guard: Guard, enough: float) -> bool:
 
 
 def _spend_again(layout: Layout, deviation: float) -> None:
-    """With no move left: let a tenant of a crowded server go and another come home, while that helps.
+    """With no move left: let a domain of a crowded server go and another come home, while that helps.
 
     A lower peak may cost deviation, up to this one.
     """
@@ -106,12 +106,12 @@ def _exchange(layout: Layout, server: int, most: float) -> bool:
         return False
     layout.put(change)
     returns = [
-        ((tenant, home),)
-        for tenant, home in enumerate(layout.initial)
+        ((item, home),)
+        for item, home in enumerate(layout.initial)
         if home is not None
-        and home not in (layout.at[tenant], server)
-        and layout.tenants[tenant].movable
-        and layout.fits(tenant, home)
+        and home not in (layout.at[item], server)
+        and layout.items[item].movable
+        and layout.fits(item, home)
     ]
     if returns:
         layout.put(min(returns, key=layout.outcome))
@@ -124,23 +124,17 @@ def _exchange(layout: Layout, server: int, most: float) -> bool:
 
 
 def _shake(layout: Layout, most: float, enough: float) -> None:
-    """Leave a local optimum: put two tenants elsewhere, descend again, and go back if that was no better."""
-    free = [
-        number for number, tenant in enumerate(layout.tenants) if tenant.movable and layout.at[number] in layout.counted
-    ]
+    """Leave a local optimum: put two domains elsewhere, descend again, and go back if that was no better."""
+    free = [number for number, item in enumerate(layout.items) if item.movable and layout.at[number] in layout.counted]
     chance = Chance()
-    for turn in range(TRIES // (len(layout.counted) * len(layout.tenants))):
+    for turn in range(TRIES // (len(layout.counted) * len(layout.items))):
         if layout.lead_peak <= enough or not free:
             return
         kept, worth = list(layout.at), _worth(layout)
-        for tenant in (chance.pick(free) for _ in range(2 + turn % 3)):
+        for item in (chance.pick(free) for _ in range(2 + turn % 3)):
             server = chance.pick(layout.counted)
-            if (
-                server != layout.at[tenant]
-                and layout.fits(tenant, server)
-                and layout.cost(tenant, server) <= layout.left
-            ):
-                layout.put(((tenant, server),))
+            if server != layout.at[item] and layout.fits(item, server) and layout.cost(item, server) <= layout.left:
+                layout.put(((item, server),))
         _lower_peak(layout, Guard(), enough)
         if layout.lead_peak + layout.deviation > most or _worth(layout) >= worth - NOTHING:
             layout.restore(kept)

@@ -1,4 +1,4 @@
-"""The best next change of a layout: the move of one tenant, or the swap of two, that lowers what is judged by the most.
+"""The best next change of a layout: the move of one domain, or the swap of two, that lowers what is judged by the most.
 
 This is where the balancer's time goes: sums are updated by what a change adds and takes, and nothing is measured anew.
 """
@@ -49,11 +49,11 @@ def best_move(
 
 
 def best_swap(layout: Layout, source: int, targets: Iterable[int], guard: Guard, *, by_peak: bool = False) -> Found:
-    """The best swap of a tenant of `source` with one of `targets`."""
+    """The best swap of a domain of `source` with one of `targets`."""
     best: Found = (-NOTHING, ())
     for target in targets:
         if target != source and (by_peak or _promising(layout, source, target)):
-            others = [(tenant, *layout.size[tenant]) for tenant in layout.movable(target)]
+            others = [(item, *layout.size[item]) for item in layout.movable(target)]
             best = _best_between(layout, source, target, others, guard, by_peak, best)
     return best
 
@@ -67,7 +67,7 @@ def _best_between(
     by_peak: bool,
     best: Found,
 ) -> Found:
-    """The best change of a tenant of `source` with one of `others`, if it is better than `best`."""
+    """The best change of a domain of `source` with one of `others`, if it is better than `best`."""
     sqrt, share, limit = math.sqrt, layout.share, guard.deviation
     per_lead_out, per_lead_in = layout.per_lead[source], layout.per_lead[target]
     per_rest_out, per_rest_in = layout.per_rest[source], layout.per_rest[target]

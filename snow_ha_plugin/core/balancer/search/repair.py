@@ -8,13 +8,12 @@ from snow_ha_plugin.core.balancer.search.state import Layout
 def settle(layout: Layout) -> None:
     """Put those that run nowhere somewhere; move those that may not stay, that are too many, or replicas that share."""
     largest_first = sorted(
-        range(len(layout.tenants)), key=lambda number: (-layout.tenants[number].memory_mib, layout.tenants[number].name)
+        range(len(layout.items)), key=lambda number: (-layout.items[number].memory_mib, layout.items[number].name)
     )
     for number in largest_first:
-        tenant, server = layout.tenants[number], layout.at[number]
+        item, server = layout.items[number], layout.at[number]
         if server is None or (
-            tenant.movable
-            and (server not in layout.counted or (tenant.allowed is not None and server not in tenant.allowed))
+            item.movable and (server not in layout.counted or (item.allowed is not None and server not in item.allowed))
         ):
             _move_best(layout, number)
     for server in layout.counted:
@@ -24,18 +23,18 @@ def settle(layout: Layout) -> None:
             if not any(_move_best(layout, number) for number in largest_first if layout.at[number] == server):
                 break
     for number in largest_first:
-        tenant, server = layout.tenants[number], layout.at[number]
+        item, server = layout.items[number], layout.at[number]
         shares = server is not None and (
-            layout.replicas(number, server) or any(layout.at[other] == server for other in tenant.conflicts)
+            layout.replicas(number, server) or any(layout.at[other] == server for other in item.conflicts)
         )
         if shares:
             _move_best(layout, number, apart=True) or _swap_best(layout, number)
 
 
 def _move_best(layout: Layout, number: int, *, apart: bool = False) -> bool:
-    """Move a tenant to the server that is best for the balance, with `apart` only to one that separates replicas."""
+    """Move a domain to the server that is best for the balance, with `apart` only to one that separates replicas."""
     home = layout.at[number]
-    if not layout.tenants[number].movable and home is not None:
+    if not layout.items[number].movable and home is not None:
         return False
     servers = [
         server
@@ -59,7 +58,7 @@ def _move_best(layout: Layout, number: int, *, apart: bool = False) -> bool:
 def _swap_best(layout: Layout, number: int) -> bool:
     """Swap with whoever leaves the balance best, so that a replica is alone."""
     home = layout.at[number]
-    if home is None or not layout.tenants[number].movable:
+    if home is None or not layout.items[number].movable:
         return False
     swaps = [
         ((number, server), (other, home))

@@ -14,14 +14,14 @@ from snow_ha_plugin.core.balancer.search.chance import Chance
 from snow_ha_plugin.core.balancer.search.neighbourhood import BESIDE_PEAK
 from snow_ha_plugin.core.balancer.search.state import NOTHING, Layout
 
-# How many changes are tried, for making room and for evening: divided by servers times tenants, within the others.
+# How many changes are tried, for making room and for evening: divided by servers times domains, within the others.
 # Where moves are limited there are fewer to choose from, and a quick answer was asked for.
 TRIES, TRIES_LIMITED, FEWEST, MOST = 40_000_000, 2_000_000, 200, 15_000
 
 # Room is made at first without filling any server more than so much above the fullest one, then at any price.
 ABOVE_PEAK = (1.04, math.inf)
 
-# Room for a stranded tenant is made where there is the most already: on one of so many servers.
+# Room for a stranded domain is made where there is the most already: on one of so many servers.
 ROOMIEST = 4
 
 Judge = Callable[[int], bool]
@@ -47,7 +47,7 @@ def mend(layout: Layout, survival: Survival, enough: float, *, limited: bool) ->
 
 
 def _make_room(layout: Layout, survival: Survival, most: float, limited: bool) -> bool:
-    """Change servers until no failure strands a tenant, with no leading peak above `most`; whether that was reached."""
+    """Change servers until no failure strands a domain, with no leading peak above `most`; whether that was reached."""
     chance = Chance()
     missing, stranded = survival.shortage(layout.at), _stranded(layout, survival)
 
@@ -81,7 +81,7 @@ def even_out(layout: Layout, survival: Survival, *, limited: bool) -> None:
 
 
 def _tries(layout: Layout, limited: bool) -> int:
-    size = len(layout.counted) * len(layout.tenants) or 1
+    size = len(layout.counted) * len(layout.items) or 1
     return max(FEWEST, min(MOST, (TRIES_LIMITED if limited else TRIES) // size))
 
 
@@ -90,19 +90,19 @@ def _stranded(layout: Layout, survival: Survival) -> list[int]:
 
 
 def _anyone(layout: Layout, chance: Chance, servers: Sequence[int] | None = None) -> int:
-    """A tenant of one of these servers that may move; -1 if there is none."""
+    """A domain of one of these servers that may move; -1 if there is none."""
     servers = layout.counted if servers is None else servers
     there = layout.movable(chance.pick(servers)) if servers else []
     return chance.pick(there) if there else -1
 
 
 def _try(layout: Layout, chance: Chance, one: int, helps: Judge) -> bool:
-    """Move a tenant to some server, or swap it with some tenant of there; take it back if that does not help.
+    """Move a domain to some server, or swap it with some domain of there; take it back if that does not help.
 
-    Where no move is left, another tenant that is away goes home for it.
+    Where no move is left, another domain that is away goes home for it.
     """
     source, target = (layout.at[one] if one >= 0 else None), chance.pick(layout.counted)
-    if source is None or source == target or not layout.tenants[one].movable:
+    if source is None or source == target or not layout.items[one].movable:
         return False
     other = chance.pick((-1, _anyone(layout, chance, [target])))
     left, undo = layout.left, [(one, source)]

@@ -1,7 +1,7 @@
-"""Where tenants are, how loaded that makes the servers, and what may go where: what the balancer's search works on.
+"""Where domains are, how loaded that makes the servers, and what may go where: what the balancer's search works on.
 
 A layout is judged by the sum of two standard deviations of relative load over the servers, memory's and vcpus', and by
-its peaks. Each tenant that ends up away from home has a price in the same unit. One that is away already may change
+its peaks. Each domain that ends up away from home has a price in the same unit. One that is away already may change
 its target, or go back, for nothing: so moves are spent again where they bring more.
 """
 
@@ -15,20 +15,20 @@ from snow_ha_plugin.core.balancer.problem import OVERCOMMIT, By, Problem
 # Less than this is rounding.
 NOTHING = 1e-9
 
-# Up to so many servers times tenants a cluster is small: there is time to look at every change.
+# Up to so many servers times domains a cluster is small: there is time to look at every change.
 SMALL = 300
 
-# Tenants and the servers where they are put.
+# Domains and the servers where they are put.
 Change = tuple[tuple[int, int], ...]
 
 
 class Layout:
-    """The state of a search. `at` is each tenant's server; `lead` is memory (vcpus where only these count)."""
+    """The state of a search. `at` is each domain's server; `lead` is memory (vcpus where only these count)."""
 
     def __init__(self, problem: Problem, price: float, limit: int | None) -> None:
         self.price = price
-        self.left = len(problem.tenants) if limit is None else limit
-        self.tenants, servers = problem.tenants, problem.servers
+        self.left = len(problem.items) if limit is None else limit
+        self.items, servers = problem.items, problem.servers
         self.initial = problem.initial
         self.at: list[int | None] = list(self.initial)
         self.counted = [number for number, server in enumerate(servers) if server.takes]
@@ -36,7 +36,7 @@ class Layout:
         self.by_vcpus = problem.by == By.VCPUS
         memory = [server.memory_mib if server.takes else 0 for server in servers]
         vcpus = [server.vcpus if server.takes else 0 for server in servers]
-        sizes = [(tenant.memory_mib, tenant.vcpus) for tenant in self.tenants]
+        sizes = [(item.memory_mib, item.vcpus) for item in self.items]
         overcommitted = [count * OVERCOMMIT for count in vcpus]
         if self.by_vcpus:
             self.size = [(vcpu, mib) for mib, vcpu in sizes]
@@ -55,11 +55,11 @@ class Layout:
             if server is not None:
                 self._enter(number, server)
         self.kind = [
-            number if tenant.allowed is not None or tenant.spread_group or tenant.conflicts else (-1, *sizes[number])
-            for number, tenant in enumerate(self.tenants)
+            number if item.allowed is not None or item.spread_group or item.conflicts else (-1, *sizes[number])
+            for number, item in enumerate(self.items)
         ]
         self.measure()
-        self.is_small = len(self.counted) * len(self.tenants) <= SMALL
+        self.is_small = len(self.counted) * len(self.items) <= SMALL
 
     # --- the state
 
@@ -91,73 +91,71 @@ class Layout:
         room, used = (self.rest_room, self.rest_used) if self.by_vcpus else (self.lead_room, self.lead_used)
         return room[server] - used[server]
 
-    def _enter(self, tenant: int, server: int) -> None:
-        lead, rest = self.size[tenant]
+    def _enter(self, item: int, server: int) -> None:
+        lead, rest = self.size[item]
         self.lead_used[server] += lead
         self.rest_used[server] += rest
-        self.on[server].append(tenant)
+        self.on[server].append(item)
         self._movable[server] = None
 
-    def _leave(self, tenant: int, server: int) -> None:
-        lead, rest = self.size[tenant]
+    def _leave(self, item: int, server: int) -> None:
+        lead, rest = self.size[item]
         self.lead_used[server] -= lead
         self.rest_used[server] -= rest
-        self.on[server].remove(tenant)
+        self.on[server].remove(item)
         self._movable[server] = None
 
     def put(self, change: Sequence[tuple[int, int | None]]) -> None:
-        """Put tenants on servers, or nowhere, wherever they were."""
-        for tenant, server in change:
-            self.left -= self.cost(tenant, server)
-            old = self.at[tenant]
+        """Put domains on servers, or nowhere, wherever they were."""
+        for item, server in change:
+            self.left -= self.cost(item, server)
+            old = self.at[item]
             if old is not None:
-                self._leave(tenant, old)
+                self._leave(item, old)
             if server is not None:
-                self._enter(tenant, server)
-            self.at[tenant] = server
+                self._enter(item, server)
+            self.at[item] = server
         self.measure()
 
     def restore(self, at: Sequence[int | None]) -> None:
-        """Put all tenants where they were."""
-        self.put(tuple((tenant, server) for tenant, server in enumerate(at) if server not in (None, self.at[tenant])))
+        """Put all domains where they were."""
+        self.put(tuple((item, server) for item, server in enumerate(at) if server not in (None, self.at[item])))
 
-    def cost(self, tenant: int, server: int | None) -> int:
-        """How many more tenants are away from home if this one goes to a server: -1, 0 or 1."""
-        home = self.initial[tenant]
-        return 0 if home is None else int(home != server) - int(home != self.at[tenant])
+    def cost(self, item: int, server: int | None) -> int:
+        """How many more domains are away from home if this one goes to a server: -1, 0 or 1."""
+        home = self.initial[item]
+        return 0 if home is None else int(home != server) - int(home != self.at[item])
 
     # --- what is possible
 
-    def welcome(self, tenant: int, server: int, without: int = -1) -> bool:
-        """Whether the rules let a tenant go to a server once `without` has left it; sizes are no matter here.
+    def welcome(self, item: int, server: int, without: int = -1) -> bool:
+        """Whether the rules let a domain go to a server once `without` has left it; sizes are no matter here.
 
         A replica goes to a server with another of its group only from one with as many.
         """
-        found = self.tenants[tenant]
+        found = self.items[item]
         if found.allowed is not None and server not in found.allowed:
             return False
         if found.conflicts and any(other in found.conflicts and other != without for other in self.on[server]):
             return False
         if not found.spread_group:
             return True
-        old = self.at[tenant]
-        return old is None or self.replicas(tenant, server, without) <= self.replicas(tenant, old)
+        old = self.at[item]
+        return old is None or self.replicas(item, server, without) <= self.replicas(item, old)
 
-    def replicas(self, tenant: int, server: int, without: int = -1) -> int:
-        """How many other tenants of its group are on a server."""
-        group = self.tenants[tenant].spread_group
+    def replicas(self, item: int, server: int, without: int = -1) -> int:
+        """How many other domains of its group are on a server."""
+        group = self.items[item].spread_group
         if not group:
             return 0
-        return sum(
-            self.tenants[other].spread_group == group for other in self.on[server] if other not in (tenant, without)
-        )
+        return sum(self.items[other].spread_group == group for other in self.on[server] if other not in (item, without))
 
-    def fits(self, tenant: int, server: int) -> bool:
-        lead, rest = self.size[tenant]
+    def fits(self, item: int, server: int) -> bool:
+        lead, rest = self.size[item]
         return (
             self.lead_used[server] + lead <= self.lead_room[server]
             and self.rest_used[server] + rest <= self.rest_room[server]
-            and self.welcome(tenant, server)
+            and self.welcome(item, server)
         )
 
     def swap_fits(self, one: int, source: int, other: int, target: int) -> bool:
@@ -172,13 +170,13 @@ class Layout:
         )
 
     def movable(self, server: int) -> list[int]:
-        """The tenants of a server that may go, one of each kind and home."""
+        """The domains of a server that may go, one of each kind and home."""
         found = self._movable[server]
         if found is None:
             kinds: dict[object, int] = {}
-            for tenant in self.on[server]:
-                if self.tenants[tenant].movable:
-                    kinds.setdefault((self.kind[tenant], self.initial[tenant]), tenant)
+            for item in self.on[server]:
+                if self.items[item].movable:
+                    kinds.setdefault((self.kind[item], self.initial[item]), item)
             found = self._movable[server] = list(kinds.values())
         return found
 
@@ -186,7 +184,7 @@ class Layout:
 
     def outcome(self, change: Sequence[tuple[int, int | None]]) -> tuple[float, float]:
         """The sum of the deviations, and the leading peak, after a change, whatever it is; all is as before then."""
-        before = tuple((tenant, self.at[tenant]) for tenant, _ in change)
+        before = tuple((item, self.at[item]) for item, _ in change)
         self.put(change)
         found = self.deviation, self.lead_peak
         self.put(before)
