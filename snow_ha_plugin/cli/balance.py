@@ -153,22 +153,22 @@ def _json(agreement: Agreement, rules: tuple[Rule, ...]) -> dict[str, Any]:
     plan, problem = decision.placement, decision.roster.problem
     return {
         "before": asdict(spread(problem, problem.initial)),
-        "after": asdict(spread(problem, plan.at)),
+        "after": asdict(spread(problem, plan.assignment)),
         "lower_bound": plan.lower_bound,
         "moves": [
             {"domain": m.domain, "source": m.source, "target": m.target, "memory_mib": m.memory_mib, "batch": number}
             for number, batch in enumerate(decision.batches, 1)
             for m in batch
         ],
-        "servers": _servers_json(problem, plan.at),
+        "servers": _servers_json(problem, plan.assignment),
         "constraints": [{"id": rule.id, "rsc": rule.rsc, "node": rule.node, "score": rule.score} for rule in rules],
         **output.n_plus_1_json(agreement.after),
         "violations": output.findings_json(agreement.findings),
     }
 
 
-def _servers_json(problem: Problem, at: tuple[int | None, ...]) -> list[dict[str, Any]]:
-    rows = zip(problem.servers, used(problem, problem.initial), used(problem, at), strict=True)
+def _servers_json(problem: Problem, assignment: tuple[int | None, ...]) -> list[dict[str, Any]]:
+    rows = zip(problem.servers, used(problem, problem.initial), used(problem, assignment), strict=True)
     return [
         {
             "name": server.name,

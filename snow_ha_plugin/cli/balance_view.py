@@ -66,7 +66,7 @@ def _servers(decision: Decision, columns: int) -> Table:
     names = [server.name + ("" if server.takes else " (takes none)") for server in problem.servers]
     room = (columns - max(map(len, names), default=0) - BESIDE_BARS) // 4
     length = max(SHORTEST_BAR, min(LONGEST_BAR, room))
-    before, after = used(problem, problem.initial), used(problem, decision.placement.at)
+    before, after = used(problem, problem.initial), used(problem, decision.placement.assignment)
     for name, server, old, new in zip(names, problem.servers, before, after, strict=True):
         bars = [_memory_bar(load[0], server.memory_mib, length) for load in (old, new)]
         bars += [_vcpus_bar(load[1], server.vcpus, length) for load in (old, new)]
@@ -109,7 +109,7 @@ def _summary(agreement: Agreement, migration_mib_s: int) -> Iterator[str]:
     batches = _count(len(decision.batches), "batch", "batches")
     took = f" in {batches}, about {memory / migration_mib_s:.0f} s at {migration_mib_s} MiB/s"
     yield f"{_count(len(moves), 'move', 'moves')}, {memory} MiB" + (took if moves else "")
-    peaks = [spread(problem, at).peak(problem.by) for at in (problem.initial, plan.at)]
+    peaks = [spread(problem, assignment).peak(problem.by) for assignment in (problem.initial, plan.assignment)]
     what = "vcpus of the busiest" if problem.by == By.VCPUS else "memory of the fullest"
     yield f"{what} server {peaks[0]:.0%} -> {peaks[1]:.0%}, at best {plan.lower_bound:.0%}"
     if agreement.after.holds:

@@ -95,7 +95,7 @@ class _Search:
     def with_n_plus_1(self, found: Agreement) -> Agreement | None:
         """A plan with which N+1 holds, where only Pacemaker's order or its counting of vcpus stands in the way."""
         decision = found.decision
-        if not found.after.stranded or stranded(decision.roster.problem, decision.placement.at):
+        if not found.after.stranded or stranded(decision.roster.problem, decision.placement.assignment):
             return None
         for enforced, large_first in WAYS[1:-1]:
             agreement, _ = self.agreed(enforced, large_first=large_first)

@@ -137,15 +137,15 @@ def _rules(
     servers = found.problem.servers
     replicas = Counter(groups.values())
     rules = []
-    for item, at in zip(found.problem.items, planned.at, strict=True):
-        if at is None or (item.allowed is not None and at not in item.allowed):
+    for item, there in zip(found.problem.items, planned.assignment, strict=True):
+        if there is None or (item.allowed is not None and there not in item.allowed):
             continue
         liked = found.scores.get(item.name, {})
-        better = max((liked.get(server.name, 0) for server in servers), default=0) - liked.get(servers[at].name, 0)
-        moves = moving and item.initial is not None and at != item.initial
+        better = max((liked.get(server.name, 0) for server in servers), default=0) - liked.get(servers[there].name, 0)
+        moves = moving and item.initial is not None and there != item.initial
         rules.append(
             location.rule(
-                item.name, servers[at].name, found.stickiness[item.name], max(better, 0),
+                item.name, servers[there].name, found.stickiness[item.name], max(better, 0),
                 replicas=replicas[groups.get(item.name, "")],
                 beats_stickiness=failback or moves,
             )
@@ -156,7 +156,9 @@ def _rules(
 def _overfull(problem: Problem, planned: Placement) -> list[int]:
     return [
         number
-        for number, (server, (memory, _)) in enumerate(zip(problem.servers, used(problem, planned.at), strict=True))
+        for number, (server, (memory, _)) in enumerate(
+            zip(problem.servers, used(problem, planned.assignment), strict=True)
+        )
         if memory > server.memory_mib and server.memory_mib
     ]
 
@@ -178,20 +180,20 @@ def _violations(problem: Problem, planned: Placement) -> list[Finding]:
     servers, items = problem.servers, problem.items
     found = []
     for number in _overfull(problem, planned):
-        memory = used(problem, planned.at)[number][0]
+        memory = used(problem, planned.assignment)[number][0]
         message = f"{servers[number].name} has {memory} of {servers[number].memory_mib} MiB in use"
         found.append(
             Finding(
                 Severity.ERROR, "server-overfull", message, "stop a domain, or add memory", subject=servers[number].name
             )
         )
-    for number, (item, at) in enumerate(zip(items, planned.at, strict=True)):
-        if at is not None and not servers[at].takes and item.movable:
+    for number, (item, there) in enumerate(zip(items, planned.assignment, strict=True)):
+        if there is not None and not servers[there].takes and item.movable:
             found.append(
                 Finding(
                     Severity.ERROR,
                     "cannot-leave",
-                    f"{item.name} cannot leave {servers[at].name}: no server has room for it",
+                    f"{item.name} cannot leave {servers[there].name}: no server has room for it",
                     subject=item.name,
                 )
             )
@@ -207,11 +209,11 @@ def _violations(problem: Problem, planned: Placement) -> list[Finding]:
                 )
             )
     shared: dict[tuple[str, int], list[str]] = {}
-    for item, at in zip(items, planned.at, strict=True):
-        if item.spread_group and at is not None:
-            shared.setdefault((item.spread_group, at), []).append(item.name)
-    for (_, at), names in sorted(shared.items()):
+    for item, there in zip(items, planned.assignment, strict=True):
+        if item.spread_group and there is not None:
+            shared.setdefault((item.spread_group, there), []).append(item.name)
+    for (_, there), names in sorted(shared.items()):
         if len(names) > 1:
-            message = f"{in_words(names)} share {servers[at].name}, which takes them down together"
+            message = f"{in_words(names)} share {servers[there].name}, which takes them down together"
             found.append(Finding(Severity.WARNING, "replicas-together", message, subject=" ".join(names)))
     return found

@@ -22,28 +22,28 @@ class Survival:
         self.ruled = [item.allowed is not None or bool(item.conflicts) for item in problem.items]
         self.capacity = {number: server.memory_mib for number, server in enumerate(problem.servers) if server.takes}
 
-    def stranded(self, at: Sequence[int | None]) -> dict[int, tuple[int, ...]]:
+    def stranded(self, assignment: Sequence[int | None]) -> dict[int, tuple[int, ...]]:
         """By server: the domains that would find no room if it failed; nothing where N+1 holds."""
         found: dict[int, list[int]] = {}
-        for failed, number, _ in self._homeless(at):
+        for failed, number, _ in self._homeless(assignment):
             found.setdefault(failed, []).append(number)
         return {failed: tuple(numbers) for failed, numbers in sorted(found.items())}
 
-    def shortage(self, at: Sequence[int | None]) -> int:
+    def shortage(self, assignment: Sequence[int | None]) -> int:
         """How many MiB the largest rooms lack for the stranded domains, in sum; 0 where N+1 holds."""
-        return sum(missing for _, _, missing in self._homeless(at))
+        return sum(missing for _, _, missing in self._homeless(assignment))
 
-    def is_possible(self, at: Sequence[int | None]) -> bool:
+    def is_possible(self, assignment: Sequence[int | None]) -> bool:
         """Whether there is enough memory for N+1 at all, were it in one piece."""
-        sizes = sum(size for size, server in zip(self.memory, at, strict=True) if server in self.capacity)
+        sizes = sum(size for size, server in zip(self.memory, assignment, strict=True) if server in self.capacity)
         return sizes <= sum(self.capacity.values()) - max(self.capacity.values(), default=0)
 
-    def _homeless(self, at: Sequence[int | None]) -> Iterator[tuple[int, int, int]]:
+    def _homeless(self, assignment: Sequence[int | None]) -> Iterator[tuple[int, int, int]]:
         """The server that fails, a domain of it without room, and how many MiB are missing where there is the most."""
         room = dict(self.capacity)
         on: dict[int, list[int]] = {}
         for number in self.largest_first:
-            server = at[number]
+            server = assignment[number]
             if server is not None:
                 on.setdefault(server, []).append(number)
                 if server in room:
@@ -51,7 +51,7 @@ class Survival:
         for failed, here in on.items():
             rooms = {server: free for server, free in room.items() if server != failed}
             if any(self.ruled[number] for number in here):
-                yield from self._by_rules(at, failed, here, rooms)
+                yield from self._by_rules(assignment, failed, here, rooms)
             else:
                 yield from self._by_size(failed, here, rooms)
 
@@ -67,7 +67,7 @@ class Survival:
                 yield failed, number, size + max(heap[0], -size) if heap else size
 
     def _by_rules(
-        self, at: Sequence[int | None], failed: int, here: list[int], rooms: dict[int, int]
+        self, assignment: Sequence[int | None], failed: int, here: list[int], rooms: dict[int, int]
     ) -> Iterator[tuple[int, int, int]]:
         gone: dict[int, int] = {}
         for number in here:
@@ -76,7 +76,7 @@ class Survival:
                 server
                 for server in rooms
                 if (item.allowed is None or server in item.allowed)
-                and not any(gone.get(other, at[other]) == server for other in item.conflicts)
+                and not any(gone.get(other, assignment[other]) == server for other in item.conflicts)
             ]
             chosen = max(open_to, key=lambda server: rooms[server], default=None)
             if chosen is not None and rooms[chosen] >= item.memory_mib:
@@ -86,5 +86,5 @@ class Survival:
                 yield failed, number, item.memory_mib - (max(rooms[chosen], 0) if chosen is not None else 0)
 
 
-def stranded(problem: Problem, at: Sequence[int | None]) -> dict[int, tuple[int, ...]]:
-    return Survival(problem).stranded(at)
+def stranded(problem: Problem, assignment: Sequence[int | None]) -> dict[int, tuple[int, ...]]:
+    return Survival(problem).stranded(assignment)

@@ -53,38 +53,39 @@ class Limits:
 
 @dataclass(frozen=True)
 class Placement:
-    """A plan: `at` is each domain's server at its end, `left_out` whose better server no order of moves reaches.
+    """A plan: `assignment` is each domain's server at its end, `left_out` has those whose better server no order of
+    moves reaches.
 
     No placement's fullest server has less than `lower_bound`.
     """
 
-    at: tuple[int | None, ...]
+    assignment: tuple[int | None, ...]
     batches: tuple[tuple[Step, ...], ...]
     left_out: tuple[int, ...]
     lower_bound: float
 
 
 def plan(problem: Problem, limits: Limits) -> Placement:
-    at, left_out = _reachable(problem, limits)
-    batches = order(problem, at, limits.parallel).batches
+    assignment, left_out = _reachable(problem, limits)
+    batches = order(problem, assignment, limits.parallel).batches
     # Once something moves it is worth to be exact.
     exact = replace(limits, level=0.0)
     for _ in range(ROUNDS):
-        if limits.max_moves is not None or at == problem.initial:
+        if limits.max_moves is not None or assignment == problem.initial:
             break
         # What comes next from there, as the next run would find it.
-        there = _moved(problem, at)
+        there = _moved(problem, assignment)
         further, also_left_out = _reachable(there, exact)
-        if further == at:
+        if further == assignment:
             break
         direct = order(problem, further, limits.parallel)
         batches = (*batches, *order(there, further, limits.parallel).batches) if direct.stuck else direct.batches
-        at, left_out = further, also_left_out
-    return Placement(at, batches, left_out, lower_bound(problem))
+        assignment, left_out = further, also_left_out
+    return Placement(assignment, batches, left_out, lower_bound(problem))
 
 
-def _moved(problem: Problem, at: Sequence[int | None]) -> Problem:
-    items = tuple(replace(item, initial=server) for item, server in zip(problem.items, at, strict=True))
+def _moved(problem: Problem, assignment: Sequence[int | None]) -> Problem:
+    items = tuple(replace(item, initial=server) for item, server in zip(problem.items, assignment, strict=True))
     return replace(problem, items=items)
 
 
@@ -92,10 +93,10 @@ def _reachable(problem: Problem, limits: Limits) -> tuple[tuple[int | None, ...]
     """The best placement that some order of moves reaches, and the domains that had to be left out of it."""
     left_out: set[int] = set()
     for attempt in range(ATTEMPTS):
-        at = _best(_fixed(problem, left_out), limits)
-        stuck = order(problem, at, limits.parallel).stuck
+        assignment = _best(_fixed(problem, left_out), limits)
+        stuck = order(problem, assignment, limits.parallel).stuck
         if not stuck:
-            return at, tuple(sorted(left_out))
+            return assignment, tuple(sorted(left_out))
         # One at first, the largest: with it at home the others may find their way.
         largest = max(stuck, key=lambda number: (problem.items[number].memory_mib, -number))
         left_out |= {largest} if attempt < ATTEMPTS // 2 else set(stuck)
@@ -120,20 +121,20 @@ def _best(problem: Problem, limits: Limits) -> tuple[int | None, ...]:
         return layout
 
     layout, survival = start(), Survival(problem)
-    settled = tuple(layout.at)
+    settled = tuple(layout.assignment)
     survived = not survival.shortage(settled)
     if survived and settled == problem.initial and _is_level(problem, bound, limits.level):
         return settled
     if not layout.counted:
         return settled
     descend(layout, bound * CLOSE, peak_first=not limited)
-    best, least = _fewest_moves(problem, layout.at), NOTHING
+    best, least = _fewest_moves(problem, layout.assignment), NOTHING
     if survival.shortage(best) and survival.is_possible(best):
         if not mend(layout, survival, bound * NEAR, limited=limited) and survived:
             # From where N+1 holds by steps that keep it: worse, but there is always a way.
             layout = start()
             even_out(layout, survival, limited=limited)
-        mended = _fewest_moves(problem, layout.at)
+        mended = _fewest_moves(problem, layout.assignment)
         if not survival.shortage(mended):
             best, least = mended, NOTICEABLE
     if not survived and not survival.shortage(best):
@@ -147,18 +148,18 @@ def _is_level(problem: Problem, bound: float, level: float) -> bool:
     return found.peak(problem.by) <= bound + level and vcpus_above <= level / 2
 
 
-def _imbalance(problem: Problem, at: Sequence[int | None]) -> float:
-    return spread(problem, at).imbalance(problem.by)
+def _imbalance(problem: Problem, assignment: Sequence[int | None]) -> float:
+    return spread(problem, assignment).imbalance(problem.by)
 
 
-def _fewest_moves(problem: Problem, at: Sequence[int | None]) -> tuple[int | None, ...]:
+def _fewest_moves(problem: Problem, assignment: Sequence[int | None]) -> tuple[int | None, ...]:
     """The same placement but for domains of one size and no rules, which change names so that as many stay as can."""
     kinds: dict[tuple[int, int], list[int]] = {}
     for number, item in enumerate(problem.items):
         plain = item.allowed is None and not item.spread_group and not item.conflicts and item.movable
         if plain and item.initial is not None:
             kinds.setdefault((item.memory_mib, item.vcpus), []).append(number)
-    result = list(at)
+    result = list(assignment)
     for numbers in kinds.values():
         servers = [result[number] for number in numbers]
         movers = []

@@ -84,21 +84,21 @@ class Spread:
         return self.peak_memory + self.deviation_memory + self.deviation_vcpus
 
 
-def used(problem: Problem, at: Sequence[int | None]) -> list[tuple[int, int]]:
+def used(problem: Problem, assignment: Sequence[int | None]) -> list[tuple[int, int]]:
     """The memory and vcpus that a placement takes of each server."""
     memory, vcpus = [0] * len(problem.servers), [0] * len(problem.servers)
-    for item, server in zip(problem.items, at, strict=True):
+    for item, server in zip(problem.items, assignment, strict=True):
         if server is not None:
             memory[server] += item.memory_mib
             vcpus[server] += item.vcpus
     return list(zip(memory, vcpus, strict=True))
 
 
-def spread(problem: Problem, at: Sequence[int | None]) -> Spread:
+def spread(problem: Problem, assignment: Sequence[int | None]) -> Spread:
     """The spread of a placement over the servers that take domains."""
     loads = [
         (memory / server.memory_mib, vcpus / (server.vcpus or 1))
-        for server, (memory, vcpus) in zip(problem.servers, used(problem, at), strict=True)
+        for server, (memory, vcpus) in zip(problem.servers, used(problem, assignment), strict=True)
         if server.takes
     ]
     memory_loads, vcpu_loads = [load[0] for load in loads], [load[1] for load in loads]

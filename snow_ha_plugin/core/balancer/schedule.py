@@ -28,12 +28,12 @@ class Order:
     stuck: tuple[int, ...]
 
 
-def order(problem: Problem, at: Sequence[int | None], parallel: int) -> Order:
+def order(problem: Problem, assignment: Sequence[int | None], parallel: int) -> Order:
     """Batches of up to `parallel` moves that lead from home to a placement."""
     floor = _Floor(problem)
     pending = {
         number: target
-        for number, (home, target) in enumerate(zip(problem.initial, at, strict=True))
+        for number, (home, target) in enumerate(zip(problem.initial, assignment, strict=True))
         if home is not None and target is not None and home != target
     }
     batches = []
@@ -53,7 +53,7 @@ def order(problem: Problem, at: Sequence[int | None], parallel: int) -> Order:
             detoured.add(detour[0])
         floor.end(batch)
         batches.append(tuple(batch))
-        pending = {number: target for number, target in pending.items() if floor.at[number] != target}
+        pending = {number: target for number, target in pending.items() if floor.assignment[number] != target}
     return Order(tuple(batches), tuple(sorted(pending)))
 
 
@@ -64,7 +64,9 @@ def _detour(floor: _Floor, pending: dict[int, int], detoured: set[int]) -> tuple
         servers = [
             server
             for server, found in enumerate(floor.problem.servers)
-            if server not in (floor.at[number], pending[number]) and floor.has_room(number, server) and found.memory_mib
+            if server not in (floor.assignment[number], pending[number])
+            and floor.has_room(number, server)
+            and found.memory_mib
         ]
         if servers and number not in detoured:
             return number, max(
@@ -78,14 +80,14 @@ class _Floor:
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
-        self.at = list(problem.initial)
-        sums = used(problem, self.at)
+        self.assignment = list(problem.initial)
+        sums = used(problem, self.assignment)
         self.memory, self.vcpus = [memory for memory, _ in sums], [vcpus for _, vcpus in sums]
         self.coming: dict[int, int] = {}
 
     def urgency(self, number: int) -> tuple[float, int, int]:
         """Domains of the fullest server first, and of these the largest."""
-        source = self.at[number]
+        source = self.assignment[number]
         assert source is not None
         server = self.problem.servers[source]
         full = self.memory[source] / server.memory_mib if server.takes and server.memory_mib else float("inf")
@@ -98,11 +100,11 @@ class _Floor:
             and self.memory[target] + item.memory_mib <= server.memory_mib
             and self.vcpus[target] + item.vcpus <= server.vcpus * OVERCOMMIT
             and (item.allowed is None or target in item.allowed)
-            and not any(target in (self.at[other], self.coming.get(other)) for other in item.conflicts)
+            and not any(target in (self.assignment[other], self.coming.get(other)) for other in item.conflicts)
         )
 
     def begin(self, number: int, target: int) -> Step:
-        source = self.at[number]
+        source = self.assignment[number]
         assert source is not None
         self.memory[target] += self.problem.items[number].memory_mib
         self.vcpus[target] += self.problem.items[number].vcpus
@@ -113,5 +115,5 @@ class _Floor:
         for step in batch:
             self.memory[step.source] -= self.problem.items[step.item].memory_mib
             self.vcpus[step.source] -= self.problem.items[step.item].vcpus
-            self.at[step.item] = step.target
+            self.assignment[step.item] = step.target
         self.coming.clear()

@@ -85,13 +85,15 @@ def limits() -> st.SearchStrategy[Limits]:
 
 
 def at_its_end(problem: Problem, found: Placement) -> Problem:
-    items = (replace(item, initial=server) for item, server in zip(problem.items, found.at, strict=True))
+    items = (replace(item, initial=server) for item, server in zip(problem.items, found.assignment, strict=True))
     return replace(problem, items=tuple(items))
 
 
-def shared(problem: Problem, at: tuple[int | None, ...]) -> int:
+def shared(problem: Problem, assignment: tuple[int | None, ...]) -> int:
     """How many pairs of replicas share a server."""
-    where = [(item.spread_group, server) for item, server in zip(problem.items, at, strict=True) if item.spread_group]
+    where = [
+        (item.spread_group, server) for item, server in zip(problem.items, assignment, strict=True) if item.spread_group
+    ]
     return sum(where[:number].count(one) for number, one in enumerate(where))
 
 
@@ -99,8 +101,10 @@ def shared(problem: Problem, at: tuple[int | None, ...]) -> int:
 @given(problems(rules=False), limits())
 def test_a_plan_never_worsens_the_imbalance(problem: Problem, given_limits: Limits) -> None:
     found = plan(problem, given_limits)
-    survives = not stranded(problem, found.at) and stranded(problem, problem.initial)
-    before, after = (spread(problem, at).imbalance(problem.by) for at in (problem.initial, found.at))
+    survives = not stranded(problem, found.assignment) and stranded(problem, problem.initial)
+    before, after = (
+        spread(problem, assignment).imbalance(problem.by) for assignment in (problem.initial, found.assignment)
+    )
     assert survives or after <= before + 1e-9
     assert after >= found.lower_bound - 1e-9
 
@@ -109,22 +113,22 @@ def test_a_plan_never_worsens_the_imbalance(problem: Problem, given_limits: Limi
 @given(problems(rules=False), limits())
 def test_n_plus_one_that_held_is_never_lost(problem: Problem, given_limits: Limits) -> None:
     assume(not stranded(problem, problem.initial))
-    assert not stranded(problem, plan(problem, given_limits).at)
+    assert not stranded(problem, plan(problem, given_limits).assignment)
 
 
 @settings(deadline=None, max_examples=80)
 @given(problems(), limits())
 def test_no_prefix_of_any_batch_overfills_a_server(problem: Problem, given_limits: Limits) -> None:
     found = plan(problem, given_limits)
-    at = list(problem.initial)
-    sums = used(problem, at)
+    assignment = list(problem.initial)
+    sums = used(problem, assignment)
     memory, vcpus = [one for one, _ in sums], [one for _, one in sums]
     for batch in found.batches:
         assert 0 < len(batch) <= given_limits.parallel
         assert len({step.item for step in batch}) == len(batch)
         for step in batch:
             item, server = problem.items[step.item], problem.servers[step.target]
-            assert at[step.item] == step.source
+            assert assignment[step.item] == step.source
             assert server.takes
             memory[step.target] += item.memory_mib
             vcpus[step.target] += item.vcpus
@@ -133,10 +137,13 @@ def test_no_prefix_of_any_batch_overfills_a_server(problem: Problem, given_limit
         for step in batch:
             memory[step.source] -= problem.items[step.item].memory_mib
             vcpus[step.source] -= problem.items[step.item].vcpus
-            at[step.item] = step.target
+            assignment[step.item] = step.target
     # What does not run yet is placed without a migration.
-    placed = [now if home is not None else then for home, now, then in zip(problem.initial, at, found.at, strict=True)]
-    assert tuple(placed) == found.at
+    placed = [
+        now if home is not None else then
+        for home, now, then in zip(problem.initial, assignment, found.assignment, strict=True)
+    ]
+    assert tuple(placed) == found.assignment
 
 
 @settings(deadline=None, max_examples=60)
@@ -150,18 +157,18 @@ def test_a_plan_is_empty_on_its_own_result(problem: Problem) -> None:
 @given(problems(), limits())
 def test_rules_are_kept_and_replicas_never_come_together(problem: Problem, given_limits: Limits) -> None:
     found = plan(problem, given_limits)
-    for item, server in zip(problem.items, found.at, strict=True):
+    for item, server in zip(problem.items, found.assignment, strict=True):
         assert item.movable or server == item.initial
         assert item.allowed is None or server in item.allowed
-        assert all(server is None or found.at[other] != server for other in item.conflicts)
-    assert shared(problem, found.at) <= shared(problem, problem.initial)
+        assert all(server is None or found.assignment[other] != server for other in item.conflicts)
+    assert shared(problem, found.assignment) <= shared(problem, problem.initial)
 
 
 @settings(deadline=None, max_examples=60)
 @given(problems(rules=False), st.integers(0, 5))
 def test_no_more_domains_end_up_elsewhere_than_the_limit(problem: Problem, most: int) -> None:
     found = plan(problem, Limits(max_moves=most))
-    assert sum(server != home for server, home in zip(found.at, problem.initial, strict=True)) <= most
+    assert sum(server != home for server, home in zip(found.assignment, problem.initial, strict=True)) <= most
 
 
 @settings(deadline=None, max_examples=20)
@@ -181,7 +188,7 @@ def cluster(capacity: int, *homes: list[int]) -> Problem:
 def test_the_bound_is_reached_where_sizes_allow_it() -> None:
     problem = cluster(8192, [1024, 1024, 1024, 1024], [], [2048, 1024, 1024], [])
     found = plan(problem, Limits())
-    assert spread(problem, found.at).peak_memory == pytest.approx(0.25)
+    assert spread(problem, found.assignment).peak_memory == pytest.approx(0.25)
     assert lower_bound(problem) == pytest.approx(0.25)
 
 
@@ -198,7 +205,7 @@ def test_a_swap_of_two_full_servers_goes_by_a_third() -> None:
     )  # fmt: skip
     banned = tuple(replace(item, allowed=frozenset({0, 1})) if item.spread_group else item for item in items)
     found = plan(Problem(servers, banned), Limits())
-    assert found.at[0] != found.at[1]
+    assert found.assignment[0] != found.assignment[1]
     assert found.left_out == ()
 
 
@@ -208,8 +215,8 @@ def test_n_plus_one_is_kept_where_even_loads_would_just_lose_it() -> None:
     problem = cluster(12288, sizes, sizes, sizes, [])
     assert not stranded(problem, problem.initial)
     found = plan(problem, Limits())
-    assert not stranded(problem, found.at)
-    assert spread(problem, found.at).peak_memory <= 0.75 * 1.01
+    assert not stranded(problem, found.assignment)
+    assert spread(problem, found.assignment).peak_memory <= 0.75 * 1.01
 
 
 def test_n_plus_one_counts_the_room_of_each_server_by_itself() -> None:

@@ -98,7 +98,7 @@ def _spend_again(layout: Layout, deviation: float) -> None:
 
 def _exchange(layout: Layout, server: int, most: float) -> bool:
     """The best move from a server, and the return that costs the least; undone where that is no better."""
-    peak, deviation, kept = layout.lead_peak, layout.deviation, list(layout.at)
+    peak, deviation, kept = layout.lead_peak, layout.deviation, list(layout.assignment)
     layout.left += 1
     _, change = best_move(layout, (server,), layout.spacious(), Guard(peak, layout.rest_peak))
     layout.left -= 1
@@ -109,7 +109,7 @@ def _exchange(layout: Layout, server: int, most: float) -> bool:
         ((item, home),)
         for item, home in enumerate(layout.initial)
         if home is not None
-        and home not in (layout.at[item], server)
+        and home not in (layout.assignment[item], server)
         and layout.items[item].movable
         and layout.fits(item, home)
     ]
@@ -125,15 +125,23 @@ def _exchange(layout: Layout, server: int, most: float) -> bool:
 
 def _shake(layout: Layout, most: float, enough: float) -> None:
     """Leave a local optimum: put two domains elsewhere, descend again, and go back if that was no better."""
-    free = [number for number, item in enumerate(layout.items) if item.movable and layout.at[number] in layout.counted]
+    free = [
+        number
+        for number, item in enumerate(layout.items)
+        if item.movable and layout.assignment[number] in layout.counted
+    ]
     chance = Chance()
     for turn in range(TRIES // (len(layout.counted) * len(layout.items))):
         if layout.lead_peak <= enough or not free:
             return
-        kept, worth = list(layout.at), _worth(layout)
+        kept, worth = list(layout.assignment), _worth(layout)
         for item in (chance.pick(free) for _ in range(2 + turn % 3)):
             server = chance.pick(layout.counted)
-            if server != layout.at[item] and layout.fits(item, server) and layout.cost(item, server) <= layout.left:
+            if (
+                server != layout.assignment[item]
+                and layout.fits(item, server)
+                and layout.cost(item, server) <= layout.left
+            ):
                 layout.put(((item, server),))
         _lower_peak(layout, Guard(), enough)
         if layout.lead_peak + layout.deviation > most or _worth(layout) >= worth - NOTHING:
@@ -141,5 +149,5 @@ def _shake(layout: Layout, most: float, enough: float) -> None:
 
 
 def _worth(layout: Layout) -> float:
-    away = sum(home not in (None, server) for home, server in zip(layout.initial, layout.at, strict=True))
+    away = sum(home not in (None, server) for home, server in zip(layout.initial, layout.assignment, strict=True))
     return layout.lead_peak + BESIDE_PEAK * layout.deviation + layout.price * away

@@ -11,7 +11,7 @@ def settle(layout: Layout) -> None:
         range(len(layout.items)), key=lambda number: (-layout.items[number].memory_mib, layout.items[number].name)
     )
     for number in largest_first:
-        item, server = layout.items[number], layout.at[number]
+        item, server = layout.items[number], layout.assignment[number]
         if server is None or (
             item.movable and (server not in layout.counted or (item.allowed is not None and server not in item.allowed))
         ):
@@ -20,12 +20,12 @@ def settle(layout: Layout) -> None:
         while (
             layout.lead_used[server] > layout.lead_room[server] or layout.rest_used[server] > layout.rest_room[server]
         ):
-            if not any(_move_best(layout, number) for number in largest_first if layout.at[number] == server):
+            if not any(_move_best(layout, number) for number in largest_first if layout.assignment[number] == server):
                 break
     for number in largest_first:
-        item, server = layout.items[number], layout.at[number]
+        item, server = layout.items[number], layout.assignment[number]
         shares = server is not None and (
-            layout.replicas(number, server) or any(layout.at[other] == server for other in item.conflicts)
+            layout.replicas(number, server) or any(layout.assignment[other] == server for other in item.conflicts)
         )
         if shares:
             _move_best(layout, number, apart=True) or _swap_best(layout, number)
@@ -33,7 +33,7 @@ def settle(layout: Layout) -> None:
 
 def _move_best(layout: Layout, number: int, *, apart: bool = False) -> bool:
     """Move a domain to the server that is best for the balance, with `apart` only to one that separates replicas."""
-    home = layout.at[number]
+    home = layout.assignment[number]
     if not layout.items[number].movable and home is not None:
         return False
     servers = [
@@ -57,7 +57,7 @@ def _move_best(layout: Layout, number: int, *, apart: bool = False) -> bool:
 
 def _swap_best(layout: Layout, number: int) -> bool:
     """Swap with whoever leaves the balance best, so that a replica is alone."""
-    home = layout.at[number]
+    home = layout.assignment[number]
     if home is None or not layout.items[number].movable:
         return False
     swaps = [

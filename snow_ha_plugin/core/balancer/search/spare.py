@@ -32,14 +32,14 @@ def mend(layout: Layout, survival: Survival, enough: float, *, limited: bool) ->
 
     A leading peak of `enough` ends the search for a better one.
     """
-    begin = list(layout.at)
+    begin = list(layout.assignment)
     best: tuple[float, Sequence[int | None]] = (math.inf, begin)
     for above in ABOVE_PEAK:
         layout.restore(begin)
         if _make_room(layout, survival, layout.lead_peak * above, limited):
             even_out(layout, survival, limited=limited)
             worth = layout.lead_peak + layout.deviation * (1 if limited else BESIDE_PEAK)
-            best = min(best, (worth, list(layout.at)), key=lambda found: found[0])
+            best = min(best, (worth, list(layout.assignment)), key=lambda found: found[0])
             if layout.lead_peak <= enough or (limited and not layout.is_small):
                 break
     layout.restore(best[1])
@@ -49,10 +49,10 @@ def mend(layout: Layout, survival: Survival, enough: float, *, limited: bool) ->
 def _make_room(layout: Layout, survival: Survival, most: float, limited: bool) -> bool:
     """Change servers until no failure strands a domain, with no leading peak above `most`; whether that was reached."""
     chance = Chance()
-    missing, stranded = survival.shortage(layout.at), _stranded(layout, survival)
+    missing, stranded = survival.shortage(layout.assignment), _stranded(layout, survival)
 
     def helps(cost: int) -> bool:
-        left = survival.shortage(layout.at) if layout.lead_peak <= most else math.inf
+        left = survival.shortage(layout.assignment) if layout.lead_peak <= most else math.inf
         return left < missing or (left == missing and cost <= 0)
 
     for _ in range(_tries(layout, limited)):
@@ -61,7 +61,7 @@ def _make_room(layout: Layout, survival: Survival, most: float, limited: bool) -
         roomiest = sorted(layout.counted, key=lambda server: -layout.free_mib(server))[:ROOMIEST]
         one = chance.pick((chance.pick(stranded), _anyone(layout, chance, roomiest), _anyone(layout, chance)))
         if _try(layout, chance, one, helps):
-            missing, stranded = survival.shortage(layout.at), _stranded(layout, survival)
+            missing, stranded = survival.shortage(layout.assignment), _stranded(layout, survival)
     return not stranded
 
 
@@ -72,7 +72,7 @@ def even_out(layout: Layout, survival: Survival, *, limited: bool) -> None:
 
     def helps(cost: int) -> bool:
         now = layout.lead_peak + layout.deviation + max(cost, 0) * layout.price
-        return (now < worth - NOTHING or (now <= worth and cost <= 0)) and not survival.shortage(layout.at)
+        return (now < worth - NOTHING or (now <= worth and cost <= 0)) and not survival.shortage(layout.assignment)
 
     for turn in range(_tries(layout, limited)):
         one = _anyone(layout, chance, layout.fullest[:1] if turn % 2 else None)
@@ -86,7 +86,7 @@ def _tries(layout: Layout, limited: bool) -> int:
 
 
 def _stranded(layout: Layout, survival: Survival) -> list[int]:
-    return [number for numbers in survival.stranded(layout.at).values() for number in numbers]
+    return [number for numbers in survival.stranded(layout.assignment).values() for number in numbers]
 
 
 def _anyone(layout: Layout, chance: Chance, servers: Sequence[int] | None = None) -> int:
@@ -101,7 +101,7 @@ def _try(layout: Layout, chance: Chance, one: int, helps: Judge) -> bool:
 
     Where no move is left, another domain that is away goes home for it.
     """
-    source, target = (layout.at[one] if one >= 0 else None), chance.pick(layout.counted)
+    source, target = (layout.assignment[one] if one >= 0 else None), chance.pick(layout.counted)
     if source is None or source == target or not layout.items[one].movable:
         return False
     other = chance.pick((-1, _anyone(layout, chance, [target])))
@@ -114,7 +114,7 @@ def _try(layout: Layout, chance: Chance, one: int, helps: Judge) -> bool:
     else:
         if layout.cost(one, target) > layout.left:
             returns = _anyone(layout, chance)
-            home, server = layout.initial[returns], layout.at[returns]
+            home, server = layout.initial[returns], layout.assignment[returns]
             if (
                 returns in (-1, one)
                 or server is None
@@ -127,7 +127,7 @@ def _try(layout: Layout, chance: Chance, one: int, helps: Judge) -> bool:
             layout.put(((returns, home),))
         if layout.fits(one, target):
             layout.put(((one, target),))
-    if layout.at[one] == target and layout.left >= 0 and helps(left - layout.left):
+    if layout.assignment[one] == target and layout.left >= 0 and helps(left - layout.left):
         return True
     layout.put(tuple(undo))
     return False

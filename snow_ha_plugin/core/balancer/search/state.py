@@ -23,14 +23,14 @@ Change = tuple[tuple[int, int], ...]
 
 
 class Layout:
-    """The state of a search. `at` is each domain's server; `lead` is memory (vcpus where only these count)."""
+    """The state of a search. `assignment` is each domain's server; `lead` is memory (vcpus where only these count)."""
 
     def __init__(self, problem: Problem, price: float, limit: int | None) -> None:
         self.price = price
         self.left = len(problem.items) if limit is None else limit
         self.items, servers = problem.items, problem.servers
         self.initial = problem.initial
-        self.at: list[int | None] = list(self.initial)
+        self.assignment: list[int | None] = list(self.initial)
         self.counted = [number for number, server in enumerate(servers) if server.takes]
         self.share = 1 / (len(self.counted) or 1)
         self.by_vcpus = problem.by == By.VCPUS
@@ -109,22 +109,26 @@ class Layout:
         """Put domains on servers, or nowhere, wherever they were."""
         for item, server in change:
             self.left -= self.cost(item, server)
-            old = self.at[item]
+            old = self.assignment[item]
             if old is not None:
                 self._leave(item, old)
             if server is not None:
                 self._enter(item, server)
-            self.at[item] = server
+            self.assignment[item] = server
         self.measure()
 
-    def restore(self, at: Sequence[int | None]) -> None:
+    def restore(self, assignment: Sequence[int | None]) -> None:
         """Put all domains where they were."""
-        self.put(tuple((item, server) for item, server in enumerate(at) if server not in (None, self.at[item])))
+        self.put(
+            tuple(
+                (item, server) for item, server in enumerate(assignment) if server not in (None, self.assignment[item])
+            )
+        )
 
     def cost(self, item: int, server: int | None) -> int:
         """How many more domains are away from home if this one goes to a server: -1, 0 or 1."""
         home = self.initial[item]
-        return 0 if home is None else int(home != server) - int(home != self.at[item])
+        return 0 if home is None else int(home != server) - int(home != self.assignment[item])
 
     # --- what is possible
 
@@ -140,7 +144,7 @@ class Layout:
             return False
         if not found.spread_group:
             return True
-        old = self.at[item]
+        old = self.assignment[item]
         return old is None or self.replicas(item, server, without) <= self.replicas(item, old)
 
     def replicas(self, item: int, server: int, without: int = -1) -> int:
@@ -184,7 +188,7 @@ class Layout:
 
     def outcome(self, change: Sequence[tuple[int, int | None]]) -> tuple[float, float]:
         """The sum of the deviations, and the leading peak, after a change, whatever it is; all is as before then."""
-        before = tuple((item, self.at[item]) for item, _ in change)
+        before = tuple((item, self.assignment[item]) for item, _ in change)
         self.put(change)
         found = self.deviation, self.lead_peak
         self.put(before)
