@@ -135,27 +135,27 @@ def build(
     for name in running:
         primitive, resource = primitives[name], states.get(name)
         runs_on = (resource.servers if resource else ()) or anyway.get(name, ())
-        home = number_of.get(runs_on[0]) if runs_on else None
+        initial = number_of.get(runs_on[0]) if runs_on else None
         memory, vcpus = size(primitive, files.get(name), advice.sizes.get(name, {}))
-        allowed = _allowed(advice, name, servers, home, stickiness[name])
+        allowed = _allowed(advice, name, servers, initial, stickiness[name])
         why = (
             "its size is unknown; run snow ha sync" if memory is None
             else _why_not(tree, primitive, resource)
             or ("its stickiness is infinite" if stickiness[name] >= INFINITY else "")
-            or ("its server is held" if home is not None and _is_held(servers[home], state) else "")
+            or ("its server is held" if initial is not None and _is_held(servers[initial], state) else "")
             or ("Pacemaker does not say where it may run" if name not in advice.scores else "")
         )  # fmt: skip
         if allowed is not None and not allowed:
             message = f"the constraints leave {name} no server that could take it"
             findings.append(Finding(Severity.WARNING, "no-server-allowed", message, subject=name))
             why = why or "no server may have it"
-        if why and home is not None:
+        if why and initial is not None:
             findings.append(Finding(Severity.INFO, "domain-stays", f"{name} stays where it is: {why}", subject=name))
         if memory is None:
             unsized.append(name)
         items.append(
             Item(
-                name, memory or 0, vcpus or 0, home, allowed, not why and home is not None, groups.get(name, ""),
+                name, memory or 0, vcpus or 0, initial, allowed, not why and initial is not None, groups.get(name, ""),
                 frozenset(order[other] for pair in apart if name in pair for other in pair - {name}),
             )
         )  # fmt: skip
@@ -200,7 +200,7 @@ def size(primitive: Primitive, file: Domain | None, seen: Mapping[str, int]) -> 
 
 
 def _allowed(
-    advice: Answer, name: str, servers: tuple[Server, ...], home: int | None, stickiness: int
+    advice: Answer, name: str, servers: tuple[Server, ...], initial: int | None, stickiness: int
 ) -> frozenset[int] | None:
     """The servers that Pacemaker likes best, and its own if it sticks there; None where all are liked alike."""
     given = advice.scores.get(name)
@@ -212,8 +212,8 @@ def _allowed(
         return None
     best = max((value for number, value in open_to.items() if servers[number].takes), default=None)
     allowed = {number for number, value in open_to.items() if value == best}
-    if home in open_to and best is not None and open_to[home] + stickiness >= best:
-        allowed.add(home)
+    if initial in open_to and best is not None and open_to[initial] + stickiness >= best:
+        allowed.add(initial)
     return frozenset(allowed)
 
 

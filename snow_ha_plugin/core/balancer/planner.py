@@ -164,10 +164,10 @@ def _fewest_moves(problem: Problem, assignment: Sequence[int | None]) -> tuple[i
         servers = [result[number] for number in numbers]
         movers = []
         for number in numbers:
-            home = problem.items[number].initial
-            if home in servers:
-                servers.remove(home)
-                result[number] = home
+            initial = problem.items[number].initial
+            if initial in servers:
+                servers.remove(initial)
+                result[number] = initial
             else:
                 movers.append(number)
         for number, server in zip(movers, sorted(servers, key=str), strict=True):

@@ -33,8 +33,8 @@ def order(problem: Problem, assignment: Sequence[int | None], parallel: int) -> 
     floor = _Floor(problem)
     pending = {
         number: target
-        for number, (home, target) in enumerate(zip(problem.initial, assignment, strict=True))
-        if home is not None and target is not None and home != target
+        for number, (initial, target) in enumerate(zip(problem.initial, assignment, strict=True))
+        if initial is not None and target is not None and initial != target
     }
     batches = []
     detoured: set[int] = set()

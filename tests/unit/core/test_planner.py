@@ -34,14 +34,14 @@ def problems(draw: st.DrawFn, *, rules: bool = True) -> Problem:
     items: list[Item] = []
     for number in range(draw(st.integers(0, 14))):
         size, count = draw(st.integers(0, 48)) * 128, draw(st.integers(0, 4))
-        home = draw(st.integers(0, len(servers) - 1))
-        if size > memory[home] or count > vcpus[home]:
+        initial = draw(st.integers(0, len(servers) - 1))
+        if size > memory[initial] or count > vcpus[initial]:
             continue
-        memory[home] -= size
-        vcpus[home] -= count
-        item = Item(f"domain{number:02}", size, count, home)
+        memory[initial] -= size
+        vcpus[initial] -= count
+        item = Item(f"domain{number:02}", size, count, initial)
         if rules and draw(st.integers(0, 4)) == 0:
-            allowed = draw(st.frozensets(st.integers(0, len(servers) - 1))) | {home}
+            allowed = draw(st.frozensets(st.integers(0, len(servers) - 1))) | {initial}
             item = replace(item, allowed=allowed, movable=draw(st.booleans()))
         if rules and draw(st.integers(0, 4)) == 0:
             item = replace(item, spread_group=draw(st.sampled_from(["proxy", "nis"])))
@@ -140,8 +140,8 @@ def test_no_prefix_of_any_batch_overfills_a_server(problem: Problem, given_limit
             assignment[step.item] = step.target
     # What does not run yet is placed without a migration.
     placed = [
-        now if home is not None else then
-        for home, now, then in zip(problem.initial, assignment, found.assignment, strict=True)
+        now if initial is not None else then
+        for initial, now, then in zip(problem.initial, assignment, found.assignment, strict=True)
     ]
     assert tuple(placed) == found.assignment
 
@@ -168,7 +168,7 @@ def test_rules_are_kept_and_replicas_never_come_together(problem: Problem, given
 @given(problems(rules=False), st.integers(0, 5))
 def test_no_more_domains_end_up_elsewhere_than_the_limit(problem: Problem, most: int) -> None:
     found = plan(problem, Limits(max_moves=most))
-    assert sum(server != home for server, home in zip(found.assignment, problem.initial, strict=True)) <= most
+    assert sum(server != initial for server, initial in zip(found.assignment, problem.initial, strict=True)) <= most
 
 
 @settings(deadline=None, max_examples=20)
@@ -181,7 +181,7 @@ def cluster(capacity: int, *homes: list[int]) -> Problem:
     """Servers of one size with domains of these MiB on them."""
     servers = tuple(Server(f"snow{number:02}", capacity, 64) for number in range(len(homes)))
     sizes = [(size, number) for number, here in enumerate(homes) for size in here]
-    items = tuple(Item(f"domain{number:02}", size, 1, home) for number, (size, home) in enumerate(sizes))
+    items = tuple(Item(f"domain{number:02}", size, 1, initial) for number, (size, initial) in enumerate(sizes))
     return Problem(servers, items)
 
 

@@ -106,12 +106,12 @@ def _exchange(layout: Layout, server: int, most: float) -> bool:
         return False
     layout.put(change)
     returns = [
-        ((item, home),)
-        for item, home in enumerate(layout.initial)
-        if home is not None
-        and home not in (layout.assignment[item], server)
+        ((item, initial),)
+        for item, initial in enumerate(layout.initial)
+        if initial is not None
+        and initial not in (layout.assignment[item], server)
         and layout.items[item].movable
-        and layout.fits(item, home)
+        and layout.fits(item, initial)
     ]
     if returns:
         layout.put(min(returns, key=layout.outcome))
@@ -149,5 +149,5 @@ def _shake(layout: Layout, most: float, enough: float) -> None:
 
 
 def _worth(layout: Layout) -> float:
-    away = sum(home not in (None, server) for home, server in zip(layout.initial, layout.assignment, strict=True))
+    away = sum(initial not in (None, server) for initial, server in zip(layout.initial, layout.assignment, strict=True))
     return layout.lead_peak + BESIDE_PEAK * layout.deviation + layout.price * away

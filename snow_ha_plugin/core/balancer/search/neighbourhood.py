@@ -74,10 +74,10 @@ def _best_between(
     lead_source, lead_target = 2 * layout.lead[source], 2 * layout.lead[target]
     rest_source, rest_target = 2 * layout.rest[source], 2 * layout.rest[target]
     lead_squares, rest_squares, before = layout.lead_squares, layout.rest_squares, layout.deviation
-    price, home, size = layout.price, layout.initial, layout.size
+    price, initial, size = layout.price, layout.initial, layout.size
     # What `layout.cost` says of each.
     ones = [
-        (one, *size[one], 0 if home[one] is None else (home[one] != target) - (home[one] != source))
+        (one, *size[one], 0 if initial[one] is None else (initial[one] != target) - (initial[one] != source))
         for one in layout.movable(source)
     ]
     for other, lead_other, rest_other in others:

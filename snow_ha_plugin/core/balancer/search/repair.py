@@ -33,20 +33,20 @@ def settle(layout: Layout) -> None:
 
 def _move_best(layout: Layout, number: int, *, apart: bool = False) -> bool:
     """Move a domain to the server that is best for the balance, with `apart` only to one that separates replicas."""
-    home = layout.assignment[number]
-    if not layout.items[number].movable and home is not None:
+    before = layout.assignment[number]
+    if not layout.items[number].movable and before is not None:
         return False
     servers = [
         server
         for server in layout.counted
-        if server != home
+        if server != before
         and layout.fits(number, server)
         and layout.cost(number, server) <= layout.left
         and not (
             apart
-            and home is not None
+            and before is not None
             and layout.replicas(number, server) > 0
-            and layout.replicas(number, server) >= layout.replicas(number, home)
+            and layout.replicas(number, server) >= layout.replicas(number, before)
         )
     ]
     if not servers:
@@ -57,16 +57,16 @@ def _move_best(layout: Layout, number: int, *, apart: bool = False) -> bool:
 
 def _swap_best(layout: Layout, number: int) -> bool:
     """Swap with whoever leaves the balance best, so that a replica is alone."""
-    home = layout.assignment[number]
-    if home is None or not layout.items[number].movable:
+    before = layout.assignment[number]
+    if before is None or not layout.items[number].movable:
         return False
     swaps = [
-        ((number, server), (other, home))
+        ((number, server), (other, before))
         for server in layout.counted
-        if server != home and layout.replicas(number, server) < layout.replicas(number, home)
+        if server != before and layout.replicas(number, server) < layout.replicas(number, before)
         for other in layout.movable(server)
-        if layout.cost(number, server) + layout.cost(other, home) <= layout.left
-        and layout.swap_fits(number, home, other, server)
+        if layout.cost(number, server) + layout.cost(other, before) <= layout.left
+        and layout.swap_fits(number, before, other, server)
     ]
     if not swaps:
         return False

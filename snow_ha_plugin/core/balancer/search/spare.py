@@ -114,17 +114,17 @@ def _try(layout: Layout, chance: Chance, one: int, helps: Judge) -> bool:
     else:
         if layout.cost(one, target) > layout.left:
             returns = _anyone(layout, chance)
-            home, server = layout.initial[returns], layout.assignment[returns]
+            initial, server = layout.initial[returns], layout.assignment[returns]
             if (
                 returns in (-1, one)
                 or server is None
-                or home is None
-                or home == server
-                or not layout.fits(returns, home)
+                or initial is None
+                or initial == server
+                or not layout.fits(returns, initial)
             ):
                 return False
             undo.append((returns, server))
-            layout.put(((returns, home),))
+            layout.put(((returns, initial),))
         if layout.fits(one, target):
             layout.put(((one, target),))
     if layout.assignment[one] == target and layout.left >= 0 and helps(left - layout.left):

@@ -127,8 +127,8 @@ class Layout:
 
     def cost(self, item: int, server: int | None) -> int:
         """How many more domains are away from home if this one goes to a server: -1, 0 or 1."""
-        home = self.initial[item]
-        return 0 if home is None else int(home != server) - int(home != self.assignment[item])
+        initial = self.initial[item]
+        return 0 if initial is None else int(initial != server) - int(initial != self.assignment[item])
 
     # --- what is possible
 
