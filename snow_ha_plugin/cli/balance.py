@@ -150,7 +150,7 @@ def _say(text: str, quiet: bool) -> None:
 
 def _json(agreement: Agreement, rules: tuple[Rule, ...]) -> dict[str, Any]:
     decision = agreement.decision
-    plan, problem = decision.placement, decision.roster.problem
+    plan, problem = decision.placement, decision.instance.problem
     return {
         "before": asdict(spread(problem, problem.initial)),
         "after": asdict(spread(problem, plan.assignment)),

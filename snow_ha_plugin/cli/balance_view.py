@@ -62,7 +62,7 @@ def _servers(decision: Decision, columns: int) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("Server", "Memory before", "after", "vcpus/CPU before", "after"):
         table.add_column(column)
-    problem = decision.roster.problem
+    problem = decision.instance.problem
     names = [server.name + ("" if server.takes else " (takes none)") for server in problem.servers]
     room = (columns - max(map(len, names), default=0) - BESIDE_BARS) // 4
     length = max(SHORTEST_BAR, min(LONGEST_BAR, room))
@@ -102,7 +102,7 @@ def _moves(decision: Decision, migration_mib_s: int) -> Table:
 
 def _summary(agreement: Agreement, migration_mib_s: int) -> Iterator[str]:
     decision = agreement.decision
-    plan, problem = decision.placement, decision.roster.problem
+    plan, problem = decision.placement, decision.instance.problem
     moves = [move for batch in decision.batches for move in batch]
     memory = sum(move.memory_mib for move in moves)
     # The moves of a batch share the network.

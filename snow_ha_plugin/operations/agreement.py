@@ -56,7 +56,7 @@ class Agreement:
         return tuple(found)
 
 
-def survey(outlook: Outlook, groups: Mapping[str, str], wishes: Wishes) -> loader.Roster:
+def survey(outlook: Outlook, groups: Mapping[str, str], wishes: Wishes) -> loader.Instance:
     """The balancer's problem, as Pacemaker sees the cluster; DataError for sizes that are none."""
     loader.check(outlook.tree)
     with ThreadPoolExecutor(1) as meanwhile:
@@ -85,7 +85,7 @@ def agree(outlook: Outlook, roles_of: Mapping[str, tuple[str, ...]], wishes: Wis
 
 class _Search:
     def __init__(
-        self, outlook: Outlook, found: loader.Roster, roles_of: Mapping[str, tuple[str, ...]],
+        self, outlook: Outlook, found: loader.Instance, roles_of: Mapping[str, tuple[str, ...]],
         groups: Mapping[str, str], wishes: Wishes, rules_move: bool,
     ) -> None:  # fmt: skip
         self.outlook, self.found, self.roles_of, self.groups = outlook, found, roles_of, groups
@@ -95,7 +95,7 @@ class _Search:
     def with_n_plus_1(self, found: Agreement) -> Agreement | None:
         """A plan with which N+1 holds, where only Pacemaker's order or its counting of vcpus stands in the way."""
         decision = found.decision
-        if not found.after.stranded or stranded(decision.roster.problem, decision.placement.assignment):
+        if not found.after.stranded or stranded(decision.instance.problem, decision.placement.assignment):
             return None
         for enforced, large_first in WAYS[1:-1]:
             agreement, _ = self.agreed(enforced, large_first=large_first)

@@ -9,7 +9,7 @@ from enum import Enum, auto
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer import planner, replicas
-from snow_ha_plugin.core.balancer.loader import Roster
+from snow_ha_plugin.core.balancer.loader import Instance
 from snow_ha_plugin.core.balancer.planner import Limits, Placement
 from snow_ha_plugin.core.balancer.problem import By, Problem, used
 from snow_ha_plugin.core.configure import location
@@ -49,7 +49,7 @@ class Decision:
     `violations` are what is not as it should be even after the moves.
     """
 
-    roster: Roster
+    instance: Instance
     placement: Placement
     batches: tuple[tuple[Move, ...], ...]
     moving: tuple[Rule, ...]
@@ -71,7 +71,7 @@ class Decision:
         changes += location.put_apart(tree, self.groups)
         changes += location.put_meta(tree, self.priorities)
         if self.enforced != Enforced.NOTHING and not (
-            self.roster.unsized or _overfull(self.roster.problem, self.placement)
+            self.instance.unsized or _overfull(self.instance.problem, self.placement)
         ):
             changes += location.put_sizes_in_force(tree, vcpus=self.enforced == Enforced.SIZES)
         return changes
@@ -79,7 +79,7 @@ class Decision:
 
 def decide(
     tree: cib.Tree,
-    found: Roster,
+    found: Instance,
     roles_of: Mapping[str, Iterable[str]],
     groups: Mapping[str, str],
     wishes: Wishes,
@@ -112,7 +112,7 @@ def decide(
         by_size = sorted({item.memory_mib for item in items})
         priorities |= {item.name: LARGE * by_size.index(item.memory_mib) for item in items}
     return Decision(
-        roster=found,
+        instance=found,
         placement=planned,
         batches=batches,
         moving=_rules(tree, found, planned, groups, failback=wishes.failback, moving=True),
@@ -127,7 +127,7 @@ def decide(
 
 def _rules(
     tree: cib.Tree,
-    found: Roster,
+    found: Instance,
     planned: Placement,
     groups: Mapping[str, str],
     *,
@@ -163,7 +163,7 @@ def _overfull(problem: Problem, planned: Placement) -> list[int]:
     ]
 
 
-def _idle(found: Roster) -> list[Finding]:
+def _idle(found: Instance) -> list[Finding]:
     return [
         Finding(
             Severity.ERROR,

@@ -34,7 +34,7 @@ HOLD = 200_000
 
 
 @dataclass(frozen=True)
-class Roster:
+class Instance:
     """A problem, with what it does not say: the `scores` by which the administrator likes servers, and the `stickiness`
     of each domain.
 
@@ -106,7 +106,7 @@ def build(
     files: Mapping[str, Domain],
     groups: Mapping[str, str],
     by: By,
-) -> Roster:
+) -> Instance:
     """The problem of a CIB that passes `check`; `advice` is what the administrator wants, `files` give the sizes that
     the CIB lacks, `groups` the replicas.
 
@@ -165,7 +165,7 @@ def build(
         by = By.MEMORY
     idle = tuple(name for name in primitives if name not in order and not cib.is_stopped(roles[name]))
     problem = Problem(servers, tuple(items), by)
-    return Roster(problem, idle, stickiness, advice.scores, tuple(unsized), tuple(findings))
+    return Instance(problem, idle, stickiness, advice.scores, tuple(unsized), tuple(findings))
 
 
 def _servers(tree: cib.Tree, state: ClusterState, advice: Answer, findings: list[Finding]) -> tuple[Server, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from snow_ha_plugin.core.balancer.loader import Roster
+from snow_ha_plugin.core.balancer.loader import Instance
 from snow_ha_plugin.core.balancer.problem import Spread, lower_bound, spread
 from snow_ha_plugin.core.reports.losses import Failure
 from snow_ha_plugin.core.reports.text import in_words
@@ -89,6 +89,6 @@ class Standing:
     n_plus_1: NPlus1
 
 
-def of(roster: Roster, n_plus_1: NPlus1) -> Standing:
-    problem = roster.problem
+def of(instance: Instance, n_plus_1: NPlus1) -> Standing:
+    problem = instance.problem
     return Standing(spread(problem, problem.initial), lower_bound(problem), n_plus_1)
