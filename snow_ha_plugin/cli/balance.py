@@ -16,7 +16,7 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer.decision import Decision, Wishes
 from snow_ha_plugin.core.balancer.planner import Limits
 from snow_ha_plugin.core.balancer.problem import By, Problem, spread, used
-from snow_ha_plugin.core.configure.location import Rule
+from snow_ha_plugin.core.configure.location import LocationConstraint
 from snow_ha_plugin.errors import UsageError
 from snow_ha_plugin.model import Move
 from snow_ha_plugin.operations import moves
@@ -148,7 +148,7 @@ def _say(text: str, quiet: bool) -> None:
         output.info(text)
 
 
-def _json(agreement: Agreement, rules: tuple[Rule, ...]) -> dict[str, Any]:
+def _json(agreement: Agreement, rules: tuple[LocationConstraint, ...]) -> dict[str, Any]:
     decision = agreement.decision
     plan, problem = decision.placement, decision.instance.problem
     return {

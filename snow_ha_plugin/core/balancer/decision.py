@@ -13,7 +13,7 @@ from snow_ha_plugin.core.balancer.loader import Instance
 from snow_ha_plugin.core.balancer.planner import Limits, Placement
 from snow_ha_plugin.core.balancer.problem import By, Problem, used
 from snow_ha_plugin.core.configure import location
-from snow_ha_plugin.core.configure.location import Rule
+from snow_ha_plugin.core.configure.location import LocationConstraint
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.model import Change, Finding, Move, Severity
 
@@ -52,9 +52,9 @@ class Decision:
     instance: Instance
     placement: Placement
     batches: tuple[tuple[Move, ...], ...]
-    moving: tuple[Rule, ...]
-    resting: tuple[Rule, ...]
-    final: tuple[Rule, ...]
+    moving: tuple[LocationConstraint, ...]
+    resting: tuple[LocationConstraint, ...]
+    final: tuple[LocationConstraint, ...]
     groups: Mapping[str, str]
     priorities: Mapping[str, int]
     enforced: Enforced
@@ -65,7 +65,7 @@ class Decision:
         """Where each domain that moves is in the end."""
         return {move.domain: move.target for batch in self.batches for move in batch}
 
-    def edit(self, tree: cib.Tree, rules: Iterable[Rule]) -> list[Change]:
+    def edit(self, tree: cib.Tree, rules: Iterable[LocationConstraint]) -> list[Change]:
         """Write all of it but the moves into a CIB."""
         changes = location.put(tree, rules)
         changes += location.put_apart(tree, self.groups)
@@ -133,7 +133,7 @@ def _rules(
     *,
     failback: bool = False,
     moving: bool = False,
-) -> tuple[Rule, ...]:
+) -> tuple[LocationConstraint, ...]:
     servers = found.problem.servers
     replicas = Counter(groups.values())
     rules = []

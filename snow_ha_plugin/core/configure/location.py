@@ -30,14 +30,16 @@ STRATEGY = "balanced"
 
 
 @dataclass(frozen=True)
-class Rule:
+class LocationConstraint:
     id: str
     rsc: str
     node: str
     score: int
 
 
-def rule(name: str, node: str, stickiness: int, better: int = 0, *, replicas: int = 1, beats_stickiness: bool) -> Rule:
+def rule(
+    name: str, node: str, stickiness: int, better: int = 0, *, replicas: int = 1, beats_stickiness: bool
+) -> LocationConstraint:
     """The rule of a domain; `better` is by how much it likes another server, `replicas` how many are kept apart.
 
     Without a stickiness that would hold it, the rule must outweigh what keeps replicas apart.
@@ -48,10 +50,10 @@ def rule(name: str, node: str, stickiness: int, better: int = 0, *, replicas: in
         score = min(PULL, stickiness - 1)
     else:
         score = PULL - APART * replicas
-    return Rule(ids.of(Kind.PLACE, name), name, node, score)
+    return LocationConstraint(ids.of(Kind.PLACE, name), name, node, score)
 
 
-def put(tree: cib.Tree, wanted: Iterable[Rule]) -> list[Change]:
+def put(tree: cib.Tree, wanted: Iterable[LocationConstraint]) -> list[Change]:
     """Make these our rules of the domains that they name."""
     present = {element.get("id"): element for element in tree.iterfind("configuration/constraints/rsc_location")}
     changes = []

@@ -8,7 +8,7 @@ import pytest
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import kept, location
-from snow_ha_plugin.core.configure.location import Rule
+from snow_ha_plugin.core.configure.location import LocationConstraint
 from snow_ha_plugin.guide import disable, rules
 from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.operations.simulation import Outlook
@@ -75,7 +75,7 @@ def test_a_newer_rule_stays(balanced: cib.Tree) -> None:
 def test_rules_that_would_move_a_domain_by_now_are_told_and_dropped(balanced: cib.Tree) -> None:
     tree = without_rules(balanced)
     (other,) = {"snow01", "snow02"} - {Outlook(tree).places["nis02"]}
-    location.put(tree, [Rule("snow-ha--place--nis02", "nis02", other, 500_000)])
+    location.put(tree, [LocationConstraint("snow-ha--place--nis02", "nis02", other, 500_000)])
     kept.keep(tree)
     store, told = Memory(without_rules(tree)), list[str]()
     rules.put_back(store, told.append)
