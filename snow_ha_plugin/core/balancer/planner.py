@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from snow_ha_plugin.core.balancer.n_plus_one import Survival
 from snow_ha_plugin.core.balancer.problem import OVERCOMMIT, By, Problem, lower_bound, spread
-from snow_ha_plugin.core.balancer.schedule import Step, order
+from snow_ha_plugin.core.balancer.schedule import Migration, order
 from snow_ha_plugin.core.balancer.search.descent import descend
 from snow_ha_plugin.core.balancer.search.repair import settle
 from snow_ha_plugin.core.balancer.search.spare import even_out, mend
@@ -60,7 +60,7 @@ class Placement:
     """
 
     assignment: tuple[int | None, ...]
-    batches: tuple[tuple[Step, ...], ...]
+    batches: tuple[tuple[Migration, ...], ...]
     left_out: tuple[int, ...]
     lower_bound: float
 
@@ -79,7 +79,7 @@ def plan(problem: Problem, limits: Limits) -> Placement:
         if further == assignment:
             break
         direct = order(problem, further, limits.parallel)
-        batches = (*batches, *order(there, further, limits.parallel).batches) if direct.stuck else direct.batches
+        batches = (*batches, *order(there, further, limits.parallel).batches) if direct.blocked else direct.batches
         assignment, left_out = further, also_left_out
     return Placement(assignment, batches, left_out, lower_bound(problem))
 
@@ -94,12 +94,12 @@ def _reachable(problem: Problem, limits: Limits) -> tuple[tuple[int | None, ...]
     left_out: set[int] = set()
     for attempt in range(ATTEMPTS):
         assignment = _best(_fixed(problem, left_out), limits)
-        stuck = order(problem, assignment, limits.parallel).stuck
-        if not stuck:
+        blocked = order(problem, assignment, limits.parallel).blocked
+        if not blocked:
             return assignment, tuple(sorted(left_out))
         # One at first, the largest: with it at home the others may find their way.
-        largest = max(stuck, key=lambda number: (problem.items[number].memory_mib, -number))
-        left_out |= {largest} if attempt < ATTEMPTS // 2 else set(stuck)
+        largest = max(blocked, key=lambda number: (problem.items[number].memory_mib, -number))
+        left_out |= {largest} if attempt < ATTEMPTS // 2 else set(blocked)
     return _best(_fixed(problem, range(len(problem.items))), limits), tuple(sorted(left_out))
 
 

@@ -12,7 +12,7 @@ from snow_ha_plugin.core.balancer.problem import OVERCOMMIT, Problem, used
 
 
 @dataclass(frozen=True)
-class Step:
+class Migration:
     """A domain's migration; one that goes by a third server has two."""
 
     item: int
@@ -22,10 +22,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Order:
-    """`stuck` are the domains whose moves fit at no moment, not even by a third server."""
+    """`blocked` are the domains whose moves fit at no moment, not even by a third server."""
 
-    batches: tuple[tuple[Step, ...], ...]
-    stuck: tuple[int, ...]
+    batches: tuple[tuple[Migration, ...], ...]
+    blocked: tuple[int, ...]
 
 
 def order(problem: Problem, assignment: Sequence[int | None], parallel: int) -> Order:
@@ -39,7 +39,7 @@ def order(problem: Problem, assignment: Sequence[int | None], parallel: int) -> 
     batches = []
     detoured: set[int] = set()
     while pending:
-        batch: list[Step] = []
+        batch: list[Migration] = []
         for number in sorted(pending, key=floor.urgency):
             if len(batch) == parallel:
                 break
@@ -103,15 +103,15 @@ class _Floor:
             and not any(target in (self.assignment[other], self.coming.get(other)) for other in item.conflicts)
         )
 
-    def begin(self, number: int, target: int) -> Step:
+    def begin(self, number: int, target: int) -> Migration:
         source = self.assignment[number]
         assert source is not None
         self.memory[target] += self.problem.items[number].memory_mib
         self.vcpus[target] += self.problem.items[number].vcpus
         self.coming[number] = target
-        return Step(number, source, target)
+        return Migration(number, source, target)
 
-    def end(self, batch: Sequence[Step]) -> None:
+    def end(self, batch: Sequence[Migration]) -> None:
         for step in batch:
             self.memory[step.source] -= self.problem.items[step.item].memory_mib
             self.vcpus[step.source] -= self.problem.items[step.item].vcpus

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from snow_ha_plugin.core.balancer.search.state import NOTHING, Change, Layout
+from snow_ha_plugin.core.balancer.search.state import NOTHING, Layout, Reassignment
 
 # Two servers are not worth looking at for swaps where the deviations could not fall by this, or by two moves' price.
 LITTLE = 1e-5
@@ -33,7 +33,7 @@ class Guard:
 
 
 # How much a change brings, below 0, and the change; without one that helps `()`.
-Found = tuple[float, Change]
+Found = tuple[float, Reassignment]
 
 
 def best_move(

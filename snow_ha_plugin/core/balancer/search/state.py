@@ -19,7 +19,7 @@ NOTHING = 1e-9
 SMALL = 300
 
 # Domains and the servers where they are put.
-Change = tuple[tuple[int, int], ...]
+Reassignment = tuple[tuple[int, int], ...]
 
 
 class Layout:
