@@ -27,7 +27,7 @@ def guide_cluster() -> cib.Tree:
 def _guide_cluster() -> cib.Tree:
     """As this version would have written it: version 0.1.0 has."""
     tree = cib.parse(capture("cibadmin-2.1.5-guide-domains.xml"))
-    cib.ids.renew(tree)
+    cib.former_ids.renew(tree)
     for name, found in cib.domains(tree).items():
         sizes = (int(found.utilization[key]) for key in ("hv_memory", "cpu"))
         primitive.register(tree, domain(name, *sizes, config_path=found.parameters["xmfile"]), 80)

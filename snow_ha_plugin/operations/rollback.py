@@ -104,7 +104,7 @@ def put_back(store: Cluster, kept: Kept, servers: Servers | None, tell: Tell, *,
 def _again(kept: Kept, now: cib.Tree) -> cib.Tree:
     """A CIB with the configuration of before. Who is a member, and what Pacemaker says of itself, stay as they are."""
     before = kept.read()
-    cib.ids.renew(before)
+    cib.former_ids.renew(before)
     tree = cib.reconfigured(now, before)
     members = {(node.get("id"), node.get("uname")): node for node in now.iterfind("configuration/nodes/node")}
     nodes = cib.section(tree, "nodes")

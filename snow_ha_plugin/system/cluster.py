@@ -133,7 +133,7 @@ class LiveCluster:
         for _ in range(PATCH_TRIES):
             now = self._query()
             new = cib.clone(now)
-            if not cib.ids.renew(new):
+            if not cib.former_ids.renew(new):
                 return False
             if dry_run or self._put(now, new):
                 return True
@@ -221,13 +221,13 @@ class LiveCluster:
 
 def renewed(tree: cib.Tree) -> cib.Tree:
     """What is ours is known by its ids of today alone, whichever version has written it."""
-    cib.ids.renew(tree)
+    cib.former_ids.renew(tree)
     return tree
 
 
 def as_written(new: cib.Tree, now: cib.Tree) -> cib.Tree:
     """What is to be committed, with ids of a former version where that has written what is there: other servers may
     still have it."""
-    if cib.ids.renew(cib.clone(now)):
-        cib.ids.age(new)
+    if cib.former_ids.renew(cib.clone(now)):
+        cib.former_ids.age(new)
     return new

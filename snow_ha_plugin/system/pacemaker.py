@@ -42,7 +42,7 @@ def stored_cib() -> cib.Tree | None:
         tree = cib.parse(STORED_CIB.read_bytes(), str(STORED_CIB))
     except FileNotFoundError:
         return None
-    cib.ids.renew(tree)
+    cib.former_ids.renew(tree)
     return tree
 
 

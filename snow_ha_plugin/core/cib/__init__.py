@@ -4,7 +4,7 @@ Rules that never differ between Pacemaker 1.1 and 3.0 are the only ones used her
 `score`, one set of each kind per element of ours. What is ours is known by its id (`ids`).
 """
 
-from snow_ha_plugin.core.cib import ids
+from snow_ha_plugin.core.cib import former_ids, ids
 from snow_ha_plugin.core.cib.cluster import (
     ADMIN_OPTIONS,
     constraints,
@@ -63,11 +63,11 @@ from snow_ha_plugin.core.cib.values import INFINITY, boolean, interval_s, is_sto
 
 __all__ = [
     "ADMIN_OPTIONS", "INFINITY", "Tree", "add", "add_operation", "boolean", "clone", "constraints", "domain",
-    "domains", "drop", "empty", "epoch", "fail_counts", "failed_migrations", "goes_by_sizes", "has_quorum",
-    "ids", "interval_s", "is_online", "is_shutting_down", "is_stopped", "meta", "metas", "migration_target",
-    "migrations_at_once", "nodes", "operation_timeout_s", "option_is_on", "options", "overcommit_id",
-    "overcommits", "pairs", "parent", "parse", "part", "primitives", "put_option", "put_pairs", "put_standby",
-    "raise_epoch", "raise_num_updates", "reconfigured", "remove_ours", "remove_resource", "resource", "score",
-    "section", "serialize", "since", "stale_nodes", "started_since", "template_operation", "took_ms",
-    "transient_standby", "was_started", "was_told_to_leave", "whole",
+    "domains", "drop", "empty", "epoch", "fail_counts", "failed_migrations", "former_ids", "goes_by_sizes",
+    "has_quorum", "ids", "interval_s", "is_online", "is_shutting_down", "is_stopped", "meta", "metas",
+    "migration_target", "migrations_at_once", "nodes", "operation_timeout_s", "option_is_on", "options",
+    "overcommit_id", "overcommits", "pairs", "parent", "parse", "part", "primitives", "put_option",
+    "put_pairs", "put_standby", "raise_epoch", "raise_num_updates", "reconfigured", "remove_ours",
+    "remove_resource", "resource", "score", "section", "serialize", "since", "stale_nodes", "started_since",
+    "template_operation", "took_ms", "transient_standby", "was_started", "was_told_to_leave", "whole",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.cib import ids
+from snow_ha_plugin.core.cib import former_ids, ids
 from snow_ha_plugin.core.reports import difference
 from snow_ha_plugin.core.reports.events import Event, Kind
 
@@ -62,7 +62,7 @@ def _lasting(tree: cib.Tree, other: cib.Tree) -> cib.Tree:
     for each in lasting.findall("configuration/*/*"):
         if each.tag != "template" and cib.serialize(each) in same:
             cib.drop(each)
-    ids.renew(lasting)
+    former_ids.renew(lasting)
     for kind in ids.PASSING:
         for found in lasting.xpath("configuration//*[starts-with(@id, $begins)]", begins=ids.beginning(kind)):
             cib.drop(found)

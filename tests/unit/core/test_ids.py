@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from snow_ha_plugin.core import cib, domainfile
-from snow_ha_plugin.core.cib import ids
+from snow_ha_plugin.core.cib import former_ids, ids
 from snow_ha_plugin.core.cib.ids import Kind
 from snow_ha_plugin.core.configure import agents, cluster_options, fencing, location, migration, primitive
 from snow_ha_plugin.core.configure.fencing import Timing
@@ -165,7 +165,7 @@ FORMER = """<cib validate-with="pacemaker-3.9" crm_feature_set="3.16.1" admin_ep
 
 def test_former_ids_are_told_by_what_they_belong_to() -> None:
     tree = cib.parse(FORMER.encode())
-    assert ids.renew(tree)
+    assert former_ids.renew(tree)
     assert tree.xpath("configuration/*[not(self::tags)]//@id") == [
         "snow-ha--options", "snow-ha--options.migration-limit", "by-hand",
         "1", "snow-ha--capacity--web", "snow-ha--capacity.cpu--web", "snow-ha--overcommit--web",
@@ -183,8 +183,8 @@ def test_former_ids_are_told_by_what_they_belong_to() -> None:
 
 def test_the_way_back_is_the_way_back() -> None:
     tree = cib.parse(FORMER.encode())
-    ids.renew(tree)
-    ids.age(tree)
+    former_ids.renew(tree)
+    former_ids.age(tree)
     expected = cib.parse(FORMER.encode())
     # What only lasts as long as a migration is found by who has put it in, and no former version is to end it.
     for move in expected.xpath("//*[starts-with(@id, 'snow-ha-moving-moving-1')]"):
@@ -198,18 +198,18 @@ def test_whatever_has_an_id_of_a_former_version_is_found(members: list[str], dom
     tree = bare(members)
     write_all(tree, members, domains)
     today = canonical(tree)
-    ids.age(tree)
-    ids.renew(tree)
+    former_ids.age(tree)
+    former_ids.renew(tree)
     assert canonical(tree) == today
 
 
 def test_an_id_that_is_taken_stays_the_only_one() -> None:
     """A former version on another server may have written beside this one."""
     tree = cib.parse(FORMER.encode())
-    ids.renew(tree)
-    assert not ids.renew(tree)
+    former_ids.renew(tree)
+    assert not former_ids.renew(tree)
     cib.resource(tree, "moving-1").append(etree.fromstring('<meta_attributes id="snow-ha-moving-1-meta"/>'))
-    ids.renew(tree)
+    former_ids.renew(tree)
     found = cib.resource(tree, "moving-1").findall("meta_attributes")
     assert [each.get("id") for each in found] == ["snow-ha--meta--moving-1", "snow-ha-moving-1-meta"]
 
@@ -222,7 +222,7 @@ def test_pacemaker_does_nothing_about_new_ids(name: str) -> None:
     # The schema of a newer Pacemaker may not be here.
     former.set("validate-with", "pacemaker-3.8")
     renewed = cib.clone(former)
-    assert ids.renew(renewed)
+    assert former_ids.renew(renewed)
     assert former.xpath("configuration//op[starts-with(@id, 'snow-ha-') and not(starts-with(@id, 'snow-ha--'))]")
     assert not renewed.xpath(
         "configuration//*[starts-with(@id, 'snow-ha-') and not(starts-with(@id, 'snow-ha--'))][not(@class)]"
