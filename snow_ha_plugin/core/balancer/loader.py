@@ -130,7 +130,8 @@ def build(
         for name, value in cib.metas(tree, "resource-stickiness", "0").items()
         if name in primitives
     }
-    roles = cib.metas(tree, "target-role", "")
+    roles, migrates = cib.metas(tree, "target-role", ""), cib.metas(tree, "allow-migrate", "")
+    single = {each.get("id") for each in tree.iterfind("configuration/resources/primitive")}
     items, unsized = [], [server.name for server in servers if not (server.memory_mib and server.vcpus)]
     for name in running:
         primitive, resource = primitives[name], states.get(name)
@@ -140,7 +141,7 @@ def build(
         allowed = _allowed(advice, name, servers, initial, stickiness[name])
         why = (
             "its size is unknown; run snow ha sync" if memory is None
-            else _why_not(tree, primitive, resource)
+            else _why_not(primitive, resource, migrates[name], single=name in single)
             or ("its stickiness is infinite" if stickiness[name] >= INFINITY else "")
             or ("its server is held" if initial is not None and _is_held(servers[initial], state) else "")
             or ("Pacemaker does not say where it may run" if name not in advice.scores else "")
@@ -227,12 +228,11 @@ def _kept_apart(tree: cib.Tree, names: Mapping[str, int]) -> list[frozenset[str]
     return [pair for pair in pairs if len(pair) == 2 and pair <= names.keys()]
 
 
-def _why_not(tree: cib.Tree, primitive: Primitive, resource: ResourceState | None) -> str:
+def _why_not(primitive: Primitive, resource: ResourceState | None, migrates: str, *, single: bool) -> str:
     """Why a domain cannot move; nothing if it can."""
-    migrates = cib.meta(tree, primitive.id, "allow-migrate", "")
     if not cib.boolean(migrates or "false") and not (not migrates and primitive.agent == agents.OURS):
         return "it would be restarted instead of migrated; snow ha move does that"
-    if cib.parent(tree, primitive.id) is not None:
+    if not single:
         return "it belongs to a group or clone"
     if resource is None or not resource.servers:
         return "it does not run yet"

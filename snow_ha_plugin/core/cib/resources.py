@@ -49,13 +49,6 @@ def resource(tree: Tree, resource_id: str) -> Tree | None:
     return None
 
 
-def parent(tree: Tree, resource_id: str) -> Tree | None:
-    """The group, clone or bundle that a resource is in."""
-    element = resource(tree, resource_id)
-    found = None if element is None else element.getparent()
-    return None if found is None or found.tag == "resources" else found
-
-
 def meta(tree: Tree, resource_id: str, name: str, default: str) -> str:
     """A resource's meta attribute as it is in force: its own, its template's, that of what it is in, or a default."""
     own = _own_meta(resource(tree, resource_id), name)
