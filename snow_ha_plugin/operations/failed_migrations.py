@@ -2,8 +2,11 @@
 
 The domain is blocked, and runs on (core.configure.migration). Looked at anew, it is found where it is, and Pacemaker
 tries again at once. After ATTEMPTS it stays blocked: until `release`, or until the failure-timeout is over, when
-Pacemaker itself tries again. A server that shuts down cannot wait for that, and its domains cannot stay: then they are
-stopped, and started elsewhere.
+Pacemaker itself tries again.
+
+On a server that shuts down it must not be looked at anew: the server would leave without it meanwhile. There its
+failure runs out at once instead, and Pacemaker tries again; after ATTEMPTS the domain, which cannot stay, is stopped,
+and started elsewhere.
 """
 
 from __future__ import annotations
@@ -14,9 +17,11 @@ from collections.abc import Sequence
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import migration
 from snow_ha_plugin.core.reports.alerts import Alert
+from snow_ha_plugin.core.reports.events import Kind
+from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations import moves
 from snow_ha_plugin.operations.transaction import change, cleaning
-from snow_ha_plugin.system import pacemaker
+from snow_ha_plugin.system import pacemaker, record
 from snow_ha_plugin.system.cluster import Cluster
 
 ATTEMPTS = 3
@@ -41,16 +46,27 @@ def look(store: Cluster, seen: Sequence[Alert], here: str) -> bool:
     if not tries:
         return False
     tree = store.read()
+    if cib.is_shutting_down(tree, here):
+        return _look_while_leaving(store, tree, here, set(tries))
     if _has_nowhere_to_go(tree, here):
         return False
-    stuck = [name for name in blocked(tree) if tries[name]]
-    again = [name for name in stuck if tries[name] < ATTEMPTS]
-    cold = sorted(set(stuck) - set(again)) if cib.is_shutting_down(tree, here) else []
-    if cold:
-        change(store, lambda tree: migration.end_live(tree, cold), cleaning)
-    if again or cold:
-        moves.look_anew(store, again + cold)
-    return bool(again or cold)
+    again = [name for name in blocked(tree) if 0 < tries[name] < ATTEMPTS]
+    moves.look_anew(store, again)
+    return bool(again)
+
+
+def _look_while_leaving(store: Cluster, tree: cib.Tree, here: str, failed: set[str]) -> bool:
+    # By the record: Pacemaker tries again in its own time, perhaps long after this process has ended.
+    recorded = record.read(cib.shutting_down_since(tree, here)).events
+    tries = Counter(event.subject for event in recorded if event.kind == Kind.FAILURE and event.server == here)
+    ours = failed & migration.blocks(tree) - migration.held(tree)
+    tired = sorted(name for name in ours if tries[name] >= ATTEMPTS)
+    others = sorted(ours.difference(tired))
+
+    def edit(tree: cib.Tree) -> list[Change]:
+        return migration.retry(tree, others) + migration.end_live(tree, tired)
+
+    return bool(change(store, edit, cleaning))
 
 
 def _has_nowhere_to_go(tree: cib.Tree, here: str) -> bool:
@@ -61,7 +77,7 @@ def _has_nowhere_to_go(tree: cib.Tree, here: str) -> bool:
 
 
 def settle(store: Cluster) -> None:
-    """Let domains migrate live again that could not while their server shut down, once none does."""
+    """Let domains migrate as ever again that could not while their server shut down, once none does."""
     tree = store.read()
-    if migration.barred(tree) and not any(cib.is_shutting_down(tree, node.name) for node in cib.nodes(tree)):
-        change(store, migration.begin_live, cleaning)
+    if migration.passing(tree) and not any(cib.is_shutting_down(tree, node.name) for node in cib.nodes(tree)):
+        change(store, migration.end_passing, cleaning)

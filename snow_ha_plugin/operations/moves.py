@@ -99,10 +99,12 @@ def look_anew(store: Cluster, domains: Sequence[str]) -> None:
     """Have Pacemaker forget what it knows of domains whose migration failed, and see where they are.
 
     At the source last: what the other server remembers of an earlier migration from there would look like one that is
-    under way once the source has forgotten its half of it, and Pacemaker "forces recovery".
+    under way once the source has forgotten its half of it, and Pacemaker "forces recovery". Never on a server that
+    shuts down, which would leave without waiting for what a probe finds.
     """
     tree = store.read()
-    online = [node.name for node in cib.nodes(tree) if cib.is_online(tree, node.name)]
+    names = [node.name for node in cib.nodes(tree)]
+    online = [name for name in names if cib.is_online(tree, name) and not cib.is_shutting_down(tree, name)]
     sources = {domain: {server for server, _ in cib.failed_migrations(tree, domain)} for domain in domains}
     for at_source in (False, True) if domains else ():
         for domain in domains:

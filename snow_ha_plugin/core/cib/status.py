@@ -87,8 +87,13 @@ def was_started(tree: Tree, resource_id: str, node: str) -> bool:
 
 def is_shutting_down(tree: Tree, node: str) -> bool:
     """Whether a node has asked to leave."""
+    return shutting_down_since(tree, node) > 0
+
+
+def shutting_down_since(tree: Tree, node: str) -> int:
+    """When a node has asked to leave, in seconds since 1970; 0 if it has not."""
     path = "status/node_state[@uname=$node]/transient_attributes//nvpair[@name='shutdown']/@value"
-    return any(value not in ("", "0") for value in tree.xpath(path, node=node))
+    return max((int(value) for value in tree.xpath(path, node=node) if value.isdigit()), default=0)
 
 
 def migration_target(tree: Tree, resource_id: str, node: str) -> str:

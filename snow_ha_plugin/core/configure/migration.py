@@ -4,12 +4,13 @@ A migration that fails blocks the domain: Pacemaker's own answer to one is to st
 on as if nothing had happened (unpack_migrate_to_failure in Pacemaker's lib/pengine/unpack.c counts it as active on both
 servers). Somebody must look at what is left: the verb that began it, which `hold` tells, else operations.events. Where
 nobody does, the failure-timeout ends it: as a meta attribute, unlike as an attribute of the operation, on-fail=block
-does not keep a failure from running out (block_failure in lib/pengine/failcounts.c), and Pacemaker tries again.
+does not keep a failure from running out (block_failure in lib/pengine/failcounts.c), and Pacemaker tries again. A
+server that shuts down does not wait for that: there failures run out at once (`retry`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import ids
@@ -24,6 +25,9 @@ ALL = f"//*[starts-with(@id,'{PREFIX}')]"
 
 _COLD = f"configuration/resources//primitive/meta_attributes[starts-with(@id,'{ids.beginning(Kind.COLD)}')]"
 
+
+# A failure of more than this is none any more.
+RUN_OUT = "1s"
 
 # The operations whose failure leaves a domain running.
 OPERATIONS = ("migrate_to", "migrate_from")
@@ -51,30 +55,45 @@ def _block_id(primitive: cib.Tree, operation: str) -> str:
     return ids.of(Kind.OPERATION, primitive.get("id", ""), part=f"{operation}.meta")
 
 
+def retry(tree: cib.Tree, domains: Iterable[str]) -> list[Change]:
+    """Have Pacemaker itself try failed migrations again at once, for as long as their server shuts down.
+
+    Their failures run out, and nothing is forgotten: without a domain's history a server that shuts down does not wait
+    for the probe that would find it, and leaves it behind running (seen, 2.1.5).
+    """
+    changed = _put_passing(tree, domains, {"failure-timeout": RUN_OUT})
+    return [Change("retry", name, f"try again at once to migrate {name}: its server shuts down") for name in changed]
+
+
 def end_live(tree: cib.Tree, domains: Iterable[str]) -> list[Change]:
     """Have domains stopped and started instead of migrated, for as long as their server shuts down."""
-    changes = []
+    changed = _put_passing(tree, domains, {"failure-timeout": RUN_OUT, "allow-migrate": "false"})
+    return [Change("cold", name, f"stop {name} and start it elsewhere: it cannot be migrated") for name in changed]
+
+
+def _put_passing(tree: cib.Tree, domains: Iterable[str], values: Mapping[str, str]) -> list[str]:
+    changed = []
     for domain in domains:
         primitive, set_id = cib.resource(tree, domain), ids.of(Kind.COLD, domain)
-        if primitive is not None and cib.put_pairs(primitive, "meta_attributes", set_id, {"allow-migrate": "false"}):
+        if primitive is not None and cib.put_pairs(primitive, "meta_attributes", set_id, values):
             # Of several sets the one with the highest score counts.
             cib.part(primitive, f"meta_attributes[@id='{set_id}']").set("score", "1")
-            changes.append(Change("cold", domain, f"stop {domain} and start it elsewhere: it cannot be migrated"))
-    return changes
+            changed.append(domain)
+    return changed
 
 
-def barred(tree: cib.Tree) -> list[str]:
-    """The domains that `end_live` keeps from migrating."""
+def passing(tree: cib.Tree) -> list[str]:
+    """The domains for which `retry` or `end_live` is in force."""
     return [found.getparent().get("id", "") for found in tree.xpath(_COLD)]
 
 
-def begin_live(tree: cib.Tree) -> list[Change]:
-    """End every `end_live`."""
+def end_passing(tree: cib.Tree) -> list[Change]:
+    """End every `retry` and `end_live`."""
     changes = []
     for found in tree.xpath(_COLD):
         domain = found.getparent().get("id", "")
         cib.drop(found)
-        changes.append(Change("live", domain, f"let {domain} migrate live again"))
+        changes.append(Change("live", domain, f"let {domain} migrate as ever again"))
     return changes
 
 

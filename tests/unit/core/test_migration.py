@@ -112,8 +112,8 @@ def test_a_domain_that_may_not_stay_is_stopped_instead_and_migrates_again_afterw
     assert [change.target for change in migration.end_live(tree, ["nis01", "gone"])] == ["nis01"]
     assert migration.end_live(tree, ["nis01"]) == []
     assert cib.meta(tree, "nis01", "allow-migrate", "") == "false"
-    assert migration.barred(tree) == ["nis01"] and schema_errors(tree) == ""
+    assert migration.passing(tree) == ["nis01"] and schema_errors(tree) == ""
     migration.remove(tree)
-    assert migration.barred(tree) == ["nis01"], "another verb's end is not the server's"
-    assert [change.target for change in migration.begin_live(tree)] == ["nis01"]
+    assert migration.passing(tree) == ["nis01"], "another verb's end is not the server's"
+    assert [change.target for change in migration.end_passing(tree)] == ["nis01"]
     assert cib.serialize(tree) == before

@@ -15,7 +15,7 @@ from snow_ha_plugin.core.reports.alerts import Alert
 from snow_ha_plugin.core.reports.doubles import RanTwice
 from snow_ha_plugin.core.reports.events import Event, Kind
 from snow_ha_plugin.core.reports.overview import overview
-from snow_ha_plugin.operations import events, failed_migrations, holding
+from snow_ha_plugin.operations import events, failed_migrations, holding, moves
 from snow_ha_plugin.operations.failed_migrations import ATTEMPTS
 from snow_ha_plugin.system import command, journal, mail, pacemaker, record, scheduler, spool, waiting
 from snow_ha_plugin.system.cluster import LiveCluster
@@ -98,20 +98,56 @@ def test_a_domain_that_would_be_stopped_as_soon_as_it_is_found_stays(looks: list
     assert looks == []
 
 
-def test_a_server_that_shuts_down_gives_its_domain_up_after_some_attempts(looks: list[tuple[str, str]]) -> None:
+def would(tree: cib.Tree) -> list[tuple[str, str]]:
+    """What Pacemaker then does with a01."""
+    return [(action.task, action.node) for action in scheduler.ask(tree).actions if action.resource == "a01"]
+
+
+def recorded(mocker: MockerFixture, *, failures: int, at: float = 1795878701) -> None:
+    """The record of a shutdown that began at 1795878700."""
+    found = [Event(at, Kind.FAILURE, "a01", "snow02", ok=False)] * failures
+    others = [Event(at, Kind.FAILURE, "a01", "snow01", ok=False), Event(at, Kind.STOP, "a01", "snow02")] * ATTEMPTS
+    mocker.patch.object(
+        record,
+        "read",
+        side_effect=lambda since: record.Record(tuple(e for e in (*found, *others) if e.at >= since), 0, ""),
+    )
+
+
+def test_on_a_server_that_shuts_down_pacemaker_tries_again_by_itself(
+    looks: list[tuple[str, str]], mocker: MockerFixture
+) -> None:
     store = Memory(leave(failed_cluster()))
+    assert would(store.tree) == []
+    recorded(mocker, failures=1)
     assert failed_migrations.look(store, [FAILED], "snow02")
-    assert migration.barred(store.tree) == []
-    assert failed_migrations.look(store, [FAILED] * ATTEMPTS, "snow02")
-    assert migration.barred(store.tree) == ["a01"]
-    assert looks[-1] == ("a01", "snow02")
+    # Without its history the server would leave it behind.
+    assert looks == []
+    assert would(store.tree) == [("migrate", "snow01")]
+    recorded(mocker, failures=ATTEMPTS, at=1795878600)
+    assert not failed_migrations.look(store, [FAILED], "snow02"), "what failed before the shutdown counts"
+
+
+def test_a_server_that_shuts_down_gives_its_domain_up_after_some_attempts(
+    looks: list[tuple[str, str]], mocker: MockerFixture
+) -> None:
+    store = Memory(leave(failed_cluster()))
+    recorded(mocker, failures=ATTEMPTS)
+    assert failed_migrations.look(store, [FAILED], "snow02")
+    assert looks == []
+    assert would(store.tree) == [("move", "snow01")]
     # It stays so until that server is gone.
     failed_migrations.settle(store)
-    assert migration.barred(store.tree) == ["a01"]
+    assert migration.passing(store.tree) == ["a01"]
     (state,) = store.tree.xpath("status/node_state[@uname='snow02']")
     state.remove(state.find("transient_attributes"))
     failed_migrations.settle(store)
-    assert migration.barred(store.tree) == []
+    assert migration.passing(store.tree) == []
+
+
+def test_a_verb_looks_at_nothing_on_a_server_that_shuts_down(looks: list[tuple[str, str]]) -> None:
+    moves.look_anew(Memory(leave(failed_cluster())), ["a01"])
+    assert looks == [("a01", "snow01")]
 
 
 def looked_at(tree: cib.Tree) -> cib.Tree:
@@ -126,14 +162,8 @@ def looked_at(tree: cib.Tree) -> cib.Tree:
     return tree
 
 
-@pytest.mark.parametrize(("cold", "expected"), [(False, ["migrate"]), (True, ["move"])])
-def test_pacemaker_then_migrates_it_or_stops_it_and_starts_it_elsewhere(cold: bool, expected: list[str]) -> None:
-    tree = leave(looked_at(failed_cluster()))
-    if cold:
-        migration.end_live(tree, ["a01"])
-    assert [(action.task, action.node) for action in scheduler.ask(tree).actions if action.resource == "a01"] == [
-        (task, "snow01") for task in expected
-    ]
+def test_pacemaker_then_migrates_it() -> None:
+    assert would(looked_at(failed_cluster())) == [("migrate", "snow01")]
 
 
 def test_release_has_it_tried_again(looks: list[tuple[str, str]]) -> None:
