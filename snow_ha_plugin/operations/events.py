@@ -44,6 +44,7 @@ def tend(store: Cluster, here: str) -> None:
             record.append(*alerts.recorded(new, seen, tree, state, here))
             _note_doubles(store, taken, tree, state)
             seen += new
+            _let_leave(store, seen, here)
         if not any(_goes_on(alert) for alert in seen):
             break
         taken = _following()
@@ -56,6 +57,14 @@ def _following() -> list[Alert]:
     """What comes next; nothing once Pacemaker has nothing to do, or is busy with the same for QUIET_S."""
     turns = waiting.turns(QUIET_S, POLL_S)
     return next(taken for in_time in turns if (taken := spool.take()) or not in_time or pacemaker.is_idle())
+
+
+def _let_leave(store: Cluster, seen: Sequence[Alert], here: str) -> None:
+    """At once, while Pacemaker is busy with trying again."""
+    try:
+        failed_migrations.while_leaving(store, seen, here)
+    except SnowHaError as error:
+        log.warning("%s", error)
 
 
 def _try_again(store: Cluster, seen: Sequence[Alert], here: str) -> bool:

@@ -42,21 +42,26 @@ def look(store: Cluster, seen: Sequence[Alert], here: str) -> bool:
 
     `seen` are the events that this server has seen of it: the one where a migration failed takes care.
     """
-    tries = Counter(alert.resource for alert in seen if alert.failed_migration and alert.node == here)
+    tries = _failures(seen, here)
     if not tries:
         return False
     tree = store.read()
-    if cib.is_shutting_down(tree, here):
-        return _look_while_leaving(store, tree, here, set(tries))
-    if _has_nowhere_to_go(tree, here):
+    if cib.is_shutting_down(tree, here) or _has_nowhere_to_go(tree, here):
         return False
     again = [name for name in blocked(tree) if 0 < tries[name] < ATTEMPTS]
     moves.look_anew(store, again)
     return bool(again)
 
 
-def _look_while_leaving(store: Cluster, tree: cib.Tree, here: str, failed: set[str]) -> bool:
-    # By the record: Pacemaker tries again in its own time, perhaps long after this process has ended.
+def while_leaving(store: Cluster, seen: Sequence[Alert], here: str) -> None:
+    """Where this server shuts down: have Pacemaker try again what could not be migrated, or give it up.
+
+    How often it was tried is on record: Pacemaker does so in its own time, perhaps when another process looks.
+    """
+    failed = set(_failures(seen, here))
+    tree = store.read() if failed else cib.empty()
+    if not cib.is_shutting_down(tree, here):
+        return
     recorded = record.read(cib.shutting_down_since(tree, here)).events
     tries = Counter(event.subject for event in recorded if event.kind == Kind.FAILURE and event.server == here)
     ours = failed & migration.blocks(tree) - migration.held(tree)
@@ -66,7 +71,11 @@ def _look_while_leaving(store: Cluster, tree: cib.Tree, here: str, failed: set[s
     def edit(tree: cib.Tree) -> list[Change]:
         return migration.retry(tree, others) + migration.end_live(tree, tired)
 
-    return bool(change(store, edit, cleaning))
+    change(store, edit, cleaning)
+
+
+def _failures(seen: Sequence[Alert], here: str) -> Counter[str]:
+    return Counter(alert.resource for alert in seen if alert.failed_migration and alert.node == here)
 
 
 def _has_nowhere_to_go(tree: cib.Tree, here: str) -> bool:

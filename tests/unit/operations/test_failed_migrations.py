@@ -5,6 +5,8 @@ The CIB is what Pacemaker 2.1.5 had in a lab: snow02 in standby, a01 blocked the
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pytest_mock import MockerFixture
 
@@ -120,12 +122,15 @@ def test_on_a_server_that_shuts_down_pacemaker_tries_again_by_itself(
     store = Memory(leave(failed_cluster()))
     assert would(store.tree) == []
     recorded(mocker, failures=1)
-    assert failed_migrations.look(store, [FAILED], "snow02")
+    failed_migrations.while_leaving(store, [FAILED], "snow02")
     # Without its history the server would leave it behind.
     assert looks == []
     assert would(store.tree) == [("migrate", "snow01")]
     recorded(mocker, failures=ATTEMPTS, at=1795878600)
-    assert not failed_migrations.look(store, [FAILED], "snow02"), "what failed before the shutdown counts"
+    failed_migrations.while_leaving(store, [FAILED], "snow02")
+    assert would(store.tree) == [("migrate", "snow01")], "what failed before the shutdown counts"
+    assert not failed_migrations.look(store, [FAILED], "snow02")
+    assert looks == []
 
 
 def test_a_server_that_shuts_down_gives_its_domain_up_after_some_attempts(
@@ -133,7 +138,7 @@ def test_a_server_that_shuts_down_gives_its_domain_up_after_some_attempts(
 ) -> None:
     store = Memory(leave(failed_cluster()))
     recorded(mocker, failures=ATTEMPTS)
-    assert failed_migrations.look(store, [FAILED], "snow02")
+    failed_migrations.while_leaving(store, [FAILED], "snow02")
     assert looks == []
     assert would(store.tree) == [("move", "snow01")]
     # It stays so until that server is gone.
@@ -143,6 +148,12 @@ def test_a_server_that_shuts_down_gives_its_domain_up_after_some_attempts(
     state.remove(state.find("transient_attributes"))
     failed_migrations.settle(store)
     assert migration.passing(store.tree) == []
+
+
+def test_a_server_that_stays_lets_no_failure_run_out() -> None:
+    store = Memory(failed_cluster())
+    failed_migrations.while_leaving(store, [FAILED], "snow02")
+    assert store.commits == 0
 
 
 def test_a_verb_looks_at_nothing_on_a_server_that_shuts_down(looks: list[tuple[str, str]]) -> None:
@@ -213,6 +224,25 @@ def test_a_burst_of_failures_is_one_mail_and_each_is_on_record(
     to, subject, text = mail.send.call_args.args
     assert (to, subject) == ("root", "[snow-ha] a01 could not be migrated")
     assert f"a01 on snow02: migrate_to: no room ({ATTEMPTS} times)\n" in text
+
+
+def test_a_server_that_leaves_gives_up_while_pacemaker_tries_on(
+    cluster: Memory, mocker: MockerFixture, looks: list[tuple[str, str]]
+) -> None:
+    leave(cluster.tree)
+    told: list[Event] = []
+    mocker.patch.object(record, "append", side_effect=lambda *events: told.extend(events))
+    mocker.patch.object(record, "read", side_effect=lambda since: record.Record(tuple(told), 0, ""))
+    # It never has nothing to do: what has failed is tried again at once.
+    mocker.patch.object(pacemaker, "is_idle", return_value=False)
+    late = replace(FAILED, at=1795878701.0)
+    bursts = iter([[late]] * ATTEMPTS)
+    mocker.patch.object(spool, "take", side_effect=lambda: next(bursts, []))
+    mocker.patch.object(events, "QUIET_S", 0)
+    events.tend(cluster, "snow02")
+    assert migration.passing(cluster.tree) == ["a01"]
+    assert would(cluster.tree) == [("move", "snow01")]
+    assert looks == []
 
 
 def test_each_event_gives_a_busy_pacemaker_its_whole_time_anew(cluster: Memory, mocker: MockerFixture) -> None:
