@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -100,7 +101,8 @@ def test_a_shell_reads_our_configuration_as_it_is_meant() -> None:
 @pytest.fixture
 def with_disk(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> Machines:
     """Servers without sbd yet, on whose file systems direct I/O is what a test says."""
-    monkeypatch.setattr(sbd, "DISK_SCRIPT", str(DISK_SCRIPT))
+    # A checkout may lie below /sNow, which a server has its own of.
+    monkeypatch.setattr(sbd, "DISK_SCRIPT", shutil.copy(DISK_SCRIPT, machines.root))
     monkeypatch.setattr(sbd, "DEVICE", str(machines.root / "snow-ha-sbd"))
     machines.stand_in("systemctl", "case $* in *is-active*) exit 3 ;; esac")
     return machines
