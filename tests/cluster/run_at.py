@@ -1,7 +1,7 @@
 """snow-ha that runs a shell command at a point of `images migrate`; in a server, with the real code.
 
-Its first argument is `before|after N FUNCTION`, the Nth call of one of system/imagefiles.py; its second the command, of
-which snow-ha is the parent.
+Its first argument is `before|after N FUNCTION`, the Nth call of one of system/imagefiles.py or domainfiles.py; its
+second the command, of which snow-ha is the parent.
 """
 
 import itertools
@@ -9,11 +9,12 @@ import subprocess
 import sys
 
 from snow_ha_plugin.cli import main
-from snow_ha_plugin.system import imagefiles
+from snow_ha_plugin.system import domainfiles, imagefiles
 
 WHEN, NUMBER, NAME = sys.argv.pop(1).split()
 COMMAND = sys.argv.pop(1)
-function, calls = getattr(imagefiles, NAME), itertools.count(1)
+MODULE = domainfiles if hasattr(domainfiles, NAME) else imagefiles
+function, calls = getattr(MODULE, NAME), itertools.count(1)
 
 
 def watched(*words, **options):
@@ -26,5 +27,5 @@ def watched(*words, **options):
     return result
 
 
-setattr(imagefiles, NAME, watched)
+setattr(MODULE, NAME, watched)
 main.main()

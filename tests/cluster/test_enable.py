@@ -210,6 +210,7 @@ class TestStatus:
                 "memory_mib": domain.memory_mib,
                 "vcpus": domain.vcpus,
                 "migration": None,
+                "watch": "",
             }
             for domain in GUIDE_DOMAINS
         }
