@@ -1,7 +1,8 @@
 """Domains that ran on two servers at once, as the record tells it.
 
 A server that was dead has nothing to stop: what is stopped on one after another one has started it ran on both. So did
-what is stopped on one while another one has run it since before that one started it.
+what is stopped on one while another one has run it since before that one started it. Only what the record knows to have
+come to a server counts: Pacemaker also stops, to be sure, what has never run there, as after a start that failed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ SKEW_S = 5
 STOPPING_S = 600
 
 ALWAYS, STILL = float("-inf"), float("inf")
+NEVER = (ALWAYS, ALWAYS)
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,11 @@ def of(events: Iterable[Event], running: Mapping[tuple[str, str], int], since_at
             runs[domain, server] = (at, STILL)
         elif event.kind == Kind.START:
             runs[domain, server] = (at, STILL)
+        elif event.kind == Kind.FAILURE and event.text.startswith(("start", "migrate_from")):
+            since, until = runs.get((domain, server), NEVER)
+            runs[domain, server] = (since, min(until, at))
         elif event.kind == Kind.STOP:
-            since, until = runs.get((domain, server), (ALWAYS, STILL))
+            since, until = runs.get((domain, server), NEVER)
             runs[domain, server] = (since, at)
             for (name, other), run in list(runs.items()):
                 is_other = name == domain and other != server and since < run[0] < at - SKEW_S

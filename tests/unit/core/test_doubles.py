@@ -27,7 +27,8 @@ def story(text: str, domain: str = "nis01") -> list[Event]:
         elif source:
             found.append(Event(float(at), Kind.MIGRATE, domain, target, f"from {source}"))
         else:
-            found.append(Event(float(at), Kind(what), domain, where))
+            said = "start: no such file" if what == "failure" else ""
+            found.append(Event(float(at), Kind(what), domain, where, said))
     return found
 
 
@@ -38,8 +39,9 @@ def story(text: str, domain: str = "nis01") -> list[Event]:
         ("0 start snow01; 100 start snow02; 160 stop snow02; 160.2 stop snow01", [ONE]),
         ("0 start snow01; 100 start snow02; 160 stop snow01; 160.2 stop snow02", [ONE]),
         ("0 migrate snow03>snow01; 100 start snow02; 160 stop snow01", [ONE]),
-        # taken over running: nobody has started it
-        ("100 start snow02; 160 stop snow02; 161 stop snow01", [ONE]),
+        # stopped to be sure: where it is not known to have run, and where a start has failed
+        ("100 start snow02; 160 stop snow02; 161 stop snow01", []),
+        ("0 start snow01; 100 start snow02; 160 stop snow02; 161 failure snow01; 161.2 stop snow01", []),
         # one after the other
         ("0 start snow01; 50 stop snow01; 51 start snow02; 90 stop snow02", []),
         ("0 start snow01; 100 start snow02; 103 stop snow01", []),

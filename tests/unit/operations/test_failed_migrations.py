@@ -265,6 +265,7 @@ def test_each_event_gives_a_busy_pacemaker_its_whole_time_anew(cluster: Memory, 
 
 def test_a_double_run_is_noted_where_its_stop_is_seen(cluster: Memory, mocker: MockerFixture) -> None:
     past = [
+        Event(50.0, Kind.START, "a01", "snow02"),
         Event(100.0, Kind.START, "a01", "snow01"),
         Event(1000.0, Kind.STOP, "a01", "snow02"),
     ]
