@@ -186,6 +186,7 @@ class TestStatus:
         assert set(shown) == {
             "servers",
             "domains",
+            "about",
             "floating_ips",
             "fencing",
             "findings",
