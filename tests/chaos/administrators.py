@@ -44,6 +44,8 @@ class TwoVerbs(Kind):
             scene.begin(where, command_line(scene, verb, other, fault.domain))
             if verb == "drain":
                 scene.drained.add(other)
+            if verb == "remove":
+                scene.removed.add(fault.domain)
 
 
 class VerbKilled(Kind):

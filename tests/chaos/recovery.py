@@ -93,12 +93,13 @@ class Recoverer:
                 self.scene.power_on(server)
 
     def _give_back(self) -> None:
-        """What an administrator has drained, he gives back."""
-        for server in sorted(self.scene.drained):
-            for other in self.scene.setting.servers:
-                if self.scene.run(other, ["/bin/sh", "-c", f"{SNOW_HA} undrain {server} >&2 && echo done"]):
-                    self.scene.drained.discard(server)
-                    break
+        """What an administrator has drained or taken out, he gives back: nobody else does."""
+        for verb, given in (("undrain", self.scene.drained), ("add", self.scene.removed)):
+            for name in sorted(given):
+                for server in self.scene.setting.servers:
+                    if self.scene.run(server, ["/bin/sh", "-c", f"{SNOW_HA} {verb} {name} >&2 && echo done"]):
+                        given.discard(name)
+                        break
 
     def _is_time_to_enable(self, standing: Standing, now: float) -> bool:
         if standing.is_good or now < self._last_attempt + (PAUSE_S if standing.cluster else BY_ITSELF_S):

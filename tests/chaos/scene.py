@@ -59,8 +59,9 @@ class Scene:
         self.frozen: set[str] = set()
         # Those that have been told to shut down or to reboot, and have not yet done so.
         self.leaving: set[str] = set()
-        # Those that an administrator has drained, and will give back.
+        # Servers that an administrator has drained, and domains that he has taken out; he will give them back.
         self.drained: set[str] = set()
+        self.removed: set[str] = set()
         self.notes: list[str] = []
         self._jobs: list[Job] = []
 
