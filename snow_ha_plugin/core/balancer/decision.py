@@ -15,6 +15,7 @@ from snow_ha_plugin.core.balancer.problem import By, Problem, used
 from snow_ha_plugin.core.configure import location
 from snow_ha_plugin.core.configure.location import LocationConstraint
 from snow_ha_plugin.core.reports.text import in_words
+from snow_ha_plugin.errors import TryAgainError
 from snow_ha_plugin.model import Change, Finding, Move, Severity
 
 NO_LIMITS = Limits()
@@ -66,7 +67,10 @@ class Decision:
         return {move.domain: move.target for batch in self.batches for move in batch}
 
     def edit(self, tree: cib.Tree, rules: Iterable[LocationConstraint]) -> list[Change]:
-        """Write all of it but the moves into a CIB."""
+        """Write all of it but the moves into a CIB; TryAgainError where one of its domains has been taken out of it."""
+        there = {primitive.get("id") for primitive in tree.iter("primitive")}
+        if gone := [name for name in self.priorities if name not in there]:
+            raise TryAgainError(f"somebody else has removed {in_words(gone)}", remedy="run the command again")
         changes = location.put(tree, rules)
         changes += location.put_apart(tree, self.groups)
         changes += location.put_meta(tree, self.priorities)

@@ -9,7 +9,7 @@ from pytest_mock import MockerFixture
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer.decision import Enforced, Wishes
-from snow_ha_plugin.errors import TimedOutError
+from snow_ha_plugin.errors import TimedOutError, TryAgainError
 from snow_ha_plugin.operations import agreement
 from snow_ha_plugin.operations.agreement import Agreement, agree
 from snow_ha_plugin.operations.simulation import Outlook
@@ -50,6 +50,16 @@ def test_a_colocation_that_pulls_others_along_is_planned_around() -> None:
     found = agreed(f"{SKEWED.format(vcpus=1)}xml constraints {pulled}\n")
     assert not found.refused
     assert {"a", "b"} <= found.decision.targets.keys() or not {"a", "b"} & found.decision.targets.keys()
+
+
+def test_a_plan_for_a_domain_that_was_removed_meanwhile_is_not_written() -> None:
+    tree = cluster.read(SKEWED.format(vcpus=1)).tree
+    decision = agree(Outlook(tree), {}, Wishes(), rules_move=True).decision
+    cib.remove_resource(tree, "b")
+    before = cib.serialize(tree)
+    with pytest.raises(TryAgainError, match="somebody else has removed b"):
+        decision.edit(tree, decision.final)
+    assert cib.serialize(tree) == before
 
 
 def test_sizes_that_would_make_the_scheduler_slow_are_not_put_in_force(mocker: MockerFixture) -> None:
