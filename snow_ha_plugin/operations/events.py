@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import ran_twice
@@ -44,7 +45,9 @@ def tend(store: Cluster, here: str) -> None:
             record.append(*alerts.recorded(new, seen, tree, state, here))
             _note_doubles(store, taken, tree, state)
             seen += new
-            _let_leave(store, seen, here)
+            # At once: while a server leaves Pacemaker is busy with trying again.
+            with _warned():
+                failed_migrations.while_leaving(store, tree, seen, here)
         if not any(_goes_on(alert) for alert in seen):
             break
         taken = _following()
@@ -59,22 +62,22 @@ def _following() -> list[Alert]:
     return next(taken for in_time in turns if (taken := spool.take()) or not in_time or pacemaker.is_idle())
 
 
-def _let_leave(store: Cluster, seen: Sequence[Alert], here: str) -> None:
-    """At once, while Pacemaker is busy with trying again."""
+@contextmanager
+def _warned() -> Iterator[None]:
+    """A block whose failure is logged, and keeps nothing else from being done."""
     try:
-        failed_migrations.while_leaving(store, seen, here)
+        yield
     except SnowHaError as error:
         log.warning("%s", error)
 
 
 def _try_again(store: Cluster, seen: Sequence[Alert], here: str) -> bool:
     """Whether there was a migration to be tried again."""
-    try:
+    was_one = False
+    with _warned():
         failed_migrations.settle(store)
-        return failed_migrations.look(store, seen, here)
-    except SnowHaError as error:
-        log.warning("%s", error)
-        return False
+        was_one = failed_migrations.look(store, seen, here)
+    return was_one
 
 
 def _note_doubles(store: Cluster, taken: Sequence[Alert], tree: cib.Tree, state: ClusterState) -> None:
@@ -88,12 +91,9 @@ def _note_doubles(store: Cluster, taken: Sequence[Alert], tree: cib.Tree, state:
         places = [(each.id, server) for each in state.resources for server in each.servers]
         running = {place: since for place in places if (since := cib.since(tree, *place))}
         found += doubles.of(record.read(time.time() - LOOKING_BACK_S).events, running, min(stops))
-    if not found:
-        return
-    try:
-        change(store, lambda tree: ran_twice.note(tree, found), cleaning)
-    except SnowHaError as error:
-        log.warning("%s", error)
+    if found:
+        with _warned():
+            change(store, lambda tree: ran_twice.note(tree, found), cleaning)
 
 
 def _explained(alert: Alert, state: ClusterState) -> Alert:

@@ -53,16 +53,16 @@ def look(store: Cluster, seen: Sequence[Alert], here: str) -> bool:
     return bool(again)
 
 
-def while_leaving(store: Cluster, seen: Sequence[Alert], here: str) -> None:
-    """Where this server shuts down: have Pacemaker try again what could not be migrated, or give it up.
+def while_leaving(store: Cluster, tree: cib.Tree, seen: Sequence[Alert], here: str) -> None:
+    """Where this server shuts down, by the CIB of now: have Pacemaker try again what could not be migrated, or give it
+    up.
 
     How often it was tried is on record: Pacemaker does so in its own time, perhaps when another process looks.
     """
-    failed = set(_failures(seen, here))
-    tree = store.read() if failed else cib.empty()
-    if not cib.is_shutting_down(tree, here):
+    failed, since = set(_failures(seen, here)), cib.shutting_down_since(tree, here)
+    if not (failed and since):
         return
-    recorded = record.read(cib.shutting_down_since(tree, here)).events
+    recorded = record.read(since).events
     tries = Counter(event.subject for event in recorded if event.kind == Kind.FAILURE and event.server == here)
     ours = failed & migration.blocks(tree) - migration.held(tree)
     tired = sorted(name for name in ours if tries[name] >= ATTEMPTS)

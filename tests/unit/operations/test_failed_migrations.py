@@ -122,12 +122,12 @@ def test_on_a_server_that_shuts_down_pacemaker_tries_again_by_itself(
     store = Memory(leave(failed_cluster()))
     assert would(store.tree) == []
     recorded(mocker, failures=1)
-    failed_migrations.while_leaving(store, [FAILED], "snow02")
+    failed_migrations.while_leaving(store, store.read(), [FAILED], "snow02")
     # Without its history the server would leave it behind.
     assert looks == []
     assert would(store.tree) == [("migrate", "snow01")]
     recorded(mocker, failures=ATTEMPTS, at=1795878600)
-    failed_migrations.while_leaving(store, [FAILED], "snow02")
+    failed_migrations.while_leaving(store, store.read(), [FAILED], "snow02")
     assert would(store.tree) == [("migrate", "snow01")], "what failed before the shutdown counts"
     assert not failed_migrations.look(store, [FAILED], "snow02")
     assert looks == []
@@ -138,7 +138,7 @@ def test_a_server_that_shuts_down_gives_its_domain_up_after_some_attempts(
 ) -> None:
     store = Memory(leave(failed_cluster()))
     recorded(mocker, failures=ATTEMPTS)
-    failed_migrations.while_leaving(store, [FAILED], "snow02")
+    failed_migrations.while_leaving(store, store.read(), [FAILED], "snow02")
     assert looks == []
     assert would(store.tree) == [("move", "snow01")]
     # It stays so until that server is gone.
@@ -152,7 +152,7 @@ def test_a_server_that_shuts_down_gives_its_domain_up_after_some_attempts(
 
 def test_a_server_that_stays_lets_no_failure_run_out() -> None:
     store = Memory(failed_cluster())
-    failed_migrations.while_leaving(store, [FAILED], "snow02")
+    failed_migrations.while_leaving(store, store.read(), [FAILED], "snow02")
     assert store.commits == 0
 
 
