@@ -123,9 +123,8 @@ def _best(problem: Problem, limits: Limits) -> tuple[int | None, ...]:
     layout, survival = start(), Survival(problem)
     settled = tuple(layout.assignment)
     survived = not survival.shortage(settled)
-    if survived and settled == problem.initial and _is_level(problem, bound, limits.level):
-        return settled
-    if not layout.counted:
+    is_level = settled == problem.initial and _is_level(problem, bound, limits.level)
+    if not layout.counted or (survived and is_level):
         return settled
     descend(layout, bound * CLOSE, peak_first=not limited)
     best, least = _fewest_moves(problem, layout.assignment), NOTHING
@@ -139,6 +138,9 @@ def _best(problem: Problem, limits: Limits) -> tuple[int | None, ...]:
             best, least = mended, NOTICEABLE
     if not survived and not survival.shortage(best):
         return best
+    # Where no placement has N+1, as with a domain that only one server may have, there is nothing but evenness to gain.
+    if is_level:
+        return settled
     return best if _imbalance(problem, best) < _imbalance(problem, settled) - least else settled
 
 

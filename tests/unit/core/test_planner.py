@@ -226,3 +226,12 @@ def test_n_plus_one_counts_the_room_of_each_server_by_itself() -> None:
 
 def test_a_limit_of_no_moves_moves_nothing() -> None:
     assert plan(cluster(8192, [1024, 1024], []), Limits(max_moves=0)).batches == ()
+
+
+def test_nothing_moves_for_little_where_one_domain_may_be_on_one_server_alone() -> None:
+    """Its server's failure costs it wherever the others are: N+1 is no reason to move them."""
+    problem = cluster(65536, [8192, 8192, 4096], [8192, 8192, 4096, 1024, 1024])
+    bound = replace(problem.items[0], allowed=frozenset({0}))
+    problem = replace(problem, items=(bound, *problem.items[1:]))
+    assert stranded(problem, problem.initial) == {0: (0,)}
+    assert plan(problem, Limits()).batches == ()

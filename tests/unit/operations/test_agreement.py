@@ -25,6 +25,16 @@ domain c 2048 {vcpus} on snow01
 """
 
 
+LEVEL = """
+server snow01 16384 4
+server snow02 16384 4
+domain a 2048 1 on snow01
+domain b 2048 1 on snow01
+domain c 2048 1 on snow02
+domain d 2048 1 on snow02
+"""
+
+
 def agreed(text: str) -> Agreement:
     return agree(Outlook(cluster.read(text).tree), {}, Wishes(), rules_move=True)
 
@@ -50,6 +60,14 @@ def test_a_colocation_that_pulls_others_along_is_planned_around() -> None:
     found = agreed(f"{SKEWED.format(vcpus=1)}xml constraints {pulled}\n")
     assert not found.refused
     assert {"a", "b"} <= found.decision.targets.keys() or not {"a", "b"} & found.decision.targets.keys()
+
+
+def test_two_that_would_both_leave_each_other_and_meet_again_are_not_moved_in_circles() -> None:
+    apart = '<rsc_colocation id="x" rsc="a" with-rsc="b" score="-1000"/>'
+    together = '<rsc_colocation id="y" rsc="b" with-rsc="a" score="10"/>'
+    found = agreed(f"{LEVEL}xml constraints {apart}\nxml constraints {together}\n")
+    assert not found.refused
+    assert len({"a", "b"} & found.decision.targets.keys()) < 2
 
 
 def test_a_plan_for_a_domain_that_was_removed_meanwhile_is_not_written() -> None:
