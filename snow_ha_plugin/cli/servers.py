@@ -149,6 +149,12 @@ def drain(server: str, force: bool, apart_off: frozenset[str], yes: bool, dry_ru
         )
     if meant.harm:
         output.warning(meant.harm)
+    if not as_json and fencing.is_last_one_weak(now.tree) and not qdevice.votes_here():
+        output.warning(
+            f"once {server} is stopped, a stall of the shared file system longer than the watchdog and 4 s resets the "
+            "last server, with all domains; with SNOW_HA_WATCHDOG_S it rides out longer ones, with a third vote "
+            "(snow ha enable --qdevice HOST) any"
+        )
     question = f"{in_words(outcome.restarted)} cannot migrate live, and would be restarted elsewhere"
     if outcome.restarted and dry_run and not as_json:
         output.warning(question)
@@ -161,12 +167,6 @@ def drain(server: str, force: bool, apart_off: frozenset[str], yes: bool, dry_ru
             changes = standby.empty(store, server, there, outcome.after, on_wait)
         if changes and not as_json:
             output.info(f"{server} takes no domains until snow ha undrain {server}")
-            if fencing.is_last_one_weak(now.tree, third_vote=bool(qdevice.votes_here())):
-                output.warning(
-                    f"if you stop {server}, a stall of the shared file system longer than the watchdog and 4 s resets "
-                    "the last server, with all domains; with SNOW_HA_WATCHDOG_S it rides out longer ones, with a third "
-                    "vote (snow ha enable --qdevice HOST) any"
-                )
     if as_json:
         told = {"dry_run": dry_run, "server": server, "restarted": list(outcome.restarted)}
         output.as_json(told | _json(outcome, meant))

@@ -160,9 +160,10 @@ def way(tree: cib.Tree) -> str:
     return SBD if SBD_ID in ids else NONE
 
 
-def is_last_one_weak(tree: cib.Tree, *, third_vote: bool) -> bool:
-    """Whether a stall of the shared file system resets one of two servers that is left alone (sbd, two_node)."""
-    return len(cib.nodes(tree)) == 2 and way(tree) in (SBD, IPMI) and not third_vote
+def is_last_one_weak(tree: cib.Tree) -> bool:
+    """Whether a stall of the shared file system resets one of two servers that is left alone (sbd, two_node), unless a
+    third vote keeps it up."""
+    return len(cib.nodes(tree)) == 2 and way(tree) in (SBD, IPMI)
 
 
 def tested(tree: cib.Tree) -> dict[str, str]:

@@ -12,6 +12,8 @@ from click.testing import CliRunner, Result
 from snow_ha_plugin.cli.moves import move
 from snow_ha_plugin.cli.servers import drain, undrain, what_if
 from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import fencing
+from snow_ha_plugin.core.configure.fencing import Timing
 from snow_ha_plugin.errors import NoSuchObjectError, UnsafeError, UsageError
 from snow_ha_plugin.system.cluster_in_file import ClusterInFile
 from tests.scenarios import cluster
@@ -83,6 +85,20 @@ def test_drain_refuses_what_is_harm_here_unless_forced(tmp_path: Path, monkeypat
     assert CliRunner().invoke(drain, ["snow03", "--force", "--dry-run"]).exit_code == 0
     assert CliRunner().invoke(drain, ["snow03", "--spread", "slurm=off", "--dry-run"]).exit_code == 0
     assert CliRunner().invoke(drain, ["snow02", "--dry-run"]).exit_code == 0
+
+
+@pytest.mark.parametrize(("votes", "warns"), [(None, True), (False, True), (True, False)])
+def test_drain_tells_before_it_drains_that_the_last_server_is_weak(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, votes: bool | None, warns: bool
+) -> None:
+    tree = cluster.read("server snow01 16384 8\nserver snow02 16384 8\ndomain web 2048 1 on snow02\n").tree
+    fencing.put(tree, ["snow01", "snow02"], Timing(15, 3), {})
+    path = tmp_path / "cib.xml"
+    path.write_bytes(cib.serialize(tree))
+    monkeypatch.setattr("snow_ha_plugin.cli.servers.options.store", lambda cib_path: ClusterInFile(path))
+    monkeypatch.setattr("snow_ha_plugin.cli.servers.qdevice.votes_here", lambda: votes)
+    shown = CliRunner().invoke(drain, ["snow02", "--dry-run"]).output
+    assert ("[W] once snow02 is stopped, a stall of the shared file system" in shown) is warns
 
 
 def test_nothing_is_restarted_without_consent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
