@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import probes
 from snow_ha_plugin.core.configure import live, migration
 from snow_ha_plugin.errors import (
+    NoQuorumError,
     NoSuchObjectError,
     SnowHaError,
     TimedOutError,
@@ -95,6 +97,18 @@ def cluster(mocker: MockerFixture) -> Cluster:
     return Cluster(guide_cluster(), mocker)
 
 
+@pytest.fixture
+def cleaned_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the shell that cleans up after a verb has called, of a cluster that does not answer."""
+    log, programs = tmp_path / "called", tmp_path / "sbin"
+    programs.mkdir()
+    for name in ("cibadmin", "crm_resource"):
+        (programs / name).write_text(f'#!/bin/sh\necho {name} "$@" >>{log}\nexit 1\n')
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs), prepend=":")
+    return log
+
+
 def other(server: str | None) -> str:
     return "snow02" if server == "snow01" else "snow01"
 
@@ -105,7 +119,7 @@ def move_of(cluster: Cluster, name: str) -> Move:
     return Move(name, source, other(source), 512)
 
 
-def test_a_domain_arrives_and_nothing_of_its_move_is_left(cluster: Cluster) -> None:
+def test_a_domain_arrives_and_nothing_of_its_move_is_left(cluster: Cluster, cleaned_up: Path) -> None:
     move = move_of(cluster, "nis01")
     before = Outlook(cluster.tree).places
     seen: list[tuple[str, str]] = []
@@ -113,6 +127,7 @@ def test_a_domain_arrives_and_nothing_of_its_move_is_left(cluster: Cluster) -> N
     assert Outlook(cluster.tree).places == before | {"nis01": move.target}
     assert seen == [("nis01", "migrating"), ("nis01", "done")]
     assert cluster.left == []
+    assert not cleaned_up.exists()
     assert cluster.held_at_most == {"nis01"}
 
 
@@ -298,7 +313,7 @@ def test_the_roomiest_server_comes_first() -> None:
 # --- a server emptied
 
 
-def test_a_server_is_emptied_and_nothing_is_held_afterwards(cluster: Cluster) -> None:
+def test_a_server_is_emptied_and_nothing_is_held_afterwards(cluster: Cluster, cleaned_up: Path) -> None:
     there = [name for name, place in Outlook(cluster.tree).places.items() if place == "snow01"]
     expected = drained(cluster.tree, "snow01", {})[0].after
     changes = standby.empty(cluster, "snow01", there, expected)
@@ -306,6 +321,7 @@ def test_a_server_is_emptied_and_nothing_is_held_afterwards(cluster: Cluster) ->
     assert set(Outlook(cluster.tree).places.values()) == {"snow02"}
     assert cluster.held_at_most == set(there)
     assert cluster.left == []
+    assert not cleaned_up.exists()
     assert standby.put(cluster, "snow01", on=True) == []
 
 
@@ -382,3 +398,22 @@ def test_whoever_gives_up_waiting_leaves_nothing_of_the_move(cluster: Cluster) -
     with pytest.raises(KeyboardInterrupt):
         moves.carry_out(cluster, [[move_of(cluster, "nis01")]], on_wait=give_up)
     assert (told, cluster.left) == ([["nis01"]], [])
+
+
+@pytest.mark.parametrize("verb", ["move", "drain"])
+def test_what_cannot_be_taken_out_any_more_is_left_to_the_shell_that_waits(
+    cluster: Cluster, cleaned_up: Path, verb: str
+) -> None:
+    cluster.idle = True
+
+    def lose_quorum(state: ClusterState, names: Sequence[str]) -> None:
+        cluster.tree.set("have-quorum", "0")
+        raise KeyboardInterrupt
+
+    with pytest.raises(NoQuorumError):
+        if verb == "move":
+            moves.carry_out(cluster, [[move_of(cluster, "nis01")]], on_wait=lose_quorum)
+        else:
+            standby.empty(cluster, str(cluster.place("nis01")), ["nis01"], on_wait=lose_quorum)
+    assert cluster.left != []
+    assert "crm_resource --cleanup --resource nis01" in cleaned_up.read_text().splitlines()

@@ -162,6 +162,11 @@ def test_a_block_that_fails_is_cleaned_up(tmp_path: Path) -> None:
     assert (tmp_path / "told").exists()
 
 
+def test_a_clean_up_that_fails_hides_nothing() -> None:
+    with pytest.raises(ZeroDivisionError), command.cleaning_up(["false"]):
+        raise ZeroDivisionError
+
+
 def test_who_is_killed_is_cleaned_up_after(tmp_path: Path) -> None:
     script = (
         "import os, sys\nfrom snow_ha_plugin.system import command\n"
