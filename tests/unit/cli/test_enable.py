@@ -38,6 +38,13 @@ def test_it_ends_with_the_verdict_and_the_next_steps(enabled: Files) -> None:
     assert ended.status == 0
 
 
+def test_the_site_is_read_once_with_what_was_asked_for(enabled: Files, mocker: MockerFixture) -> None:
+    load = mocker.spy(cluster, "load")
+    assert enabled.run("enable", "--floating-ip", "10.1.0.254/16").status == 0
+    ((_, options),) = load.call_args_list
+    assert str(options["floating_ip"]) == "10.1.0.254/16"
+
+
 def test_what_is_wrong_then_is_told_with_its_remedy(enabled: Files) -> None:
     enabled.cib.write_bytes(capture("cibadmin-2.1.5-troubled.xml"))
     ended = enabled.run("enable")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 
@@ -66,3 +67,21 @@ def test_no_color_means_none_also_in_errors(monkeypatch: pytest.MonkeyPatch) -> 
     assert output.style("[E]", fg="red", bold=True) == "\x1b[31m\x1b[1m[E]\x1b[0m"
     monkeypatch.setenv("NO_COLOR", "1")
     assert output.style("[E]", fg="red", bold=True) == "[E]"
+
+
+def test_what_was_done_is_output_and_what_moves_meanwhile_is_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    with output.progress("Cluster running"):
+        pass
+    out, err = capsys.readouterr()
+    assert re.fullmatch(r"\[\*\] Cluster running \.\.\. OK \(\d\.\d s\)\n", out)
+    assert err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    with pytest.raises(ZeroDivisionError), output.progress("Cluster running", "10 s"):
+        raise ZeroDivisionError
+    out, err = capsys.readouterr()
+    assert out == "[!] Cluster running ... FAIL\n"
+    assert "Cluster running: 10 s" in err

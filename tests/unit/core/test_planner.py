@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from snow_ha_plugin.core.balancer import planner
 from snow_ha_plugin.core.balancer.n_plus_one import stranded
 from snow_ha_plugin.core.balancer.planner import Limits, Placement, plan
 from snow_ha_plugin.core.balancer.problem import OVERCOMMIT, By, Item, Problem, Server, lower_bound, spread, used
@@ -235,3 +237,12 @@ def test_nothing_moves_for_little_where_one_domain_may_be_on_one_server_alone() 
     problem = replace(problem, items=(bound, *problem.items[1:]))
     assert stranded(problem, problem.initial) == {0: (0,)}
     assert plan(problem, Limits()).batches == ()
+
+
+def test_a_plan_that_goes_in_a_circle_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No cluster is known that has one."""
+    problem = cluster(8192, [1024], [], [])
+    circle = itertools.cycle([((1,), ()), ((2,), ())])
+    asked = itertools.islice(circle, 4 * planner.ROUNDS)
+    monkeypatch.setattr(planner, "_reachable", lambda problem, limits: next(asked))
+    assert plan(problem, Limits()).assignment in ((1,), (2,))

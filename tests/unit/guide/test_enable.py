@@ -55,7 +55,7 @@ def test_without_a_cluster_it_plans_on_nothing(site: Site, mocker: MockerFixture
 def test_a_server_that_does_not_answer_is_no_missing_cluster(
     site: Site, mocker: MockerFixture, planned: MagicMock
 ) -> None:
-    planned.side_effect = UnavailableError("snow02 cannot be reached")
+    planned.side_effect = [UnavailableError("snow02 cannot be reached"), []]
     with pytest.raises(UnavailableError, match="snow02"):
         enable._configure(run(site, mocker, guide_cluster()))
 
