@@ -14,8 +14,7 @@ from snow_ha_plugin.core.reports.verdict import Word
 from snow_ha_plugin.guide import check as looking
 from snow_ha_plugin.guide.check import Checked
 from snow_ha_plugin.model import Severity
-from snow_ha_plugin.operations import cluster
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 
 
 @click.command()
@@ -35,7 +34,7 @@ def check(domain: str | None, migration: bool, verbose: bool, yes: bool, as_json
     if domain and not migration:
         raise click.UsageError("a DOMAIN goes with --migration")
     began = time.monotonic()
-    site = cluster.load()
+    site = Site.load()
     if migration:
         migration_test.run(site, domain or "", yes=yes, as_json=as_json)
         return

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from snow_ha_plugin.cli import options, output
-from snow_ha_plugin.operations import cluster, conversion
+from snow_ha_plugin.operations import conversion
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import imagefiles, snowtools
 
 
@@ -23,7 +24,7 @@ def convert(domain: str, tries: bool, back: bool, dry_run: bool, as_json: bool) 
     options.require_root()
     if tries and back:
         raise click.UsageError("--try and --back contradict each other")
-    here = cluster.load()
+    here = Site.load()
     found = snowtools.read_domain(here.layout.domains_dir, domain)
     with imagefiles.alone():
         if back:

@@ -16,7 +16,7 @@ from snow_ha_plugin.guide import disable as backwards
 from snow_ha_plugin.guide import enable as forwards
 from snow_ha_plugin.guide.run import Blocked, Looked, Run, errors
 from snow_ha_plugin.model import Change, Severity
-from snow_ha_plugin.operations import cluster
+from snow_ha_plugin.operations.site import Site
 
 
 @click.command()
@@ -52,9 +52,7 @@ def enable(
     if without_fencing and way not in (None, fencing.NONE):
         raise click.UsageError(f"--without-fencing and --fencing {way} contradict each other")
     asked = fencing.NONE if without_fencing else way or ""
-    load = partial(
-        cluster.load, fencing=asked, qdevice=qdevice or "", floating_ip=_address(floating_ip), metrics=metrics
-    )
+    load = partial(Site.load, fencing=asked, qdevice=qdevice or "", floating_ip=_address(floating_ip), metrics=metrics)
     here, screen = load(), output.Screen(quiet=as_json)
     carry_out = partial(forwards.enable, screen=screen, replace_agents=replace_agents, dry_run=dry_run)
     with interruption.told(lambda: _account(screen, "snow-ha enable, with the same options", "snow-ha disable")):
@@ -136,7 +134,7 @@ def disable(yes: bool, dry_run: bool, as_json: bool) -> None:
     taken out. The rules of `balance` are kept for the next `enable`.
     """
     options.require_root()
-    here = cluster.load()
+    here = Site.load()
     if not (yes or dry_run) and backwards.plan(here):
         _be_sure()
     screen = output.Screen(quiet=as_json)

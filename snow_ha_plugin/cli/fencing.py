@@ -19,7 +19,8 @@ from snow_ha_plugin.guide import corosync, qdevice, start
 from snow_ha_plugin.guide import fencing as protection
 from snow_ha_plugin.guide.run import Run, errors
 from snow_ha_plugin.model import Change
-from snow_ha_plugin.operations import cluster, fencing_test, standby
+from snow_ha_plugin.operations import fencing_test, standby
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.operations.transaction import change, undisturbed, whereabouts
 from snow_ha_plugin.system import lock, sbd
 
@@ -39,7 +40,7 @@ def set_up(way: str | None, dry_run: bool, as_json: bool) -> None:
     Where sbd has to start, the cluster restarts: Pacemaker lets go of the domains meanwhile, and they run on.
     """
     options.require_root()
-    here = protection.decide(cluster.load(fencing=way or ""))
+    here = protection.decide(Site.load(fencing=way or ""))
     run = Run(here, output.Screen(quiet=as_json), dry_run=dry_run)
     with nullcontext() if dry_run else lock.held(here.servers, "fencing set-up"):
         changes = _set_up(run)
@@ -67,7 +68,7 @@ def status(as_json: bool) -> None:
     Exit status 0 only if nothing speaks against it.
     """
     options.require_root()
-    here = protection.decide(cluster.load())
+    here = protection.decide(Site.load())
     tree = here.store.read()
     tested = fencing.tested(tree)
     looks = protection.look_at_all(here) if here.fencing in protection.OURS else {}
@@ -121,7 +122,7 @@ def test(server: str, yes: bool, as_json: bool) -> None:
     Takes as long as the server takes to boot.
     """
     options.require_root()
-    here = protection.decide(cluster.load())
+    here = protection.decide(Site.load())
     options.at_work(here.store, f"fencing test {server}")
     fencing_test.refuse(here, server)
     if not yes:

@@ -16,8 +16,9 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.reports import chronicle
 from snow_ha_plugin.core.reports.text import duration
 from snow_ha_plugin.errors import NoSuchObjectError, SnowHaError
-from snow_ha_plugin.operations import cluster, looking_back, rollback
+from snow_ha_plugin.operations import looking_back, rollback
 from snow_ha_plugin.operations.rollback import Plan
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.operations.transaction import told, unsaid
 from snow_ha_plugin.system import configurations
 from snow_ha_plugin.system.cluster import LiveCluster
@@ -98,7 +99,7 @@ def roll_back(version: str | None, yes: bool, cib_path: Path | None, dry_run: bo
     """
     store = options.store(cib_path)
     kept = rollback.choose(store, version)
-    servers = None if options.in_file(cib_path) else cluster.load().servers
+    servers = None if options.in_file(cib_path) else Site.load().servers
     plan = rollback.plan(store, kept, servers, output.warning) if kept else Plan()
     if as_json:
         output.as_json(

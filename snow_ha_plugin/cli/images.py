@@ -16,11 +16,10 @@ from snow_ha_plugin.core.images import kinds
 from snow_ha_plugin.core.images.kinds import Image
 from snow_ha_plugin.errors import SnowHaError
 from snow_ha_plugin.model import Change, Domain, Severity
-from snow_ha_plugin.operations import cluster
-from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.operations.image_migration import copying, plans, running, way_back
 from snow_ha_plugin.operations.image_migration.copying import Outcome
 from snow_ha_plugin.operations.image_migration.plans import Plan
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import imagefiles, snowtools
 from snow_ha_plugin.system.imagefiles import Meter
 
@@ -43,7 +42,7 @@ def status(as_json: bool) -> None:
     Exit status 0 only if all are.
     """
     options.require_root()
-    here = cluster.load()
+    here = Site.load()
     seen = plans.look(here.servers, here.domains)
     found = [*here.broken, *(finding for image in seen for finding in kinds.findings(image))]
     found += running.left_down({domain.name: domain.config_path for domain in here.domains})
@@ -112,7 +111,7 @@ def migrate(
     its file is changed when the copies are known to be whole. Can be interrupted anywhere, and run again.
     """
     options.require_root()
-    here = cluster.load()
+    here = Site.load()
     chosen = _chosen(here, domains)
     target = (directory or _directory(here)).absolute()
     outcomes: dict[str, Outcome] | None = None
@@ -239,7 +238,7 @@ def rollback(domain: str, dry_run: bool, as_json: bool) -> None:
     What the domain has written since then is in the copies only. It must not run.
     """
     options.require_root()
-    here = cluster.load()
+    here = Site.load()
     found = snowtools.read_domain(here.layout.domains_dir, domain)
     with imagefiles.alone():
         done = way_back.rollback(here.servers, found, dry_run=dry_run)
@@ -254,7 +253,7 @@ def rollback(domain: str, dry_run: bool, as_json: bool) -> None:
 def clean(as_json: bool) -> None:
     """Print the commands that remove this server's volumes whose copies are in use; runs none of them."""
     options.require_root()
-    commands = way_back.cleaning(cluster.load().domains)
+    commands = way_back.cleaning(Site.load().domains)
     if as_json:
         output.as_json({"commands": commands})
     elif commands:

@@ -6,8 +6,8 @@ import click
 
 from snow_ha_plugin.cli import output
 from snow_ha_plugin.operations import migration_test
-from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.operations.migration_test import Leg
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import snowtools
 
 

@@ -16,7 +16,7 @@ from snow_ha_plugin.core import cib, timeouts
 from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.errors import PermissionDeniedError, UnavailableError
 from snow_ha_plugin.model import Domain, SnowConf
-from snow_ha_plugin.operations import cluster
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import snowtools
 from snow_ha_plugin.system.cluster import Cluster, LiveCluster
 from snow_ha_plugin.system.cluster_in_file import ClusterInFile
@@ -188,7 +188,7 @@ def workplace(cib_path: Path | None, domains_dir: Path | None, snow_conf: Path |
         return Workplace(chosen, given.domains_dir, (), given.conf.migration_mib_s, given.conf.watch_grace_s, None)
     if domains_dir or snow_conf:
         raise click.UsageError("--domains-dir and --snow-conf go with --cib")
-    here = cluster.load()
+    here = Site.load()
     names = snowtools.domain_names(here.layout.domains_conf)
     return Workplace(
         chosen, here.layout.domains_dir, names, here.conf.migration_mib_s, here.conf.watch_grace_s, here.servers

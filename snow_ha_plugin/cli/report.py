@@ -13,8 +13,9 @@ import click
 from snow_ha_plugin.cli import options, output, page
 from snow_ha_plugin.core.reports import metrics, verdict
 from snow_ha_plugin.model import Change
-from snow_ha_plugin.operations import cluster, looking_back, reporting, sight
+from snow_ha_plugin.operations import looking_back, reporting, sight
 from snow_ha_plugin.operations.reporting import Report
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import published, record
 from snow_ha_plugin.system.cluster import Cluster
 
@@ -59,7 +60,7 @@ def report(
 
 
 def _begin(given: Mapping[Report, Path], every: int, *, dry_run: bool) -> list[Change]:
-    site = cluster.load()
+    site = Site.load()
     for kind, path in given.items():
         if not dry_run:
             reporting.begin(site.servers, kind, path, every)
@@ -70,7 +71,7 @@ def _begin(given: Mapping[Report, Path], every: int, *, dry_run: bool) -> list[C
 
 
 def _end(kinds: Iterable[Report], *, dry_run: bool) -> list[Change]:
-    site = cluster.load()
+    site = Site.load()
     ending = [kind for kind in reporting.kept(site.servers) if kind in kinds]
     if not dry_run:
         reporting.end(site.servers, ending)

@@ -12,8 +12,8 @@ from snow_ha_plugin.cli import interruption, options, output
 from snow_ha_plugin.cli.interruption import Account
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import UsageError
-from snow_ha_plugin.operations import cluster, joining
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations import joining
+from snow_ha_plugin.operations.site import Site
 
 yes = click.option("--yes", is_flag=True, help="Do not ask: whoever gives the command knows that the servers are off.")
 
@@ -35,7 +35,7 @@ def start(server: str | None, alone: bool, yes: bool, dry_run: bool, as_json: bo
     if yes and not alone:
         raise click.UsageError("--yes goes with --alone")
     options.require_root()
-    here = cluster.load()
+    here = Site.load()
     if alone:
         names = [here.servers.here]
         dead = [name for name in here.servers.names if name not in names]
@@ -74,7 +74,7 @@ def confirm_off(server: str, yes: bool, as_json: bool) -> None:
     Its domains then start elsewhere. If it is not off, each of them runs twice, and destroys its image.
     """
     options.require_root()
-    here = cluster.load()
+    here = Site.load()
     _be_sure(here, [server], yes=yes)
     done = joining.confirm_off(here, server)
     if as_json:

@@ -13,7 +13,8 @@ from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import NoSuchObjectError, UnsafeError
 from snow_ha_plugin.guide import check
 from snow_ha_plugin.model import Change, Finding
-from snow_ha_plugin.operations import cluster, sight
+from snow_ha_plugin.operations import sight
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.operations.transaction import change, cleaning
 from snow_ha_plugin.system.cluster import Cluster
 
@@ -58,6 +59,6 @@ def _found(store: Cluster, domains_dir: Path | None, code: str, *, ask_servers: 
     view = sight.look(store, sight.outlook(store, domains_dir))
     found = [*view.findings, *(finding for finding, _ in view.accepted)]
     if ask_servers and all(finding.id != code for finding in found):
-        checked = check.check(cluster.load())
+        checked = check.check(Site.load())
         found = [*checked.findings, *(finding for finding, _ in checked.accepted)]
     return [finding for finding in found if finding.id == code]

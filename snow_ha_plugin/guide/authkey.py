@@ -9,7 +9,7 @@ import secrets
 
 from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import Finding, Severity
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 
 PATH = "/etc/corosync/authkey"
 LENGTH_BYTES = 256

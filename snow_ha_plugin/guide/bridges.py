@@ -6,7 +6,7 @@ from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import ConfigurationError
 from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import Finding, Severity
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 
 # Those of its words that are no network interface.
 _LOOK = 'for name; do [ -e "/sys/class/net/$name" ] || echo "$name"; done'

@@ -22,7 +22,7 @@ from snow_ha_plugin.errors import SnowHaError, TimedOutError, UnavailableError
 from snow_ha_plugin.guide import AFTERWARDS, CONFIGURATION_STEPS, SERVER_STEPS, fencing, xen
 from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.operations import sight
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 
 # For ssh to a server that is there; one that is dead costs all of it.
 ANSWERS_WITHIN_S = 3

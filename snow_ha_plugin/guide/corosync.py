@@ -17,7 +17,7 @@ from snow_ha_plugin.errors import UnsafeError
 from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import Finding, Server, Severity
 from snow_ha_plugin.operations import stopping
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 
 PATH = "/etc/corosync/corosync.conf"
 

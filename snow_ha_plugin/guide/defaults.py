@@ -6,7 +6,7 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import cluster_options, fencing
 from snow_ha_plugin.guide.section import ConfigurationStep
 from snow_ha_plugin.model import Change
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 
 
 def edit(site: Site, tree: cib.Tree) -> list[Change]:

@@ -16,7 +16,7 @@ from snow_ha_plugin.guide import events, fencing, hook, qdevice, shutdown
 from snow_ha_plugin.guide.run import Screen
 from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations import reporting, stopping
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.operations.transaction import change, cleaning
 from snow_ha_plugin.system import lock
 

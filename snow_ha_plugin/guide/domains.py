@@ -8,7 +8,7 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import cluster_options, intent, live, location, primitive
 from snow_ha_plugin.guide.section import ConfigurationStep
 from snow_ha_plugin.model import Change
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import snowtools
 
 

@@ -31,7 +31,7 @@ from snow_ha_plugin.guide import (
 from snow_ha_plugin.guide.run import Run, Screen
 from snow_ha_plugin.model import Change, Severity
 from snow_ha_plugin.operations import agent_replacement, retry
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.operations.transaction import change, undisturbed, unsaid, whereabouts
 from snow_ha_plugin.system import lock, pacemaker
 

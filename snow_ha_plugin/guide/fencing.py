@@ -20,7 +20,7 @@ from snow_ha_plugin.guide.corosync import PATH as COROSYNC_CONF
 from snow_ha_plugin.guide.section import ConfigurationStep, Step
 from snow_ha_plugin.model import Change, Finding, Severity
 from snow_ha_plugin.operations import stopping
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import bmc, fencer, pacemaker, sbd
 from snow_ha_plugin.system.sbd import Look
 

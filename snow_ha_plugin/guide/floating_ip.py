@@ -6,7 +6,7 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import cluster_options
 from snow_ha_plugin.guide.section import ConfigurationStep, Step
 from snow_ha_plugin.model import Change, Finding, Severity
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 
 
 def check(site: Site) -> list[Finding]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import Finding, Severity
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import snowtools
 from snow_ha_plugin.system.servers import Servers
 

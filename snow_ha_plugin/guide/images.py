@@ -6,8 +6,8 @@ from snow_ha_plugin.core.images import kinds
 from snow_ha_plugin.guide import shared
 from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import Finding
-from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.operations.image_migration import running
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import images
 
 

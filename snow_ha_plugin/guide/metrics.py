@@ -5,8 +5,8 @@ from __future__ import annotations
 from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.operations import reporting
-from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.operations.reporting import METRICS_FILE, Report
+from snow_ha_plugin.operations.site import Site
 
 EXPORTER = "ha_cluster_exporter.service"
 

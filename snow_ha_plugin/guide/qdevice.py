@@ -18,7 +18,7 @@ from snow_ha_plugin.errors import SnowHaError, UnavailableError, UsageError
 from snow_ha_plugin.guide import corosync
 from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import Finding, Severity
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import qdevice as daemons
 from snow_ha_plugin.system import snowtools, waiting
 from snow_ha_plugin.system.qdevice import Host, Look

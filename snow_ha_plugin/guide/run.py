@@ -10,7 +10,7 @@ from snow_ha_plugin.errors import SnowHaError
 from snow_ha_plugin.guide import fencing
 from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import Change, Finding, Severity
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 
 # A section, and what was found before anything was done.
 Looked = tuple[Step, list[Finding]]

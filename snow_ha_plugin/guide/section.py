@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.model import Change, Finding
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 
 
 @dataclass(frozen=True)

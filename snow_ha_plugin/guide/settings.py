@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import Finding, Severity
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 
 
 def check(site: Site) -> list[Finding]:

@@ -7,8 +7,8 @@ from snow_ha_plugin.guide import qdevice
 from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.operations import joining
-from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.operations.joining import ONLINE_WITHIN_S
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import pacemaker, waiting
 
 

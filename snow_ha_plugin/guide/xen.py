@@ -9,7 +9,7 @@ from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import UnsafeError
 from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import Finding, Severity
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import xen
 
 

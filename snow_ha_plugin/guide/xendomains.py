@@ -10,7 +10,7 @@ import re
 
 from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import Finding, Severity
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 
 PATH = "/etc/default/xendomains"
 SETTINGS = {"XENDOMAINS_SAVE": '""', "XENDOMAINS_RESTORE": "false", "XENDOMAINS_AUTO": '""'}

@@ -14,7 +14,7 @@ from snow_ha_plugin.core.configure.fencing import Timing
 from snow_ha_plugin.errors import TimedOutError, UnavailableError, UnsafeError
 from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations import simulation
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.operations.transaction import change, cleaning
 from snow_ha_plugin.system import fencer, waiting
 

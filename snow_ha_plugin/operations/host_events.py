@@ -5,7 +5,8 @@ from __future__ import annotations
 from snow_ha_plugin.core import cib, timeouts
 from snow_ha_plugin.core.configure import intent
 from snow_ha_plugin.errors import ConfigurationError, NoQuorumError, SnowHaError, UnsafeError
-from snow_ha_plugin.operations import cluster, images, registration
+from snow_ha_plugin.operations import images, registration
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.operations.transaction import change, cleaning, whereabouts
 from snow_ha_plugin.system import pacemaker, snowtools, waiting
 from snow_ha_plugin.system.cluster import LiveCluster
@@ -18,7 +19,7 @@ STOP_MARGIN_S = 120
 
 def created(name: str) -> None:
     """Register a domain that the host has just made, so that `snow boot` can start it and nothing else does."""
-    here = cluster.load()
+    here = Site.load()
     domain = snowtools.read_domain(here.layout.domains_dir, name)
     images.refuse_unshared(here.servers, [domain])
     registration.register(here.store, [domain], here.conf.migration_mib_s, servers=here.servers, stopped=True)
@@ -33,7 +34,7 @@ def booting(name: str) -> None:
             f"{name} is not protected, as somebody wanted it", "Pacemaker does not start it", f"snow ha add {name}"
         )
     if name not in cib.domains(tree):
-        here = cluster.load()
+        here = Site.load()
         domain = snowtools.read_domain(here.layout.domains_dir, name)
         images.refuse_unshared(here.servers, [domain])
         registration.register(store, [domain], here.conf.migration_mib_s, servers=here.servers)
@@ -100,7 +101,7 @@ def start(store: LiveCluster, name: str) -> None:
 
 def _refuse_elsewhere(tree: cib.Tree, name: str) -> None:
     """UnsafeError for a domain that nobody registered and that runs where the host's `xl destroy` does not reach."""
-    servers = cluster.load().servers
+    servers = Site.load().servers
     where = whereabouts(servers)(tree, {name})[name]
     if where not in (None, servers.here):
         raise UnsafeError(f"it runs on {where}, and this is {servers.here}", remedy=f"on {where}: xl destroy {name}")

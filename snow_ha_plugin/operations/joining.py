@@ -20,7 +20,7 @@ from snow_ha_plugin.errors import (
     UnsafeError,
 )
 from snow_ha_plugin.model import ClusterState
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import bmc, crm_mon, fencer, waiting
 from snow_ha_plugin.system.servers import LeftOut, Servers
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from snow_ha_plugin.core.configure import cluster_options
 from snow_ha_plugin.errors import UnavailableError
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.operations.transaction import change, cleaning
 from snow_ha_plugin.system import pacemaker
 

@@ -13,7 +13,7 @@ import pytest
 import snow_ha_plugin
 from snow_ha_plugin.core.codes import TABLE
 from snow_ha_plugin.model import Domain, Finding, Network, Server, Severity, SnowConf
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import command, record, snowtools, written
 from snow_ha_plugin.system.command import Result
 from snow_ha_plugin.system.servers import Servers

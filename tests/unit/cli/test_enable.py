@@ -12,7 +12,7 @@ from snow_ha_plugin.cli import options
 from snow_ha_plugin.guide import disable as backwards
 from snow_ha_plugin.guide import enable as forwards
 from snow_ha_plugin.model import Change
-from snow_ha_plugin.operations import cluster
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import lock
 from snow_ha_plugin.system.cluster_in_file import ClusterInFile
 from tests.captures import capture
@@ -22,7 +22,7 @@ from tests.unit.cli.conftest import Files
 @pytest.fixture
 def enabled(files: Files, mocker: MockerFixture) -> Files:
     mocker.patch.object(options, "require_root")
-    mocker.patch.object(cluster, "load").return_value.store = ClusterInFile(files.cib)
+    mocker.patch.object(Site, "load").return_value.store = ClusterInFile(files.cib)
     run = mocker.Mock(report=[], dry_run=False)
     run.site.fencing, run.site.why, run.site.qdevice = "sbd", "it is", ""
     mocker.patch.object(forwards, "enable", side_effect=lambda *_, dry_run, **__: (run, []))
@@ -39,7 +39,7 @@ def test_it_ends_with_the_verdict_and_the_next_steps(enabled: Files) -> None:
 
 
 def test_the_site_is_read_once_with_what_was_asked_for(enabled: Files, mocker: MockerFixture) -> None:
-    load = mocker.spy(cluster, "load")
+    load = mocker.spy(Site, "load")
     assert enabled.run("enable", "--floating-ip", "10.1.0.254/16").status == 0
     ((_, options),) = load.call_args_list
     assert str(options["floating_ip"]) == "10.1.0.254/16"

@@ -13,7 +13,7 @@ from pytest_mock import MockerFixture
 from snow_ha_plugin.cli import migration_test
 from snow_ha_plugin.errors import UsageError
 from snow_ha_plugin.operations import moves
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import waiting
 from snow_ha_plugin.system.cluster import LiveCluster
 from tests.captures import guide_cluster

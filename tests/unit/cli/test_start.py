@@ -8,7 +8,8 @@ import pytest
 from pytest_mock import MockerFixture
 
 from snow_ha_plugin.cli import options
-from snow_ha_plugin.operations import cluster, joining
+from snow_ha_plugin.operations import joining
+from snow_ha_plugin.operations.site import Site
 from tests.unit.cli.conftest import Files
 
 
@@ -16,7 +17,7 @@ from tests.unit.cli.conftest import Files
 def asked(files: Files, mocker: MockerFixture) -> Files:
     """A site whose other server nobody can tell the power of."""
     mocker.patch.object(options, "require_root")
-    servers = mocker.patch.object(cluster, "load").return_value.servers
+    servers = mocker.patch.object(Site, "load").return_value.servers
     servers.here, servers.names = "snow01", ("snow01", "snow02")
     mocker.patch.object(joining, "is_off", return_value=False)
     mocker.patch.object(joining, "start_alone")

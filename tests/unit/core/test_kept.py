@@ -10,8 +10,8 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import kept, location
 from snow_ha_plugin.core.configure.location import LocationConstraint
 from snow_ha_plugin.guide import disable, rules
-from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.operations.simulation import Outlook
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system.cluster import LiveCluster
 from tests.captures import guide_cluster
 from tests.unit.operations.test_transaction import Memory

@@ -29,7 +29,7 @@ def store(mocker: MockerFixture) -> MagicMock:
     mocker.patch.object(
         accepting.sight, "look", return_value=overview(tree, ClusterState(True, False, (), ()), None, {})
     )
-    mocker.patch.object(accepting.cluster, "load")
+    mocker.patch.object(accepting.Site, "load")
     mocker.patch.object(accepting.check, "check", return_value=Checked(Word.DEGRADED, (), (), (SMALL,)))
     found = MagicMock()
     found.read.return_value = tree

@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from snow_ha_plugin.guide import authkey
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from tests.unit.conftest import NAMES, Machines
 
 MINE, THEIRS = b"m" * 256, b"t" * 128

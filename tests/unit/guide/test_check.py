@@ -24,7 +24,7 @@ from snow_ha_plugin.guide import corosync, settings
 from snow_ha_plugin.guide.check import Checked
 from snow_ha_plugin.guide.section import ConfigurationStep, Step
 from snow_ha_plugin.model import Change, ClusterState, Finding, NodeState, Severity
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system.command import Result
 from tests.captures import guide_cluster
 from tests.unit.conftest import Machines

@@ -10,7 +10,7 @@ from snow_ha_plugin.core.corosync import MARK
 from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.guide import corosync
 from snow_ha_plugin.model import Server, Severity
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from tests.captures import capture
 from tests.unit.conftest import NAMES, Machines
 

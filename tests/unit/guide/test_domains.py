@@ -10,7 +10,7 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import intent
 from snow_ha_plugin.guide import CONFIGURATION_STEPS, domains
 from snow_ha_plugin.model import Guest, Hypervisor
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from tests.captures import domain, guide_cluster
 from tests.unit.conftest import Machines, MakeSite
 

@@ -14,7 +14,7 @@ from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.guide import enable
 from snow_ha_plugin.guide.run import Run
 from snow_ha_plugin.model import Change
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from tests.captures import guide_cluster, unconfigured_cluster
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.guide import events
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from tests.unit.conftest import Machines
 
 # A systemctl that knows what is enabled on each server, and a systemd-tmpfiles.

@@ -14,7 +14,7 @@ from snow_ha_plugin.core.configure.fencing import Timing
 from snow_ha_plugin.errors import ConfigurationError, UnavailableError, UnsafeError
 from snow_ha_plugin.guide import fencing as protection
 from snow_ha_plugin.model import ClusterState, NodeState
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import bmc, pacemaker, sbd
 from snow_ha_plugin.system.sbd import Look, Watchdog
 from tests.captures import unconfigured_cluster

@@ -17,7 +17,7 @@ from snow_ha_plugin.guide import disable, enable, events, hook
 from snow_ha_plugin.guide.run import Blocked
 from snow_ha_plugin.guide.section import ConfigurationStep, Step
 from snow_ha_plugin.model import Change, Finding, Guest, Hypervisor, Severity
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import command, lock, xen
 from snow_ha_plugin.system.cluster import LiveCluster
 from snow_ha_plugin.system.command import Result

@@ -6,7 +6,7 @@ import pytest
 
 from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.guide import hook
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system.command import Result
 from tests.unit.conftest import Machines
 

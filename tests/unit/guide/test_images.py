@@ -8,8 +8,8 @@ import pytest
 from snow_ha_plugin.errors import ConfigurationError, DataError, UnavailableError
 from snow_ha_plugin.guide import images
 from snow_ha_plugin.model import Disk, Severity
-from snow_ha_plugin.operations.cluster import Site, _broken
 from snow_ha_plugin.operations.images import refuse_unshared
+from snow_ha_plugin.operations.site import Site, _broken
 from tests.captures import domain
 from tests.unit.conftest import Machines, MakeSite
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from snow_ha_plugin.guide import packages
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from tests.unit.conftest import Machines
 
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from snow_ha_plugin.guide import permissions
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from tests.unit.conftest import NAMES, Machines
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")

@@ -16,7 +16,7 @@ from snow_ha_plugin.errors import UnavailableError, UsageError
 from snow_ha_plugin.guide import corosync, packages, qdevice
 from snow_ha_plugin.model import Severity
 from snow_ha_plugin.operations import stopping
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import qdevice as daemons
 from snow_ha_plugin.system import snowtools
 from snow_ha_plugin.system.qdevice import Host, Look

@@ -9,7 +9,7 @@ from snow_ha_plugin.errors import TimedOutError
 from snow_ha_plugin.guide import start
 from snow_ha_plugin.model import ClusterState, NodeState
 from snow_ha_plugin.operations import joining
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import pacemaker
 from tests.unit.conftest import Machines
 

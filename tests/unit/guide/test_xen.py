@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from snow_ha_plugin.guide import xen
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from tests.captures import capture, domain
 from tests.unit.conftest import Machines, MakeSite
 

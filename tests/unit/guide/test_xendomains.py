@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from snow_ha_plugin.guide import xendomains
 from snow_ha_plugin.guide.xendomains import settled
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from tests.unit.conftest import Machines
 
 DEBIAN = """\

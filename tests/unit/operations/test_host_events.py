@@ -63,7 +63,7 @@ def test_a_domain_is_stopped_wherever_it_runs_and_then_unregistered(cluster: Clu
 @pytest.fixture
 def unregistered(cluster: Cluster, mocker: MockerFixture) -> MagicMock:
     """What looking for a domain that nobody has registered gives; this server is snow01."""
-    mocker.patch.object(host_events.cluster, "load").return_value.servers.here = "snow01"
+    mocker.patch.object(host_events.Site, "load").return_value.servers.here = "snow01"
     found: MagicMock = mocker.patch.object(host_events, "whereabouts").return_value
     return found
 

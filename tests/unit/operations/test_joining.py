@@ -14,7 +14,7 @@ from snow_ha_plugin.errors import (
     UnsafeError,
 )
 from snow_ha_plugin.operations import joining
-from snow_ha_plugin.operations.cluster import Site
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import bmc, command, waiting
 from snow_ha_plugin.system.command import Result
 from tests.unit.conftest import Machines

@@ -8,8 +8,8 @@ import pytest
 from snow_ha_plugin.errors import NoInputError
 from snow_ha_plugin.guide import disable, metrics, packages
 from snow_ha_plugin.operations import reporting
-from snow_ha_plugin.operations.cluster import Site
 from snow_ha_plugin.operations.reporting import DIRECTORY, Report
+from snow_ha_plugin.operations.site import Site
 from tests.unit.conftest import Machines, MakeSite
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the files belong to root")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from snow_ha_plugin.errors import ConfigurationError
-from snow_ha_plugin.operations import cluster
+from snow_ha_plugin.operations.site import Site
 
 HERE = socket.gethostname().split(".")[0]
 
@@ -35,7 +35,7 @@ def write_conf(etc: Path, text: str) -> None:
 
 
 def test_a_site_is_its_servers_and_the_domains_that_snow_manages(etc: Path) -> None:
-    found = cluster.load()
+    found = Site.load()
     assert [(member.name, member.addresses) for member in found.members] == [
         (HERE, ("10.1.0.1",)), ("other", ("10.1.0.2",)),
     ]  # fmt: skip
@@ -58,10 +58,10 @@ def test_a_site_is_its_servers_and_the_domains_that_snow_manages(etc: Path) -> N
 def test_a_site_that_cannot_be_highly_available_is_told(etc: Path, nodes: str, why: str) -> None:
     write_conf(etc, f"SNOW_NODES=( {nodes} )\n")
     with pytest.raises(ConfigurationError, match=why):
-        cluster.load()
+        Site.load()
 
 
 def test_who_mistypes_the_list_of_servers_reads_where(etc: Path) -> None:
     write_conf(etc, f"# servers\nSNOW_NODE=( {HERE} other )\n")
     with pytest.raises(ConfigurationError, match="line 2 sets SNOW_NODE: did you mean SNOW_NODES"):
-        cluster.load()
+        Site.load()

@@ -38,46 +38,49 @@ class Site:
     hypervisors: Mapping[str, Hypervisor] = field(default_factory=dict)
     store: LiveCluster = field(default_factory=LiveCluster)
 
+    @classmethod
+    def load(
+        cls,
+        *,
+        floating_ip: IPv4Interface | IPv6Interface | None = None,
+        fencing: str = "",
+        qdevice: str = "",
+        metrics: bool = False,
+    ) -> Site:
+        """Read the site; the floating IP is by default the gateway of NET_SNOW, and always on its bridge.
 
-def load(
-    *,
-    floating_ip: IPv4Interface | IPv6Interface | None = None,
-    fencing: str = "",
-    qdevice: str = "",
-    metrics: bool = False,
-) -> Site:
-    """Read the site; the floating IP is by default the gateway of NET_SNOW, and always on its bridge.
-
-    ConfigurationError where SNOW_NODES does not name two servers or more, and this one among them.
-    """
-    layout = snowtools.layout()
-    conf = snowtools.read_conf(layout.conf)
-    mistyped = [f"line {n} sets {name}: did you mean {near}" for n, name, near in conf.unknown if near == "SNOW_NODES"]
-    if len(conf.servers) < 2:
-        raise ConfigurationError(
-            f"{layout.conf}: SNOW_NODES names {len(conf.servers)} server(s)",
-            "high availability needs two or more",
-            mistyped[0] if mistyped else "add the others",
+        ConfigurationError where SNOW_NODES does not name two servers or more, and this one among them.
+        """
+        layout = snowtools.layout()
+        conf = snowtools.read_conf(layout.conf)
+        mistyped = [
+            f"line {n} sets {name}: did you mean {near}" for n, name, near in conf.unknown if near == "SNOW_NODES"
+        ]
+        if len(conf.servers) < 2:
+            raise ConfigurationError(
+                f"{layout.conf}: SNOW_NODES names {len(conf.servers)} server(s)",
+                "high availability needs two or more",
+                mistyped[0] if mistyped else "add the others",
+            )
+        servers = Servers(conf.servers)
+        if servers.here not in conf.servers:
+            raise ConfigurationError(
+                f"this server, {servers.here}, is not in SNOW_NODES of {layout.conf}",
+                remedy="run it on " + " or ".join(conf.servers),
+            )
+        domains, errors = snowtools.read_domains(layout.domains_dir, snowtools.domain_names(layout.domains_conf))
+        return cls(
+            layout=layout,
+            conf=conf,
+            members=snowtools.servers(conf.servers, layout.domains_conf),
+            servers=servers,
+            domains=tuple(domains),
+            broken=tuple(_broken(error) for error in errors),
+            floating_ip=_on_bridge(floating_ip, conf.net_snow) if floating_ip else conf.net_snow,
+            fencing=fencing,
+            qdevice=qdevice,
+            metrics=metrics,
         )
-    servers = Servers(conf.servers)
-    if servers.here not in conf.servers:
-        raise ConfigurationError(
-            f"this server, {servers.here}, is not in SNOW_NODES of {layout.conf}",
-            remedy="run it on " + " or ".join(conf.servers),
-        )
-    domains, errors = snowtools.read_domains(layout.domains_dir, snowtools.domain_names(layout.domains_conf))
-    return Site(
-        layout=layout,
-        conf=conf,
-        members=snowtools.servers(conf.servers, layout.domains_conf),
-        servers=servers,
-        domains=tuple(domains),
-        broken=tuple(_broken(error) for error in errors),
-        floating_ip=_on_bridge(floating_ip, conf.net_snow) if floating_ip else conf.net_snow,
-        fencing=fencing,
-        qdevice=qdevice,
-        metrics=metrics,
-    )
 
 
 def _on_bridge(address: IPv4Interface | IPv6Interface, net_snow: Network | None) -> Network:
