@@ -94,13 +94,18 @@ class DomainFile:
 
 @dataclass(frozen=True)
 class Guest:
-    """A row of `xl list`: `state` is the column of flags as xl prints it, such as `-b----`."""
+    """A row of `xl list`: `state` is the column of flags as xl prints it, such as `-b----`.
+
+    `type` is what it runs as, whatever its file says by now: pv, pvh or hvm; empty where xl was not asked, or does not
+    say.
+    """
 
     name: str
     domid: int
     memory_mib: int
     vcpus: int
     state: str
+    type: str = ""
 
 
 @dataclass(frozen=True)

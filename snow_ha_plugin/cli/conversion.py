@@ -34,7 +34,8 @@ def convert(domain: str, tries: bool, back: bool, dry_run: bool, as_json: bool) 
                 done = conversion.convert(here.servers, found, tries=True, dry_run=False)
         else:
             done = conversion.convert(here.servers, found, tries=False, dry_run=dry_run)
-        if done and not dry_run:
+        if not dry_run:
             now = snowtools.read_domain(here.layout.domains_dir, domain)
             done = [*done, *conversion.tell_cluster(here.servers, now, here.conf.migration_mib_s)]
-    output.outcome(done, f"nothing to do: {domain} is a PVH guest already", dry_run=dry_run, in_json=as_json)
+    idle = "" if done else conversion.already(here.servers, found)
+    output.outcome(done, idle, dry_run=dry_run, in_json=as_json)

@@ -15,12 +15,13 @@ from snow_ha_plugin.cli.interruption import Account
 from snow_ha_plugin.core.images import kinds
 from snow_ha_plugin.core.images.kinds import Image
 from snow_ha_plugin.errors import SnowHaError
+from snow_ha_plugin.guide.xen import run_otherwise
 from snow_ha_plugin.model import Change, Domain, Severity
 from snow_ha_plugin.operations.image_migration import copying, plans, running, way_back
 from snow_ha_plugin.operations.image_migration.copying import Outcome
 from snow_ha_plugin.operations.image_migration.plans import Plan
 from snow_ha_plugin.operations.site import Site
-from snow_ha_plugin.system import imagefiles, snowtools
+from snow_ha_plugin.system import imagefiles, snowtools, xen
 from snow_ha_plugin.system.imagefiles import Meter
 
 # By domain.
@@ -46,6 +47,7 @@ def status(as_json: bool) -> None:
     seen = plans.look(here.servers, here.domains)
     found = [*here.broken, *(finding for image in seen for finding in kinds.findings(image))]
     found += running.left_down({domain.name: domain.config_path for domain in here.domains})
+    found += run_otherwise(here.domains, xen.answering(here.servers))
     if as_json:
         output.as_json({"images": [_json(image) for image in seen], "findings": output.findings_json(found)})
     else:

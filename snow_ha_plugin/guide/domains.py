@@ -31,8 +31,9 @@ def edit(site: Site, tree: cib.Tree) -> list[Change]:
     changes = cluster_options.put_capacities(tree, site.hypervisors)
     claims = primitive.Claims(tree, snowtools.domain_file)
     out = intent.left_out(tree)
-    pv_migrates = live.pv_migrates([found.migrates_pv for found in site.hypervisors.values()])
-    for domain in sorted(site.domains, key=lambda domain: domain.name):
+    hypervisors = site.hypervisors.values()
+    pv_migrates = live.pv_migrates([found.migrates_pv for found in hypervisors])
+    for domain in sorted(live.as_they_run(site.domains, hypervisors), key=lambda domain: domain.name):
         if domain.name in out:
             continue
         change = primitive.register(tree, domain, site.conf.migration_mib_s, claims, pv_migrates=pv_migrates)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from snow_ha_plugin.core.configure import live
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import UnsafeError
 from snow_ha_plugin.guide.section import Step
-from snow_ha_plugin.model import Finding, Severity
+from snow_ha_plugin.model import Domain, Finding, Hypervisor, Severity
 from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import xen
 
@@ -50,6 +52,7 @@ def check(site: Site) -> list[Finding]:
                         Severity.WARNING, "migration-rest", message, "see xl list on all servers", subject=guest.name
                     )
                 )
+    findings += run_otherwise(site.domains, hypervisors)
     kinds = {hypervisor.features: server for server, hypervisor in hypervisors.items()}
     if len(kinds) > 1:
         message = f"the processors of {in_words(kinds.values())} differ: a domain may not survive a live migration"
@@ -72,6 +75,24 @@ def check(site: Site) -> list[Finding]:
                 )
             )
     return findings
+
+
+def run_otherwise(domains: Iterable[Domain], hypervisors: Mapping[str, Hypervisor]) -> Iterator[Finding]:
+    """Of domains that are para-virtualised and will not be at their next start, or the other way round."""
+    pv_migrates = live.pv_migrates([found.migrates_pv for found in hypervisors.values()])
+    guests = [(server, guest) for server, found in hypervisors.items() for guest in found.guests]
+    for domain in domains:
+        for server, guest in guests:
+            if not live.runs_otherwise(domain, guest):
+                continue
+            name, until = domain.name, "" if pv_migrates else ", and cannot migrate live until then"
+            message = f"{name} runs para-virtualised on {server}, and at its next start will not be{until}"
+            remedy = f"snow shutdown {name}, snow boot {name}, snow ha sync; or put its file back"
+            if domain.is_pv:
+                then = "" if pv_migrates else ", and cannot migrate live from then on"
+                message = f"{name} runs as {guest.type} on {server}, and at its next start is para-virtualised{then}"
+                remedy = f'put type = "{guest.type}" back in its file; or, once it was started anew: snow ha sync'
+            yield Finding(Severity.WARNING, "runs-otherwise", message, remedy, subject=name)
 
 
 STEP = Step("xen", "Xen on all servers", check)

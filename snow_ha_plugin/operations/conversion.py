@@ -8,6 +8,7 @@ from pathlib import Path
 
 from snow_ha_plugin import xlcfg
 from snow_ha_plugin.core import cib, domainfile
+from snow_ha_plugin.core.configure import live
 from snow_ha_plugin.core.images import pvh
 from snow_ha_plugin.errors import ConfigurationError, NoInputError, UnavailableError, UnsafeError
 from snow_ha_plugin.model import Change, Domain
@@ -68,6 +69,17 @@ def back(servers: Servers, domain: Domain, *, dry_run: bool) -> list[Change]:
     if not dry_run:
         domainfiles.put_back(path, OLD)
     return [Change("convert", name, f"have {name} start para-virtualised again")]
+
+
+def already(servers: Servers, domain: Domain) -> str:
+    """What there is to say of a domain whose file is that of a PVH guest."""
+    for server, found in xen.answering(servers).items():
+        if any(live.runs_otherwise(domain, guest) for guest in found.guests):
+            return (
+                f"nothing to do: the file of {domain.name} is that of a PVH guest already; it runs para-virtualised on"
+                f" {server} until its next start: snow shutdown {domain.name}, snow boot {domain.name}, snow ha sync"
+            )
+    return f"nothing to do: {domain.name} is a PVH guest already"
 
 
 def tell_cluster(servers: Servers, domain: Domain, migration_mib_s: int) -> list[Change]:

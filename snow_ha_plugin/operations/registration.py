@@ -56,7 +56,7 @@ def register(
         places = locate(store.read(), {domain.name for domain in domains})
         running = {name for name, server in places.items() if server}
         locate = _as_found(places)
-    migrates = pv_migrates(servers, domains)
+    domains, migrates = as_they_run(servers, domains)
 
     def edit(tree: cib.Tree) -> list[Change]:
         claims = primitive.Claims(tree, read)
@@ -85,12 +85,14 @@ def _as_found(places: Mapping[str, str | None]) -> Locate:
     return lambda tree, names: {name: places[name] for name in names}
 
 
-def pv_migrates(servers: Servers | None, domains: Iterable[Domain]) -> bool | None:
-    """Whether para-virtualised domains can migrate; nobody is asked where there are none of them."""
-    if servers is None or not any(domain.is_pv for domain in domains):
-        return None
+def as_they_run(servers: Servers | None, domains: Sequence[Domain]) -> tuple[Sequence[Domain], bool | None]:
+    """Domains as they are now, where they run, and whether para-virtualised ones can migrate, as far as servers say."""
+    if servers is None or not domains:
+        return domains, None
     answers = servers.outcomes(lambda name: xen.look(servers, name)).values()
-    return live.pv_migrates([None if isinstance(answer, SnowHaError) else answer.migrates_pv for answer in answers])
+    found = [answer for answer in answers if not isinstance(answer, SnowHaError)]
+    unknown = [None] * (len(answers) - len(found))
+    return live.as_they_run(domains, found), live.pv_migrates([*(each.migrates_pv for each in found), *unknown])
 
 
 def unregister(
@@ -126,7 +128,7 @@ def sync(
     """
     orphans: list[str] = []
     read = functools.cache(snowtools.domain_file)
-    migrates = pv_migrates(servers, domains)
+    domains, migrates = as_they_run(servers, domains)
 
     def edit(tree: cib.Tree) -> list[Change]:
         out = intent.left_out(tree)

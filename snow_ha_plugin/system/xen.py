@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shlex
+from collections.abc import Mapping
+from dataclasses import replace
 
-from snow_ha_plugin.errors import TimedOutError, UnavailableError
+from snow_ha_plugin.errors import SnowHaError, TimedOutError, UnavailableError
 from snow_ha_plugin.model import Guest, Hypervisor
 from snow_ha_plugin.system import command
 from snow_ha_plugin.system.servers import SSH, Servers
@@ -62,16 +65,26 @@ done
 """
 
 
+# One trip for all: a list that xl failed to give must not pass for an empty one. The long one tells the types alone.
+_LOOK = "xl info && echo ---- && xl list && echo ---- && { timeout 10 xl list -l || :; }"
+
+
 def look(servers: Servers, server: str) -> Hypervisor:
     """The hypervisor of a server and its guests; UnavailableError where xl does not answer."""
-    # One trip for both: a list that xl failed to give must not pass for an empty one.
-    result = servers.run(server, ["sh", "-c", "xl info && echo ---- && xl list"], timeout_s=XL_TIMEOUT_S, looks=True)
-    info, separator, listing = result.text.partition("----\n")
+    result = servers.run(server, ["sh", "-c", _LOOK], timeout_s=XL_TIMEOUT_S, looks=True)
+    info, separator, rest = result.text.partition("----\n")
+    listing, _, details = rest.partition("----\n")
     if not result.ok or not separator:
         raise UnavailableError(
             f"xl does not answer on {server}", result.reason, "see that the server runs Xen: xl info"
         )
-    return parse(info, listing, server)
+    return parse(info, listing, server, details)
+
+
+def answering(servers: Servers) -> dict[str, Hypervisor]:
+    """The hypervisors of the servers whose xl answers."""
+    answers = servers.outcomes(lambda name: look(servers, name))
+    return {name: answer for name, answer in answers.items() if not isinstance(answer, SnowHaError)}
 
 
 def guests(servers: Servers, server: str, timeout_s: float = XL_TIMEOUT_S) -> tuple[Guest, ...]:
@@ -127,14 +140,15 @@ def console(servers: Servers, server: str, name: str) -> int:
     return command.on_terminal(argv if server == servers.here else [*SSH, "-t", server, "--", shlex.join(argv)])
 
 
-def parse(info: str, listing: str, server: str) -> Hypervisor:
-    """`xl info` and `xl list` as a value. What Domain-0 keeps is not there for domains.
+def parse(info: str, listing: str, server: str, details: str = "") -> Hypervisor:
+    """`xl info`, `xl list` and `xl list -l` as a value. What Domain-0 keeps is not there for domains.
 
     Without `dom0_mem=` Domain-0 begins with all memory, and xl shrinks it as domains come: what it has at a moment
     then says nothing of what domains may have.
     """
     facts = dict(_pair(line) for line in info.splitlines() if ":" in line)
-    guests = parse_list(listing, server)
+    types = _types(details)
+    guests = tuple(replace(guest, type=types.get(guest.domid, "")) for guest in parse_list(listing, server))
     is_fixed = "dom0_mem=" in facts.get("xen_commandline", "")
     own = sum(guest.memory_mib for guest in guests if guest.domid == 0) if is_fixed else DOM0_MIB
     try:
@@ -161,6 +175,14 @@ def parse_list(listing: str, server: str) -> tuple[Guest, ...]:
     if all(guest.domid != 0 for guest in guests):
         raise UnavailableError(f"xl list on {server} is not whole", "Domain-0 is missing", "try it there")
     return guests
+
+
+def _types(details: str) -> Mapping[int, str]:
+    """What each domain runs as, by its number; a half one is not in `xl list -l`."""
+    try:
+        return {each["domid"]: each["config"]["c_info"]["type"] for each in json.loads(details)}
+    except (ValueError, KeyError, TypeError):
+        return {}
 
 
 def _guest(line: str, server: str) -> Guest:

@@ -75,6 +75,14 @@ ENTRIES = (
         ("snow ha images convert",),
     ),
     Entry(
+        "runs-otherwise", Severity.WARNING, "A domain runs as another type than its file says",
+        "Its file was changed while it ran: from para-virtualised to PVH, or back. What runs stays what it is, also"
+        " in a live migration, and allow-migrate tells whether that can migrate; at the next start it is what the file"
+        " says.",
+        "Shut it down and boot it, then snow ha sync brings allow-migrate up to what it is then; or put the file back.",
+        ("xl list -l DOMAIN", "snow ha sync"),
+    ),
+    Entry(
         "restarts", Severity.WARNING, "Domains are restarted where others migrate",
         "They are para-virtualised, and a server's hypervisor has no shadow paging: a live migration would fail, and"
         " end in a restart. So allow-migrate is false for them until that is mended.",

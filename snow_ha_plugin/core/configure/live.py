@@ -9,14 +9,17 @@ one that `tell` writes, are ours; any other value, in these or in any other set,
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import ids
 from snow_ha_plugin.core.cib.ids import Kind
-from snow_ha_plugin.model import Change, Domain
+from snow_ha_plugin.model import Change, Domain, Guest, Hypervisor
 
 OPTION = "allow-migrate"
+# As `xl list -l` calls a para-virtualised guest.
+PV = "pv"
 _PAIR = f"nvpair[@name='{OPTION}']"
 
 
@@ -25,6 +28,17 @@ def pv_migrates(answers: Collection[bool | None]) -> bool | None:
     if False in answers:
         return False
     return True if answers and None not in answers else None
+
+
+def as_they_run(domains: Iterable[Domain], hypervisors: Iterable[Hypervisor]) -> list[Domain]:
+    """Domains as they are now: one that runs stays what it was started as, whatever its file has become since."""
+    types = {guest.name: guest.type for found in hypervisors for guest in found.guests if guest.type}
+    return [replace(domain, is_pv=types[domain.name] == PV) if domain.name in types else domain for domain in domains]
+
+
+def runs_otherwise(domain: Domain, guest: Guest) -> bool:
+    """Whether a guest is para-virtualised and the domain's file says that it is not, or the other way round."""
+    return guest.name == domain.name and bool(guest.type) and (guest.type == PV) != domain.is_pv
 
 
 def tell(tree: cib.Tree, domain: Domain, pv_migrates: bool | None) -> Change | None:

@@ -26,6 +26,7 @@ SERVER=snow02 exec sh -c "$(printf %s "$*" | sed 's,@/volumes,/not/here,g')"
 """
 XL = """#!/bin/sh
 [ "$1" != info ] || { echo 'total_memory : 4096'; echo 'nr_cpus : 4'; exit; }
+[ "$2" != -l ] || { [ "$SERVER" = snow02 ] || cat '@/long'; exit; }
 echo 'Name ID Mem VCPUs State Time(s)'
 echo 'Domain-0 0 2048 2 r----- 1.0'
 [ "$SERVER" = snow02 ] || cat '@/guests'
@@ -201,3 +202,18 @@ def test_a_domain_is_converted_and_goes_back(images: Images) -> None:
     assert images.run("convert", "web01").out == "[I] nothing to do: web01 is a PVH guest already\n"
     assert images.run("convert", "web01", "--back", "--json").json["changes"][0]["target"] == "web01"
     assert images.file.read_text() == before
+
+
+def test_a_file_that_was_changed_under_a_running_domain_is_told(images: Images) -> None:
+    images.file.write_text(images.file.read_text() + 'type = "pvh"\n')
+    (images.root / "guests").write_text("web01 1 512 1 -b---- 1.0\n")
+    (images.root / "long").write_text('[{"domid": 1, "config": {"c_info": {"type": "pv", "name": "web01"}}}]')
+    assert images.run("convert", "web01").out == (
+        "[I] nothing to do: the file of web01 is that of a PVH guest already; it runs para-virtualised on"
+        f" {HERE} until its next start: snow shutdown web01, snow boot web01, snow ha sync\n"
+    )
+    found = images.run("status", "--json").json["findings"]
+    assert [each["subject"] for each in found if each["id"] == "runs-otherwise"] == ["web01"]
+    (images.root / "long").write_text('[{"domid": 1, "config": {"c_info": {"type": "pvh", "name": "web01"}}}]')
+    assert images.run("convert", "web01").out == "[I] nothing to do: web01 is a PVH guest already\n"
+    assert "runs-otherwise" not in images.run("status", "--json").out

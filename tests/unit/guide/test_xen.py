@@ -51,3 +51,42 @@ def test_a_lack_of_shadow_paging_matters_to_para_virtualised_domains(
         "xl", f'if [ "$1" = info ]; then cat {machines.root}/info-$SERVER; else cat {machines.root}/list; fi'
     )
     assert [finding.subject for finding in xen.check(site) if finding.id == "no-pv-migration"] == told
+
+
+LONG = '[{"domid": 3, "config": {"c_info": {"type": "%s", "name": "web01"}}}]'
+
+
+@pytest.mark.parametrize(
+    ("is_pv", "runs_as", "shadow", "told"),
+    [
+        (True, "pv", False, ""),
+        (False, "pvh", False, ""),
+        (False, "pv", False, "para-virtualised on snow02, and at its next start will not be, and cannot migrate live"),
+        (False, "pv", True, "para-virtualised on snow02, and at its next start will not be"),
+        (True, "pvh", False, "as pvh on snow02, and at its next start is para-virtualised, and cannot migrate live"),
+        (True, "hvm", True, "as hvm on snow02, and at its next start is para-virtualised"),
+    ],
+)
+def test_a_domain_that_runs_as_another_type_than_its_file_says_is_told(
+    machines: Machines, make_site: MakeSite, is_pv: bool, runs_as: str, shadow: bool, told: str
+) -> None:
+    site = make_site(domains=(replace(domain(), is_pv=is_pv),))
+    info = capture("xl-standin-info.txt").decode()
+    (machines.root / "info").write_text(info if shadow else info.replace(" shadow", ""))
+    head = capture("xl-standin-list-guide-domains.txt").decode().splitlines()[:2]
+    (machines.root / "list").write_text("\n".join([*head, ""]))
+    (machines.root / "long").write_text(LONG % runs_as)
+    machines.stand_in(
+        "xl",
+        f"""
+case "$1 $2" in
+    info*) cat {machines.root}/info ;;
+    *-l) [ $SERVER != snow02 ] || cat {machines.root}/long ;;
+    *) cat {machines.root}/list; [ $SERVER != snow02 ] || echo 'web01 3 512 1 -b---- 1.0' ;;
+esac""",
+    )
+    found = [finding for finding in xen.check(site) if finding.id == "runs-otherwise"]
+    assert [finding.subject for finding in found] == (["web01"] if told else [])
+    for finding in found:
+        assert finding.message.startswith(f"web01 runs {told}")
+        assert ("cannot migrate" in finding.message) == (not shadow)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from pytest_mock import MockerFixture
 
@@ -9,6 +11,7 @@ from snow_ha_plugin.system import xen
 from snow_ha_plugin.system.command import Result
 from snow_ha_plugin.system.servers import Servers
 from tests.captures import capture
+from tests.unit.conftest import Machines
 
 INFO = capture("xl-standin-info.txt").decode()
 LIST = capture("xl-standin-list-guide-domains.txt").decode()
@@ -96,3 +99,33 @@ def test_a_server_where_xl_fails_is_not_empty(mocker: MockerFixture, look: objec
     mocker.patch.object(servers, "run", return_value=Result(("xl",), *answer, b"xenstored is dead"))
     with pytest.raises(UnavailableError, match="snow01"):
         look(servers, "snow01")  # type: ignore[operator]
+
+
+def test_what_each_guest_runs_as_is_what_the_long_list_says_of_its_number() -> None:
+    details = [{"domid": 2, "config": {"c_info": {"type": "pvh", "name": "other"}}}, {"domid": 0, "config": {}}]
+    assert [guest.type for guest in xen.parse(INFO, LIST, "snow01", json.dumps(details[:1])).guests] == [
+        "",
+        "pvh",
+        "",
+        "",
+    ]
+    for nonsense in ("", "[ ]", "[1]", "{}", json.dumps(details), "libxl: error"):
+        assert {guest.type for guest in xen.parse(INFO, LIST, "snow01", nonsense).guests} == {""}
+
+
+def test_a_long_list_that_fails_takes_nothing_else_with_it(machines: Machines) -> None:
+    (machines.root / "info").write_text(INFO)
+    (machines.root / "list").write_text(LIST)
+    long, other = machines.root / "long", f"cat {machines.root}/$1"
+    machines.stand_in("xl", f'[ "$2" != -l ] || exec cat {long}; {other}')
+    assert {guest.type for guest in xen.look(machines, "snow01").guests} == {""}
+    long.write_text('[{"domid": 2, "config": {"c_info": {"type": "pv"}}}]')
+    machines.look_anew()
+    assert xen.look(machines, "snow01").guests[1].type == "pv"
+
+
+def test_the_servers_that_answer_are_looked_at(machines: Machines) -> None:
+    (machines.root / "info").write_text(INFO)
+    (machines.root / "list").write_text(LIST)
+    machines.stand_in("xl", f"[ $SERVER = snow01 ] && cat {machines.root}/$1")
+    assert list(xen.answering(machines)) == ["snow01"]
