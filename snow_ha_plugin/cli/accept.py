@@ -48,17 +48,17 @@ def accept(
     """
     if (listed and (code or ended)) or not (listed or code):
         raise UsageError("accept takes a CODE, or --list", remedy="snow ha status shows codes")
-    store = options.store(cib_path)
+    cluster = options.cluster(cib_path)
     if listed:
-        _list(store, as_json=as_json)
+        _list(cluster, as_json=as_json)
         return
     entry = explain.entry(code or "")
     if ended:
-        changes = accepting.end(store, entry.code, subject, dry_run=dry_run)
+        changes = accepting.end(cluster, entry.code, subject, dry_run=dry_run)
     else:
         ask_servers = not options.in_file(cib_path)
         changes = accepting.accept(
-            store, domains_dir, entry, subject, for_s, reason, ask_servers=ask_servers, dry_run=dry_run
+            cluster, domains_dir, entry, subject, for_s, reason, ask_servers=ask_servers, dry_run=dry_run
         )
     if as_json:
         output.as_json({"dry_run": dry_run, "changes": output.changes_json(changes)})
@@ -66,9 +66,9 @@ def accept(
         output.changes(changes, dry_run=dry_run)
 
 
-def _list(store: Cluster, *, as_json: bool) -> None:
+def _list(cluster: Cluster, *, as_json: bool) -> None:
     now = time.time()
-    given = acceptance.acceptances(store.read())
+    given = acceptance.acceptances(cluster.read())
     if as_json:
         keys = ("code", "subject", "severity", "since", "until", "reason")
         output.as_json({"accepted": [{key: getattr(each, key) for key in keys} for each in given]})

@@ -63,23 +63,23 @@ def balance(
     limits = Limits(max_moves=max_moves, min_gain=min_gain / 100, level=level / 100, parallel=parallel)
     wishes = Wishes(by=By(by), limits=limits, apart_off=apart_off, failback=failback)
     # read
-    store = options.store(cib_path)
+    cluster = options.cluster(cib_path)
     if not dry_run:
-        options.at_work(store, "balance")
-    tree = store.read()
+        options.at_work(cluster, "balance")
+    tree = cluster.read()
     files = options.files(cib_path, domains_dir, snow_conf)
     sizes, roles = options.sizes_and_roles(files, tree)
     # decide, with Pacemaker's scheduler
-    agreement = agree(Outlook(tree, sizes), roles, wishes, rules_move=not store.migrates)
+    agreement = agree(Outlook(tree, sizes), roles, wishes, rules_move=not cluster.migrates)
     decision = agreement.decision
     changes = [] if agreement.refused else decision.edit(cib.clone(tree), decision.final)
     if as_json:
-        output.as_json(_json(agreement, decision.final if store.migrates else decision.moving))
+        output.as_json(_json(agreement, decision.final if cluster.migrates else decision.moving))
     else:
         from snow_ha_plugin.cli import balance_view
 
         balance_view.show(agreement, files.conf.migration_mib_s)
-        returns = failback or not (store.migrates or not decision.batches)
+        returns = failback or not (cluster.migrates or not decision.batches)
         for line in balance_view.written(changes, returns=returns):
             click.echo(line)
     if agreement.refused or not (changes or decision.batches):
@@ -91,43 +91,43 @@ def balance(
     if dry_run:
         return
     # apply
-    if not yes and not _consents(decision, store, len(changes)):
+    if not yes and not _consents(decision, cluster, len(changes)):
         output.info("nothing was changed")
         return
-    _apply(store, agreement, as_json=as_json)
+    _apply(cluster, agreement, as_json=as_json)
 
 
-def _consents(decision: Decision, store: Cluster, rules: int) -> bool:
+def _consents(decision: Decision, cluster: Cluster, rules: int) -> bool:
     if not sys.stdin.isatty():
         raise UsageError("there is nobody to ask", remedy="add --yes, or --dry-run")
     count = sum(len(batch) for batch in decision.batches)
-    parts = [f"migrate {count} domains"] if store.migrates and count else []
+    parts = [f"migrate {count} domains"] if cluster.migrates and count else []
     parts += [f"write {rules} changes"] if rules else []
     return click.confirm(f"[?] {' and '.join(parts)} now?")
 
 
-def _apply(store: Cluster, agreement: Agreement, *, as_json: bool) -> None:
+def _apply(cluster: Cluster, agreement: Agreement, *, as_json: bool) -> None:
     """Rules at rest first: one of an earlier plan would pull a domain back as soon as it has arrived."""
     decision = agreement.decision
-    if not store.migrates:
+    if not cluster.migrates:
         planned = [move for batch in decision.batches for move in batch]
         judge = undisturbed(moves=planned, tell=unsaid)
-        changes = change(store, lambda tree: decision.edit(tree, decision.moving), judge)
+        changes = change(cluster, lambda tree: decision.edit(tree, decision.moving), judge)
     else:
         if decision.batches:
             judge = undisturbed(tell=unsaid)
-            change(store, lambda tree: decision.edit(tree, decision.resting), judge)
-            _migrate(store, decision.batches, quiet=as_json)
-        changes = change(store, lambda tree: decision.edit(tree, decision.final), undisturbed())
+            change(cluster, lambda tree: decision.edit(tree, decision.resting), judge)
+            _migrate(cluster, decision.batches, quiet=as_json)
+        changes = change(cluster, lambda tree: decision.edit(tree, decision.final), undisturbed())
     if changes:
         _say(f"{len(changes)} changes written", as_json)
 
 
-def _migrate(store: Cluster, batches: Sequence[Sequence[Move]], *, quiet: bool) -> None:
+def _migrate(cluster: Cluster, batches: Sequence[Sequence[Move]], *, quiet: bool) -> None:
     planned = [move for batch in batches for move in batch]
     trail, again = Trail(planned), "go on: snow ha balance"
     with interruption.told(lambda: trail.account(again)), output.moving("domains migrate", quiet=quiet) as show:
-        moves.carry_out(store, batches, on_progress=_teller(trail, len(planned), quiet), on_wait=Meter(show))
+        moves.carry_out(cluster, batches, on_progress=_teller(trail, len(planned), quiet), on_wait=Meter(show))
 
 
 def _teller(trail: Trail, count: int, quiet: bool) -> moves.Progress:

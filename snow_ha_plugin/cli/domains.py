@@ -47,7 +47,7 @@ def add(
     found = place.domains(domains)
     _look_at_images(place.servers, found)
     changes = registration.register(
-        place.store,
+        place.cluster,
         found,
         place.migration_mib_s,
         servers=place.servers,
@@ -72,7 +72,7 @@ def remove(domains: tuple[str, ...], cib_path: Path | None, dry_run: bool, as_js
 
     That is remembered: neither `sync` nor `enable` registers them again, and `status` shows them as not protected.
     """
-    changes = registration.unregister(options.store(cib_path), domains, dry_run=dry_run, on_purpose=True)
+    changes = registration.unregister(options.cluster(cib_path), domains, dry_run=dry_run, on_purpose=True)
     output.outcome(changes, "nothing to do", dry_run=dry_run, in_json=as_json)
 
 
@@ -98,11 +98,11 @@ def sync(
     found = place.domains(place.domains_to_sync())
     _look_at_images(place.servers, found)
     changes = registration.sync(
-        place.store, found, place.migration_mib_s, servers=place.servers, dry_run=dry_run, tell=output.warning,
+        place.cluster, found, place.migration_mib_s, servers=place.servers, dry_run=dry_run, tell=output.warning,
         expected=place.domain_names,
     )  # fmt: skip
     if replace_agents:
-        changes += agent_replacement.replace(place.store, place.servers, dry_run=dry_run)
+        changes += agent_replacement.replace(place.cluster, place.servers, dry_run=dry_run)
     output.outcome(changes, "nothing to do: the CIB matches the domain files", dry_run=dry_run, in_json=as_json)
 
 
@@ -137,7 +137,7 @@ def hold(domains: tuple[str, ...], every: bool, cib_path: Path | None, dry_run: 
     It neither starts, stops nor moves them, whatever happens to them or their server, until `release`.
     """
     names = _names(domains, every)
-    changes = holding.hold(options.store(cib_path), names, dry_run=dry_run)
+    changes = holding.hold(options.cluster(cib_path), names, dry_run=dry_run)
     output.outcome(changes, "held already: " + (", ".join(names) or "all domains"), dry_run=dry_run, in_json=as_json)
 
 
@@ -146,7 +146,7 @@ def hold(domains: tuple[str, ...], every: bool, cib_path: Path | None, dry_run: 
 def release(domains: tuple[str, ...], every: bool, cib_path: Path | None, dry_run: bool, as_json: bool) -> None:
     """Have Pacemaker look after held domains again, wherever they run by now."""
     names = _names(domains, every)
-    changes = holding.release(options.store(cib_path), names, dry_run=dry_run)
+    changes = holding.release(options.cluster(cib_path), names, dry_run=dry_run)
     output.outcome(changes, "not held: " + (", ".join(names) or "any domain"), dry_run=dry_run, in_json=as_json)
 
 

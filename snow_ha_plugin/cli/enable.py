@@ -67,7 +67,7 @@ def enable(
             run, changes = carry_out(here)
     tell(run, changes, as_json=as_json)
     if not (dry_run or as_json):
-        for line in status.as_it_is(here.store):
+        for line in status.as_it_is(here.cluster):
             output.echo(line)
         output.echo("try: snow ha move DOMAIN    watch: snow ha status --watch    undo: snow ha disable")
 

@@ -57,7 +57,7 @@ def _set_up(run: Run) -> list[Change]:
         run.mend(section)
     run.try_fencing()
     judge = undisturbed(locate=whereabouts(here.servers), tell=output.warning)
-    return change(here.store, partial(protection.edit_after_restart, here), judge, dry_run=run.dry_run)
+    return change(here.cluster, partial(protection.edit_after_restart, here), judge, dry_run=run.dry_run)
 
 
 @group.command("status")
@@ -69,7 +69,7 @@ def status(as_json: bool) -> None:
     """
     options.require_root()
     here = protection.decide(Site.load())
-    tree = here.store.read()
+    tree = here.cluster.read()
     tested = fencing.tested(tree)
     looks = protection.look_at_all(here) if here.fencing in protection.OURS else {}
     votes = qdevice.look_at_all(here) if here.qdevice else {}
@@ -123,13 +123,13 @@ def test(server: str, yes: bool, as_json: bool) -> None:
     """
     options.require_root()
     here = protection.decide(Site.load())
-    options.at_work(here.store, f"fencing test {server}")
+    options.at_work(here.cluster, f"fencing test {server}")
     fencing_test.refuse(here, server)
     if not yes:
         click.confirm(f"[?] {server} will be emptied, then reset like a lost server. Go on", abort=True)
     there = fencing_test.domains_of(here, server)
-    with emptying(here.store, server, there, quiet=as_json) as on_wait:
-        standby.empty(here.store, server, there, on_wait=on_wait)
+    with emptying(here.cluster, server, there, quiet=as_json) as on_wait:
+        standby.empty(here.cluster, server, there, on_wait=on_wait)
     back = f"{server} stays in standby; once it has booted: snow ha start {server}; snow ha undrain {server}"
     with interruption.told(lambda: Account(going=[f"the reset of {server}"], then=(back,))):
         with output.progress(f"{server} is reset, and waited for", quiet=as_json):

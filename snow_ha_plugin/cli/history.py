@@ -97,10 +97,10 @@ def roll_back(version: str | None, yes: bool, cib_path: Path | None, dry_run: bo
     says another thing than today's. Refuses what would disturb a domain that runs. Files of servers and of domains
     stay as they are. With --cib FILE it is put into that file.
     """
-    store = options.store(cib_path)
-    kept = rollback.choose(store, version)
+    cluster = options.cluster(cib_path)
+    kept = rollback.choose(cluster, version)
     servers = None if options.in_file(cib_path) else Site.load().servers
-    plan = rollback.plan(store, kept, servers, output.warning) if kept else Plan()
+    plan = rollback.plan(cluster, kept, servers, output.warning) if kept else Plan()
     if as_json:
         output.as_json(
             {
@@ -121,7 +121,7 @@ def roll_back(version: str | None, yes: bool, cib_path: Path | None, dry_run: bo
     if not output.consent(f"put {kept.version} back", yes=yes, quiet=as_json):
         output.info("nothing was changed")
         return
-    changes = rollback.put_back(store, kept, servers, unsaid)
+    changes = rollback.put_back(cluster, kept, servers, unsaid)
     if not as_json:
         output.info(f"{kept.version} is back: {len(changes)} changes")
 

@@ -40,7 +40,7 @@ def tend_hook(event: str) -> None:
 @click.command("tend-events", hidden=True)
 def tend_events() -> None:
     """Take up the events that Pacemaker's alert agent has put aside."""
-    events.tend(options.store(None), record.here())
+    events.tend(options.cluster(None), record.here())
 
 
 @click.command("tend-report", hidden=True)
@@ -53,18 +53,18 @@ def tend_report(kind: str, minutes: int, path: Path) -> None:
     Numbers that this server has written are gone once it is another one: Prometheus would go on believing them. A page
     is left to the side that has quorum, as long as one writes it.
     """
-    store = LiveCluster()
+    cluster = LiveCluster()
     is_ours = has_quorum = False
     with suppress(UnavailableError):
         state = pacemaker.state()
         is_ours, has_quorum = state.dc == record.here(), state.quorum
     if kind == Report.METRICS:
         if is_ours:
-            report.write(store, None, path)
+            report.write(cluster, None, path)
         else:
             published.remove(path)
     elif is_ours and (has_quorum or published.age_s(path) > 2 * 60 * minutes):
-        report.write(store, path, None, every=minutes)
+        report.write(cluster, path, None, every=minutes)
 
 
 COMMANDS = (tend_hook, tend_report, tend_events)

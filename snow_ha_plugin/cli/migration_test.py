@@ -12,7 +12,7 @@ from snow_ha_plugin.system import snowtools
 
 
 def run(site: Site, domain: str, *, yes: bool, as_json: bool) -> None:
-    planned = migration_test.plan(site.store.read(), domain)
+    planned = migration_test.plan(site.cluster.read(), domain)
     first, others = planned[0], ", ".join(dict.fromkeys(move.target for move in planned[::2]))
     question = f"{first.domain} ({first.memory_mib} MiB) migrates from {first.source} to {others}, and back each time"
     if not output.consent(question, yes=yes, quiet=as_json):
@@ -20,7 +20,7 @@ def run(site: Site, domain: str, *, yes: bool, as_json: bool) -> None:
         return
     address = snowtools.address_of(site.layout.domains_conf, first.domain)
     legs = []
-    for leg in migration_test.carry_out(site.store, planned, address):
+    for leg in migration_test.carry_out(site.cluster, planned, address):
         legs.append(leg)
         if not as_json:
             click.echo(_line(leg))

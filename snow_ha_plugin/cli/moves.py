@@ -22,10 +22,10 @@ def move(domain: str, server: str | None, yes: bool, dry_run: bool, as_json: boo
     Without SERVER it goes to the online server with the most free memory. One that cannot migrate is restarted there,
     once that is agreed to.
     """
-    store = options.store(None)
+    cluster = options.cluster(None)
     if not dry_run:
-        options.at_work(store, f"move {domain}")
-    plan = moves.plan_one(store.read(), domain, server)
+        options.at_work(cluster, f"move {domain}")
+    plan = moves.plan_one(cluster.read(), domain, server)
     if plan and not dry_run:
         question = f"{domain} cannot migrate live: it is shut down on {plan.source}, and started on {plan.target}"
         if plan.restarts and not output.consent(question, yes=yes, quiet=as_json):
@@ -33,7 +33,7 @@ def move(domain: str, server: str | None, yes: bool, dry_run: bool, as_json: boo
             return
         trail, again = Trail([plan]), f"go on: snow ha move {domain} {plan.target}"
         with interruption.told(lambda: trail.account(again)), output.moving(_text(plan), quiet=as_json) as show:
-            moves.carry_out(store, [[plan]], on_progress=trail.note, on_wait=Meter(show))
+            moves.carry_out(cluster, [[plan]], on_progress=trail.note, on_wait=Meter(show))
     _tell_moves([plan] if plan else [], f"{domain} is there already", dry_run, as_json)
 
 

@@ -81,7 +81,7 @@ def domain_files(function: F) -> F:
 _NO_CONF = SnowConf((), None, None, timeouts.DEFAULT_MIGRATION_MIB_S)
 
 
-def store(cib_path: Path | None) -> Cluster:
+def cluster(cib_path: Path | None) -> Cluster:
     """The CIB to work on: that of a file, given here or before the verb, or the running cluster's."""
     if chosen := in_file(cib_path):
         return ClusterInFile(chosen)
@@ -129,13 +129,13 @@ def sizes_and_roles(files: Files, tree: cib.Tree) -> tuple[dict[str, Domain], di
     return {domain.name: domain for domain in found}, roles
 
 
-def at_work(store: Cluster, what: str) -> None:
+def at_work(cluster: Cluster, what: str) -> None:
     """Until the verb ends no other one of ours moves domains: it waits for one that does, and says for whom."""
-    click.get_current_context().with_resource(_alone(store, what))
+    click.get_current_context().with_resource(_alone(cluster, what))
 
 
 @contextmanager
-def _alone(store: Cluster, what: str) -> Iterator[None]:
+def _alone(cluster: Cluster, what: str) -> Iterator[None]:
     told: list[str] = []
 
     def waiting(who: str) -> None:
@@ -145,7 +145,7 @@ def _alone(store: Cluster, what: str) -> Iterator[None]:
 
     with ExitStack() as stack:
         try:
-            stack.enter_context(store.held(what, waiting))
+            stack.enter_context(cluster.held(what, waiting))
         except UnavailableError as error:
             output.warning(f"{error.message}: nobody can tell whether another verb moves domains too")
         yield
@@ -162,7 +162,7 @@ def require_root() -> None:
 class Workplace:
     """A CIB, the domain files that belong to it, and, for the running cluster, the servers."""
 
-    store: Cluster
+    cluster: Cluster
     domains_dir: Path
     domain_names: tuple[str, ...]
     migration_mib_s: int
@@ -177,12 +177,12 @@ class Workplace:
         present = snowtools.names_in(self.domains_dir)
         if not self.servers:
             return list(present)
-        wanted = {*self.domain_names, *cib.domains(self.store.read())}
+        wanted = {*self.domain_names, *cib.domains(self.cluster.read())}
         return [name for name in present if name in wanted]
 
 
 def workplace(cib_path: Path | None, domains_dir: Path | None, snow_conf: Path | None) -> Workplace:
-    chosen = store(cib_path)
+    chosen = cluster(cib_path)
     if in_file(cib_path):
         given = files(cib_path, domains_dir, snow_conf)
         return Workplace(chosen, given.domains_dir, (), given.conf.migration_mib_s, given.conf.watch_grace_s, None)

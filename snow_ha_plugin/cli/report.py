@@ -44,17 +44,17 @@ def report(
     """
     if not (html or prometheus or every == 0):
         raise click.UsageError("say what to write: --html FILE or --prometheus FILE")
-    store = options.store(cib_path)
+    cluster = options.cluster(cib_path)
     files = {Report.PAGE: html, Report.METRICS: prometheus}
     given = {kind: path.absolute() for kind, path in files.items() if path}
     if every is None:
-        done = write(store, html, prometheus, domains_dir=domains_dir, dry_run=dry_run)
+        done = write(cluster, html, prometheus, domains_dir=domains_dir, dry_run=dry_run)
     elif options.in_file(cib_path):
         raise click.UsageError("--every is about the running cluster, it takes no --cib")
     elif every == 0:
         done = _end([*given] or [*Report], dry_run=dry_run)
     else:
-        done = write(store, html, prometheus, every=every, dry_run=dry_run)
+        done = write(cluster, html, prometheus, every=every, dry_run=dry_run)
         done += _begin(given, every, dry_run=dry_run)
     output.outcome(done, "nothing to do: nothing is kept current", dry_run=dry_run, in_json=as_json)
 
@@ -79,16 +79,16 @@ def _end(kinds: Iterable[Report], *, dry_run: bool) -> list[Change]:
 
 
 def write(
-    store: Cluster, html: Path | None, prometheus: Path | None, *, domains_dir: Path | None = None, every: int = 0,
+    cluster: Cluster, html: Path | None, prometheus: Path | None, *, domains_dir: Path | None = None, every: int = 0,
     dry_run: bool = False,
 ) -> list[Change]:  # fmt: skip
     """Both from one look at the cluster."""
-    outlook = sight.outlook(store, domains_dir)
-    view = sight.look(store, outlook)
+    outlook = sight.outlook(cluster, domains_dir)
+    view = sight.look(cluster, outlook)
     now = time.time()
     changes = []
     if html:
-        past = looking_back.past(store, now - page.DAYS * page.DAY_S)
+        past = looking_back.past(cluster, now - page.DAYS * page.DAY_S)
         sheet = page.Sheet(outlook.tree, view, past.events, "; ".join(past.missing), now, record.here(), every)
         changes.append(Change("page", str(html), f"put the page into {html}"))
         if not dry_run:

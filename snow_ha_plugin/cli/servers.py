@@ -42,8 +42,8 @@ def what_if(
     """
     if each == bool(servers):
         raise click.UsageError("give servers that fail at once, or --each")
-    store = options.store(cib_path)
-    now, groups = _outlook(store, options.files(cib_path, domains_dir), apart_off)
+    cluster = options.cluster(cib_path)
+    now, groups = _outlook(cluster, options.files(cib_path, domains_dir), apart_off)
     if each:
         _of_each(simulation.loss_of_each(now, groups), as_json=as_json)
         return
@@ -58,9 +58,9 @@ def what_if(
         raise UnsafeError(meant.harm, why, "see snow ha balance, and the memory of the other servers")
 
 
-def _outlook(store: Cluster, files: options.Files, apart_off: frozenset[str]) -> tuple[Outlook, dict[str, str]]:
+def _outlook(cluster: Cluster, files: options.Files, apart_off: frozenset[str]) -> tuple[Outlook, dict[str, str]]:
     """The cluster as it is, and its replicas."""
-    tree = store.read()
+    tree = cluster.read()
     sizes, roles_of = options.sizes_and_roles(files, tree)
     return Outlook(tree, sizes), replicas.groups(cib.domains(tree), roles_of, apart_off)
 
@@ -134,10 +134,10 @@ def drain(server: str, force: bool, apart_off: frozenset[str], yes: bool, dry_ru
     Refuses, unless forced, what `what-if` calls harmful: a domain would not run, or replicas of a role would come
     together although another server could keep them apart. Asks where domains cannot migrate, and would be restarted.
     """
-    store = options.store(None)
+    cluster = options.cluster(None)
     if not dry_run:
-        options.at_work(store, f"drain {server}")
-    now, groups = _outlook(store, options.files(None, None), apart_off)
+        options.at_work(cluster, f"drain {server}")
+    now, groups = _outlook(cluster, options.files(None, None), apart_off)
     outcome, then = simulation.drained(now.tree, server, now.files)
     meant = simulation.consequences(now, outcome, then, groups)
     refused = meant.harm and not force
@@ -163,8 +163,8 @@ def drain(server: str, force: bool, apart_off: frozenset[str], yes: bool, dry_ru
             output.info("nothing was changed")
             return
         there = [domain for domain, place in outcome.before.items() if place == server]
-        with emptying(store, server, there, quiet=as_json) as on_wait:
-            changes = standby.empty(store, server, there, outcome.after, on_wait)
+        with emptying(cluster, server, there, quiet=as_json) as on_wait:
+            changes = standby.empty(cluster, server, there, outcome.after, on_wait)
         if changes and not as_json:
             output.info(f"{server} takes no domains until snow ha undrain {server}")
     if as_json:
@@ -173,12 +173,12 @@ def drain(server: str, force: bool, apart_off: frozenset[str], yes: bool, dry_ru
 
 
 @contextmanager
-def emptying(store: Cluster, server: str, there: Collection[str], *, quiet: bool) -> Iterator[moves.Waiting]:
+def emptying(cluster: Cluster, server: str, there: Collection[str], *, quiet: bool) -> Iterator[moves.Waiting]:
     """Show how far it is; Pacemaker empties on a server that nobody waits for any more."""
 
     def account() -> Account:
         with suppress(SnowHaError):
-            tree = store.read()
+            tree = cluster.read()
             if any(node.name == server and node.standby for node in pacemaker.state(tree).nodes):
                 left = standby.left_on(tree, server)
                 back = f"{server} stays in standby; give it back once nothing migrates: snow ha undrain {server}"
@@ -195,10 +195,10 @@ def emptying(store: Cluster, server: str, there: Collection[str], *, quiet: bool
 @options.json_output
 def undrain(server: str, dry_run: bool, as_json: bool) -> None:
     """Give a server back after `drain`; no domain moves by it."""
-    store = options.store(None)
+    cluster = options.cluster(None)
     if not dry_run:
-        options.at_work(store, f"undrain {server}")
-    changes = standby.put(store, server, on=False, dry_run=dry_run)
+        options.at_work(cluster, f"undrain {server}")
+    changes = standby.put(cluster, server, on=False, dry_run=dry_run)
     output.outcome(changes, f"nothing to do: {server} is not drained", dry_run=dry_run, in_json=as_json)
     if changes and not (dry_run or as_json):
         output.info("what ran there stays where it is now; what would come back: snow ha balance --dry-run")

@@ -44,15 +44,15 @@ def status(
     Exit status 0 healthy, 1 degraded, 2 broken, 3 not enabled or not known; with --json 0, and the word is in it. A
     further server may fail where the others have room for its domains.
     """
-    store = options.store(cib_path)
+    cluster = options.cluster(cib_path)
     if watch:
         if as_json or check:
             raise UsageError("--watch draws on a terminal", remedy="leave out --json and --check")
-        _watch(store, domains_dir, name)
+        _watch(cluster, domains_dir, name)
         return
     try:
-        outlook = sight.outlook(store, domains_dir)
-        view = sight.look(store, outlook)
+        outlook = sight.outlook(cluster, domains_dir)
+        view = sight.look(cluster, outlook)
     except UnavailableError as error:
         if as_json:
             raise
@@ -60,10 +60,10 @@ def status(
             click.echo(status_view.check_line(Verdict(Word.CANNOT_TELL, error.message), None))
         else:
             output.error(str(error))
-            _tell_by_xl(store)
+            _tell_by_xl(cluster)
         sys.exit(Word.CANNOT_TELL.exit_code)
     told = verdict.of(view)
-    past = _past(store, view, name) if name else None
+    past = _past(cluster, view, name) if name else None
     if as_json:
         about = status_object.as_json(outlook.tree, outlook.now.scores, name, past.events) if name and past else None
         output.as_json(_json(view, told, about))
@@ -81,19 +81,19 @@ def status(
         for line in status_view.lines(view, told, status_view.columns(), time.time()):
             output.echo(line)
         if told.word == Word.NOT_ENABLED:
-            _tell_by_xl(store)
+            _tell_by_xl(cluster)
     sys.exit(told.word.exit_code)
 
 
-def _tell_by_xl(store: Cluster) -> None:
-    if told := sight.by_xl(store):
+def _tell_by_xl(cluster: Cluster) -> None:
+    if told := sight.by_xl(cluster):
         output.info(told)
 
 
-def as_it_is(store: Cluster) -> Iterator[str]:
+def as_it_is(cluster: Cluster) -> Iterator[str]:
     """The verdict, and what is an error now: what a verb ends with that has changed the whole cluster."""
     try:
-        view = sight.look(store, sight.outlook(store, None))
+        view = sight.look(cluster, sight.outlook(cluster, None))
     except UnavailableError as error:
         yield status_view.head(Verdict(Word.CANNOT_TELL, str(error)))
         return
@@ -102,22 +102,22 @@ def as_it_is(store: Cluster) -> Iterator[str]:
     yield from status_view.findings(wrong, status_view.columns(), time.time())
 
 
-def _watch(store: Cluster, domains_dir: Path | None, name: str | None) -> None:
+def _watch(cluster: Cluster, domains_dir: Path | None, name: str | None) -> None:
     """Draw again and again; what cannot be asked at a moment is told, and looked for again."""
     if not sys.stdout.isatty():
         raise UsageError("--watch draws on a terminal", remedy="run it on one, or without --watch")
     while True:
-        text = "\n".join(_drawn(store, domains_dir, name))
+        text = "\n".join(_drawn(cluster, domains_dir, name))
         click.clear()
         output.echo(f"{text}\n{output.style(time.strftime('%H:%M:%S'), fg='blue')}, every {WATCH_S} s; Ctrl-C ends it")
         time.sleep(WATCH_S)
 
 
-def _drawn(store: Cluster, domains_dir: Path | None, name: str | None) -> Iterator[str]:
+def _drawn(cluster: Cluster, domains_dir: Path | None, name: str | None) -> Iterator[str]:
     try:
-        outlook = sight.outlook(store, domains_dir)
-        view = sight.look(store, outlook)
-        past = _past(store, view, name) if name else None
+        outlook = sight.outlook(cluster, domains_dir)
+        view = sight.look(cluster, outlook)
+        past = _past(cluster, view, name) if name else None
     except SnowHaError as error:
         yield status_view.head(Verdict(Word.CANNOT_TELL, str(error)))
         return
@@ -127,10 +127,10 @@ def _drawn(store: Cluster, domains_dir: Path | None, name: str | None) -> Iterat
         yield from status_view.lines(view, verdict.of(view), status_view.columns(), time.time())
 
 
-def _past(store: Cluster, view: Overview, name: str) -> Past:
+def _past(cluster: Cluster, view: Overview, name: str) -> Past:
     """What happened of late to a domain or a server; NoSuchObjectError for what is neither."""
     status_object.require(view, name)
-    found = looking_back.past(store, time.time() - status_object.DAYS * 86400)
+    found = looking_back.past(cluster, time.time() - status_object.DAYS * 86400)
     return replace(found, events=chronicle.of(found.events, name))
 
 

@@ -20,15 +20,15 @@ from snow_ha_plugin.system.cluster import Cluster
 
 
 def accept(
-    store: Cluster, domains_dir: Path | None, entry: Entry, subject: str, for_s: int, reason: str, *, ask_servers: bool,
-    dry_run: bool,
+    cluster: Cluster, domains_dir: Path | None, entry: Entry, subject: str, for_s: int, reason: str, *,
+    ask_servers: bool, dry_run: bool,
 ) -> list[Change]:  # fmt: skip
     """UnsafeError for what nobody can accept, NoSuchObjectError for what is not found now."""
     if entry.may_run_twice:
         raise UnsafeError(
             f"{entry.code} cannot be accepted", "a domain could run twice meanwhile", f"snow ha explain {entry.code}"
         )
-    found = _found(store, domains_dir, entry.code, ask_servers=ask_servers)
+    found = _found(cluster, domains_dir, entry.code, ask_servers=ask_servers)
     wanted = [finding for finding in found if subject in ("", finding.subject)]
     if not wanted:
         of = in_words([finding.subject for finding in found]) if found else ""
@@ -40,23 +40,23 @@ def accept(
     if entry.code == ran_twice.CODE:
         # It is over, and does not come again by itself: who knows of it is not told once more.
         known = {each.subject for each in wanted}
-        return change(store, partial(ran_twice.acknowledge, domains=known), cleaning, dry_run=dry_run)
+        return change(cluster, partial(ran_twice.acknowledge, domains=known), cleaning, dry_run=dry_run)
     since = int(time.time())
     given = [Acceptance(each.id, each.subject, each.severity, since, since + for_s, reason) for each in wanted]
-    return change(store, partial(acceptance.accept, wanted=given), cleaning, dry_run=dry_run)
+    return change(cluster, partial(acceptance.accept, wanted=given), cleaning, dry_run=dry_run)
 
 
-def end(store: Cluster, code: str, subject: str, *, dry_run: bool) -> list[Change]:
+def end(cluster: Cluster, code: str, subject: str, *, dry_run: bool) -> list[Change]:
     """NoSuchObjectError where it is not accepted."""
-    changes = change(store, partial(acceptance.end, code=code, subject=subject), cleaning, dry_run=dry_run)
+    changes = change(cluster, partial(acceptance.end, code=code, subject=subject), cleaning, dry_run=dry_run)
     if not changes:
         raise NoSuchObjectError(f"{code} {subject}".rstrip() + " is not accepted", remedy="see snow ha accept --list")
     return changes
 
 
-def _found(store: Cluster, domains_dir: Path | None, code: str, *, ask_servers: bool) -> list[Finding]:
+def _found(cluster: Cluster, domains_dir: Path | None, code: str, *, ask_servers: bool) -> list[Finding]:
     """As status sees them; where it sees none as check does, where servers can be asked."""
-    view = sight.look(store, sight.outlook(store, domains_dir))
+    view = sight.look(cluster, sight.outlook(cluster, domains_dir))
     found = [*view.findings, *(finding for finding, _ in view.accepted)]
     if ask_servers and all(finding.id != code for finding in found):
         checked = check.check(Site.load())

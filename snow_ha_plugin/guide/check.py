@@ -68,7 +68,7 @@ def check(site: Site) -> Checked:
 
 def _view(site: Site) -> Overview | None:
     try:
-        return sight.look(site.store, sight.outlook(site.store, None))
+        return sight.look(site.cluster, sight.outlook(site.cluster, None))
     except UnavailableError:
         return None  # guide.start says so
 

@@ -87,4 +87,4 @@ def _take_out(site: Site) -> None:
             for gone in cib.remove_ours(tree, keep=(cluster_options.OPTIONS_ID, intent.LEFT_OUT, kept.SET))
         ]
 
-    change(site.store, edit, cleaning)
+    change(site.cluster, edit, cleaning)

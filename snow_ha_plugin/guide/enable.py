@@ -108,7 +108,7 @@ def _rehearse(site: Site) -> None:
     """Where the whole cluster runs already, let what its CIB would refuse be refused before anything is changed."""
     if not start.STEP.check(site):
         judge = undisturbed(locate=whereabouts(site.servers), tell=unsaid)
-        change(site.store, partial(edit, site), judge, dry_run=True)
+        change(site.cluster, partial(edit, site), judge, dry_run=True)
 
 
 def _configure(run: Run) -> list[Change]:
@@ -117,7 +117,7 @@ def _configure(run: Run) -> list[Change]:
     if run.dry_run and not _is_there(site):
         return planned(cib.empty())
     judge = undisturbed(locate=whereabouts(site.servers), tell=run.screen.warning)
-    changes = change(site.store, planned, judge, dry_run=run.dry_run)
+    changes = change(site.cluster, planned, judge, dry_run=run.dry_run)
     # A run that was killed while Pacemaker was at work got no further than that; to ask an idle one takes 2 s.
     unfinished = changes or any(section.check(site) for section in AFTERWARDS)
     if unfinished and not run.dry_run:
@@ -129,7 +129,7 @@ def _configure(run: Run) -> list[Change]:
 
 def _renew_ids(run: Run) -> list[Change]:
     """What a former version has written, now that all servers have this one (guide.packages)."""
-    if (run.dry_run and not _is_there(run.site)) or not run.site.store.renew_ids(dry_run=run.dry_run):
+    if (run.dry_run and not _is_there(run.site)) or not run.site.cluster.renew_ids(dry_run=run.dry_run):
         return []
     changes = [Change("ids", "configuration", "bring the ids of what is ours up to this version")]
     if not run.dry_run:
@@ -140,7 +140,7 @@ def _renew_ids(run: Run) -> list[Change]:
 def _is_there(site: Site) -> bool:
     """Whether the cluster of these servers runs; Debian's own of one, which `enable` puts away, is another."""
     try:
-        tree = site.store.read()
+        tree = site.cluster.read()
     except UnavailableError:
         return False
     return bool({node.name for node in cib.nodes(tree)} & set(site.servers.names))
@@ -148,7 +148,7 @@ def _is_there(site: Site) -> bool:
 
 def _try_again(run: Run) -> list[Change]:
     """What has failed before this run, such as a start on a server without its image, is tried once more."""
-    failed = retry.failed(run.site.store.read())
+    failed = retry.failed(run.site.cluster.read())
     if not failed:
         return []
     with run.screen.progress("Trying again what had failed"):
@@ -159,7 +159,7 @@ def _try_again(run: Run) -> list[Change]:
 
 
 def _put_rules_back(run: Run) -> list[Change]:
-    changes = rules.put_back(run.site.store, run.screen.warning)
+    changes = rules.put_back(run.site.cluster, run.screen.warning)
     run.screen.changes(changes)
     return changes
 
@@ -168,15 +168,15 @@ def _go_by_sizes(run: Run, before: list[Change]) -> list[Change]:
     """Once the domains run: of a cluster that is only planned, what would be tried is told."""
     if run.dry_run and before:
         return [Change("option", "placement-strategy", "put sizes in force, where everything that runs fits by them")]
-    changes = sizes.put_in_force(run.site.store, dry_run=run.dry_run)
+    changes = sizes.put_in_force(run.site.cluster, dry_run=run.dry_run)
     if not run.dry_run:
         run.screen.changes(changes)
     return changes
 
 
 def _replace_agents(run: Run) -> list[Change]:
-    store, servers = run.site.store, run.site.servers
+    cluster, servers = run.site.cluster, run.site.servers
     if run.dry_run:
-        return agent_replacement.replace(store, servers, dry_run=True)
+        return agent_replacement.replace(cluster, servers, dry_run=True)
     with run.screen.progress("Domains to ocf:snow:Xen"):
-        return agent_replacement.replace(store, servers, dry_run=False)
+        return agent_replacement.replace(cluster, servers, dry_run=False)

@@ -87,7 +87,7 @@ def configuration(site: Site) -> cib.Tree | None:
     if not text or corosync.is_debian_default(text):
         return None
     try:
-        return site.store.read()
+        return site.cluster.read()
     except UnavailableError:
         return pacemaker.stored_cib()
 

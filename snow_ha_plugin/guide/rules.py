@@ -9,10 +9,10 @@ from snow_ha_plugin.operations.transaction import Tell, change, cleaning, undist
 from snow_ha_plugin.system.cluster import Cluster
 
 
-def put_back(store: Cluster, tell: Tell) -> list[Change]:
+def put_back(cluster: Cluster, tell: Tell) -> list[Change]:
     """Rules that would move a domain by now (--failback), or cost one in a failure, are told and let go of."""
     try:
-        return change(store, kept.put_back, undisturbed(tell=unsaid))
+        return change(cluster, kept.put_back, undisturbed(tell=unsaid))
     except UnsafeError as error:
         tell(f"the rules of balance from before disable are dropped: {error.message}; see snow ha balance")
-        return change(store, kept.forget, cleaning)
+        return change(cluster, kept.forget, cleaning)

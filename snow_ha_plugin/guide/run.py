@@ -74,7 +74,7 @@ class Run:
 
     def try_fencing(self) -> None:
         """Without harm, before something of it is written into the CIB."""
-        if not self.dry_run and fencing.edit(self.site, self.site.store.read()):
+        if not self.dry_run and fencing.edit(self.site, self.site.cluster.read()):
             with self.screen.progress("Trying the fencing, without harm"):
                 fencing.refuse_unproved(self.site)
 

@@ -12,14 +12,14 @@ from snow_ha_plugin.operations.transaction import change, undisturbed
 from snow_ha_plugin.system.cluster import Cluster
 
 
-def put_in_force(store: Cluster, *, dry_run: bool = False) -> list[Change]:
+def put_in_force(cluster: Cluster, *, dry_run: bool = False) -> list[Change]:
     """With vcpus, else by memory alone: where the scheduler disturbs nothing for it, and no failure costs more.
 
     Nothing where a size is unknown or no way is like that; `balance` makes room.
     """
     for vcpus in (True, False):
         try:
-            return change(store, partial(_edit, vcpus=vcpus), undisturbed(), dry_run=dry_run)
+            return change(cluster, partial(_edit, vcpus=vcpus), undisturbed(), dry_run=dry_run)
         except UnsafeError:
             continue
     return []

@@ -19,30 +19,30 @@ from snow_ha_plugin.system.servers import Servers
 IDLE_WITHIN_S = 300
 
 
-def replace(store: Cluster, servers: Servers | None, *, dry_run: bool = False) -> list[Change]:
+def replace(cluster: Cluster, servers: Servers | None, *, dry_run: bool = False) -> list[Change]:
     """Run every domain with ocf:snow:Xen; `servers` is None for a CIB in a file.
 
     UnsafeError, and the domains stay held, if the new agent does not find one where it runs.
     """
-    names = agents.to_replace(store.read())
+    names = agents.to_replace(cluster.read())
     if not names:
         return []
     # A failure while Pacemaker lets go of them costs more, for the moment that this takes.
     judge = undisturbed(tell=unsaid)
     if servers is None or dry_run:
-        return change(store, lambda tree: agents.replace(tree, names), judge, dry_run=dry_run)
-    change(store, lambda tree: agents.hold(tree, names), judge)
+        return change(cluster, lambda tree: agents.replace(tree, names), judge, dry_run=dry_run)
+    change(cluster, lambda tree: agents.hold(tree, names), judge)
     pacemaker.wait_idle(IDLE_WITHIN_S)
-    done = change(store, lambda tree: agents.replace(tree, names), judge)
-    forget(store, names)
+    done = change(cluster, lambda tree: agents.replace(tree, names), judge)
+    forget(cluster, names)
     pacemaker.wait_idle(IDLE_WITHIN_S)
-    _refuse_lost(store, servers, names)
-    return done + change(store, lambda tree: agents.release(tree, names), judge)
+    _refuse_lost(cluster, servers, names)
+    return done + change(cluster, lambda tree: agents.release(tree, names), judge)
 
 
-def _refuse_lost(store: Cluster, servers: Servers, names: list[str]) -> None:
+def _refuse_lost(cluster: Cluster, servers: Servers, names: list[str]) -> None:
     seen = {resource.id: resource.servers for resource in pacemaker.state().resources}
-    for name, server in whereabouts(servers)(store.read(), set(names)).items():
+    for name, server in whereabouts(servers)(cluster.read(), set(names)).items():
         found = seen.get(name, ())
         if found != ((server,) if server else ()):
             raise UnsafeError(

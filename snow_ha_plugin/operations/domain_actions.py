@@ -41,9 +41,9 @@ def act(domains: Sequence[str], action: str, tell: Tell) -> dict[str, Handled]:
     `tell` is given what is about to happen. UnavailableError or NoQuorumError, with nothing done, where Pacemaker could
     not do it.
     """
-    store = LiveCluster()
+    cluster = LiveCluster()
     try:
-        tree = store.read()
+        tree = cluster.read()
     except UnavailableError as down:
         _refuse_known(domains, action, down)
         return {}
@@ -65,7 +65,7 @@ def act(domains: Sequence[str], action: str, tell: Tell) -> dict[str, Handled]:
         except SnowHaError as error:
             ours.remove(name)
             refused[name] = Handled(error.exit_code, str(error))
-    return (refused | _ACTIONS[action](Task(store, store.read(), ours, action, tell))) if ours else refused
+    return (refused | _ACTIONS[action](Task(cluster, cluster.read(), ours, action, tell))) if ours else refused
 
 
 def _refuse_known(domains: Sequence[str], action: str, down: UnavailableError) -> None:
@@ -83,8 +83,8 @@ def _refuse_known(domains: Sequence[str], action: str, down: UnavailableError) -
 class Task:
     """One action on registered domains, and what is known when it begins."""
 
-    def __init__(self, store: LiveCluster, tree: cib.Tree, names: list[str], action: str, tell: Tell) -> None:
-        self.store, self.tree, self.names, self.action, self.tell = store, tree, names, action, tell
+    def __init__(self, cluster: LiveCluster, tree: cib.Tree, names: list[str], action: str, tell: Tell) -> None:
+        self.cluster, self.tree, self.names, self.action, self.tell = cluster, tree, names, action, tell
         self.began = pacemaker.state(tree)
         self.servers = Servers(tuple(node.name for node in cib.nodes(tree)))
 
@@ -114,14 +114,14 @@ def _shutdown(task: Task) -> dict[str, Handled]:
     running = [name for name in task.names if task.place(name)]
     if running:
         task.tell(f"{in_words(running)}: shutting down, and waiting for the end")
-    change(task.store, lambda tree: intent.want(tree, task.names, "Stopped"), cleaning)
+    change(task.cluster, lambda tree: intent.want(tree, task.names, "Stopped"), cleaning)
     return _wait_until_stopped(task)
 
 
 def _destroy(task: Task) -> dict[str, Handled]:
     """Pacemaker is told first: what it sees to be gone shall not be started again."""
     task.refuse_held()
-    change(task.store, lambda tree: intent.want(tree, task.names, "Stopped"), cleaning)
+    change(task.cluster, lambda tree: intent.want(tree, task.names, "Stopped"), cleaning)
     _on_its_server(task, lambda name, server: xen.destroy(task.servers, server, task.xl_name(name)))
     answers = _wait_until_stopped(task)
     # A monitor may have seen it gone before the stop did.
@@ -154,7 +154,7 @@ def _wait_until_stopped(task: Task) -> dict[str, Handled]:
 def _boot(task: Task) -> dict[str, Handled]:
     task.refuse_held()
     _forget_failures(task.began, task.names)
-    change(task.store, lambda tree: intent.want(tree, task.names, "Started"), cleaning)
+    change(task.cluster, lambda tree: intent.want(tree, task.names, "Started"), cleaning)
     answers: dict[str, Handled] = {}
     for in_time in waiting.turns(task.within_s("start")):
         state = pacemaker.state()
@@ -173,7 +173,7 @@ def _boot(task: Task) -> dict[str, Handled]:
 
 
 def _not_started(task: Task, names: Sequence[str]) -> dict[str, Handled]:
-    tree = task.store.read()
+    tree = task.cluster.read()
     state = pacemaker.state(tree)
     answers = {}
     for name in names:
@@ -222,12 +222,12 @@ def _restart(task: Task) -> dict[str, Handled]:
         task.tell(f"{in_words(running)}: rebooting, and waiting for the guest")
     with pacemaker.ending_pauses() as resumed:
         try:
-            change(task.store, lambda tree: intent.pause(tree, running), cleaning)
+            change(task.cluster, lambda tree: intent.pause(tree, running), cleaning)
             with suppress(TimedOutError):
                 pacemaker.wait_idle(IDLE_WITHIN_S)
             failed = _on_its_server(task, restart)
         finally:
-            change(task.store, intent.resume, cleaning)
+            change(task.cluster, intent.resume, cleaning)
             resumed()
     answers = {}
     for name in running:

@@ -34,26 +34,26 @@ LOOKING_BACK_S = 7 * 86400
 _UNKNOWN = ClusterState(quorum=False, maintenance=False, nodes=(), resources=())
 
 
-def tend(store: Cluster, here: str) -> None:
+def tend(cluster: Cluster, here: str) -> None:
     """Take what there is to its end; what cannot be looked at, since Pacemaker stops, is recorded all the same."""
     seen: list[Alert] = []
     taken = spool.take()
     while True:
         if taken:
-            tree, state = _look(store)
+            tree, state = _look(cluster)
             new = [_explained(alert, state) for alert in taken]
             record.append(*alerts.recorded(new, seen, tree, state, here))
-            _note_doubles(store, taken, tree, state)
+            _note_doubles(cluster, taken, tree, state)
             seen += new
             # At once: while a server leaves Pacemaker is busy with trying again.
             with _warned():
-                failed_migrations.while_leaving(store, tree, seen, here)
+                failed_migrations.while_leaving(cluster, tree, seen, here)
         if not any(_goes_on(alert) for alert in seen):
             break
         taken = _following()
-        if not taken and not _try_again(store, seen, here):
+        if not taken and not _try_again(cluster, seen, here):
             break
-    _tell(seen, *_look(store), here)
+    _tell(seen, *_look(cluster), here)
 
 
 def _following() -> list[Alert]:
@@ -71,16 +71,16 @@ def _warned() -> Iterator[None]:
         log.warning("%s", error)
 
 
-def _try_again(store: Cluster, seen: Sequence[Alert], here: str) -> bool:
+def _try_again(cluster: Cluster, seen: Sequence[Alert], here: str) -> bool:
     """Whether there was a migration to be tried again."""
     was_one = False
     with _warned():
-        failed_migrations.settle(store)
-        was_one = failed_migrations.look(store, seen, here)
+        failed_migrations.settle(cluster)
+        was_one = failed_migrations.look(cluster, seen, here)
     return was_one
 
 
-def _note_doubles(store: Cluster, taken: Sequence[Alert], tree: cib.Tree, state: ClusterState) -> None:
+def _note_doubles(cluster: Cluster, taken: Sequence[Alert], tree: cib.Tree, state: ClusterState) -> None:
     """What is found on two servers now, and what the record tells of a stop, is kept until somebody acknowledges it."""
     found = [
         RanTwice(alert.resource, (servers[0], servers[1]), int(alert.at), int(alert.at))
@@ -93,7 +93,7 @@ def _note_doubles(store: Cluster, taken: Sequence[Alert], tree: cib.Tree, state:
         found += doubles.of(record.read(time.time() - LOOKING_BACK_S).events, running, min(stops))
     if found:
         with _warned():
-            change(store, lambda tree: ran_twice.note(tree, found), cleaning)
+            change(cluster, lambda tree: ran_twice.note(tree, found), cleaning)
 
 
 def _explained(alert: Alert, state: ClusterState) -> Alert:
@@ -106,9 +106,9 @@ def _goes_on(alert: Alert) -> bool:
     return alert.failed or alert.lost or alert.kind == "fencing" or alert.task == "migrate_to"
 
 
-def _look(store: Cluster) -> tuple[cib.Tree, ClusterState]:
+def _look(cluster: Cluster) -> tuple[cib.Tree, ClusterState]:
     try:
-        return store.read(), pacemaker.state()
+        return cluster.read(), pacemaker.state()
     except SnowHaError as error:
         log.debug("%s", error)
         return cib.empty(), _UNKNOWN

@@ -37,7 +37,7 @@ def blocked(tree: cib.Tree) -> list[str]:
     ]
 
 
-def look(store: Cluster, seen: Sequence[Alert], here: str) -> bool:
+def look(cluster: Cluster, seen: Sequence[Alert], here: str) -> bool:
     """Have what could not be migrated, and is in nobody's hands, looked at anew; whether there was any to look at.
 
     `seen` are the events that this server has seen of it: the one where a migration failed takes care.
@@ -45,15 +45,15 @@ def look(store: Cluster, seen: Sequence[Alert], here: str) -> bool:
     tries = _failures(seen, here)
     if not tries:
         return False
-    tree = store.read()
+    tree = cluster.read()
     if cib.is_shutting_down(tree, here) or _has_nowhere_to_go(tree, here):
         return False
     again = [name for name in blocked(tree) if 0 < tries[name] < ATTEMPTS]
-    moves.look_anew(store, again)
+    moves.look_anew(cluster, again)
     return bool(again)
 
 
-def while_leaving(store: Cluster, tree: cib.Tree, seen: Sequence[Alert], here: str) -> None:
+def while_leaving(cluster: Cluster, tree: cib.Tree, seen: Sequence[Alert], here: str) -> None:
     """Where this server shuts down, by the CIB of now: have Pacemaker try again what could not be migrated, or give it
     up.
 
@@ -71,7 +71,7 @@ def while_leaving(store: Cluster, tree: cib.Tree, seen: Sequence[Alert], here: s
     def edit(tree: cib.Tree) -> list[Change]:
         return migration.retry(tree, others) + migration.end_live(tree, tired)
 
-    change(store, edit, cleaning)
+    change(cluster, edit, cleaning)
 
 
 def _failures(seen: Sequence[Alert], here: str) -> Counter[str]:
@@ -85,8 +85,8 @@ def _has_nowhere_to_go(tree: cib.Tree, here: str) -> bool:
     return stays and not any(node.serves for node in nodes)
 
 
-def settle(store: Cluster) -> None:
+def settle(cluster: Cluster) -> None:
     """Let domains migrate as ever again that could not while their server shut down, once none does."""
-    tree = store.read()
+    tree = cluster.read()
     if migration.passing(tree) and not any(cib.is_shutting_down(tree, node.name) for node in cib.nodes(tree)):
-        change(store, migration.end_passing, cleaning)
+        change(cluster, migration.end_passing, cleaning)

@@ -24,7 +24,7 @@ BACK_WITHIN_S = 900
 
 def refuse(site: Site, server: str) -> None:
     """Whatever speaks against a reset of this server from here and now."""
-    tree = site.store.read()
+    tree = site.cluster.read()
     simulation.require(tree, [server])
     if server == site.servers.here:
         raise UnsafeError(f"{server} would reset itself", "another server does it", "run it on another server")
@@ -39,7 +39,7 @@ def refuse(site: Site, server: str) -> None:
 
 def domains_of(site: Site, server: str) -> list[str]:
     """To be migrated away, before it."""
-    return [domain for domain, place in simulation.Outlook(site.store.read()).places.items() if place == server]
+    return [domain for domain, place in simulation.Outlook(site.cluster.read()).places.items() if place == server]
 
 
 def reset(site: Site, server: str) -> float:
@@ -72,4 +72,4 @@ def take_back(site: Site, server: str) -> list[Change]:
         cib.put_standby(tree, server, on=False)
         return fencing.put_tested(tree, server, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
 
-    return change(site.store, edit, cleaning)
+    return change(site.cluster, edit, cleaning)

@@ -22,13 +22,13 @@ def created(name: str) -> None:
     here = Site.load()
     domain = snowtools.read_domain(here.layout.domains_dir, name)
     images.refuse_unshared(here.servers, [domain])
-    registration.register(here.store, [domain], here.conf.migration_mib_s, servers=here.servers, stopped=True)
+    registration.register(here.cluster, [domain], here.conf.migration_mib_s, servers=here.servers, stopped=True)
 
 
 def booting(name: str) -> None:
     """Register a domain that the host wants to start through Pacemaker and that nobody has registered yet."""
-    store = LiveCluster()
-    tree = store.read()
+    cluster = LiveCluster()
+    tree = cluster.read()
     if name in intent.left_out(tree):
         raise ConfigurationError(
             f"{name} is not protected, as somebody wanted it", "Pacemaker does not start it", f"snow ha add {name}"
@@ -37,7 +37,7 @@ def booting(name: str) -> None:
         here = Site.load()
         domain = snowtools.read_domain(here.layout.domains_dir, name)
         images.refuse_unshared(here.servers, [domain])
-        registration.register(store, [domain], here.conf.migration_mib_s, servers=here.servers)
+        registration.register(cluster, [domain], here.conf.migration_mib_s, servers=here.servers)
 
 
 def ending(name: str) -> None:
@@ -72,20 +72,20 @@ def _kept(name: str, error: SnowHaError) -> UnsafeError:
     )
 
 
-def _stop_and_unregister(store: LiveCluster, name: str) -> None:
-    tree = store.read()
+def _stop_and_unregister(cluster: LiveCluster, name: str) -> None:
+    tree = cluster.read()
     if name not in cib.domains(tree):
         _refuse_elsewhere(tree, name)
-        change(store, lambda tree: intent.take_in(tree, [name]), cleaning)
+        change(cluster, lambda tree: intent.take_in(tree, [name]), cleaning)
         return
-    stop(store, name)
-    registration.unregister(store, [name])
+    stop(cluster, name)
+    registration.unregister(cluster, [name])
 
 
-def stop(store: LiveCluster, name: str) -> None:
+def stop(cluster: LiveCluster, name: str) -> None:
     """Have Pacemaker stop a domain and keep it so; UnsafeError where it does not stop."""
-    change(store, lambda tree: intent.want(tree, [name], "Stopped"), cleaning)
-    allowed_s = cib.operation_timeout_s(store.read(), name, "stop", timeouts.LEAST_S) + STOP_MARGIN_S
+    change(cluster, lambda tree: intent.want(tree, [name], "Stopped"), cleaning)
+    allowed_s = cib.operation_timeout_s(cluster.read(), name, "stop", timeouts.LEAST_S) + STOP_MARGIN_S
 
     def is_stopped() -> bool:
         return not any(resource.servers for resource in pacemaker.state().resources if resource.id == name)
@@ -94,9 +94,9 @@ def stop(store: LiveCluster, name: str) -> None:
         raise UnsafeError(f"{name} does not stop", remedy="see crm_mon")
 
 
-def start(store: LiveCluster, name: str) -> None:
+def start(cluster: LiveCluster, name: str) -> None:
     """Have Pacemaker run a domain that it was told to stop; it starts when Pacemaker comes to it."""
-    change(store, lambda tree: intent.want(tree, [name], "Started"), cleaning)
+    change(cluster, lambda tree: intent.want(tree, [name], "Started"), cleaning)
 
 
 def _refuse_elsewhere(tree: cib.Tree, name: str) -> None:

@@ -19,17 +19,17 @@ class Past:
     missing: tuple[str, ...]
 
 
-def past(store: Cluster, since: float) -> Past:
+def past(cluster: Cluster, since: float) -> Past:
     """Since then, by time."""
-    recorded = store.past(since)
+    recorded = cluster.past(since)
     missing = [f"what other servers recorded: {recorded.missing}"] if recorded.missing else []
     try:
-        beside = store.known()
+        beside = cluster.known()
     except SnowHaError as error:
         beside = []
         missing.append(f"what Pacemaker knows itself: {error.message}")
     if not recorded.missing:
         # Without the record nobody knows which changes were ours.
-        beside += outside.changes(store.written(since), recorded.events)
+        beside += outside.changes(cluster.written(since), recorded.events)
     found = chronicle.merged(recorded.events, [event for event in beside if event.at >= since])
     return Past(found, recorded.unknown, tuple(missing))

@@ -60,11 +60,11 @@ def _smallest(outlook: Outlook) -> str:
     return min(running, key=lambda name: (outlook.sizes.needs.get(name, 0), name))
 
 
-def carry_out(store: Cluster, planned: Sequence[Move], address: str) -> Iterator[Leg]:
+def carry_out(cluster: Cluster, planned: Sequence[Move], address: str) -> Iterator[Leg]:
     """Each migration when it has ended; the first that fails is the end, and says where the domain is then."""
     for move in planned:
         began = time.monotonic()
         with ping.asking(address) as silence:
-            moves.carry_out(store, [[move]])
-        took_ms = cib.took_ms(store.read(), move.domain, "migrate_to", move.source)
+            moves.carry_out(cluster, [[move]])
+        took_ms = cib.took_ms(cluster.read(), move.domain, "migrate_to", move.source)
         yield Leg(move, took_ms / 1000 if took_ms else time.monotonic() - began, silence.longest_s)

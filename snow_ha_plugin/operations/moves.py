@@ -44,7 +44,7 @@ def in_silence(state: ClusterState, names: Sequence[str]) -> None:
 
 
 def carry_out(
-    store: Cluster,
+    cluster: Cluster,
     batches: Sequence[Sequence[Move]],
     *,
     on_progress: Progress = lambda move, state: None,
@@ -54,39 +54,39 @@ def carry_out(
 
     UnsafeError, before anything of it is moved, for a batch that Pacemaker would not carry out by live migration.
     """
-    let_go(store)
+    let_go(cluster)
     failed = Failed()
     with pacemaker.ending_moves(move.domain for batch in batches for move in batch) as all_is_clean:
         try:
             for batch in batches:
-                failed = _carry_out(store, batch, on_progress, on_wait)
+                failed = _carry_out(cluster, batch, on_progress, on_wait)
                 if failed:
                     break
-                let_go(store)
+                let_go(cluster)
         finally:
-            let_go(store)
+            let_go(cluster)
             all_is_clean()
     if failed:
-        raise _failure(store, failed)
+        raise _failure(cluster, failed)
 
 
-def _carry_out(store: Cluster, batch: Sequence[Move], on_progress: Progress, on_wait: Waiting) -> Failed:
+def _carry_out(cluster: Cluster, batch: Sequence[Move], on_progress: Progress, on_wait: Waiting) -> Failed:
     """Have the domains of a batch migrated; those whose move has failed."""
-    before = store.read()
-    change(store, lambda tree: migration.put(tree, batch), _exactly(batch))
+    before = cluster.read()
+    change(cluster, lambda tree: migration.put(tree, batch), _exactly(batch))
     for move in batch:
         on_progress(move, "migrating")
-    return _wait(store, before, batch, on_progress, on_wait)
+    return _wait(cluster, before, batch, on_progress, on_wait)
 
 
-def let_go(store: Cluster) -> None:
+def let_go(cluster: Cluster) -> None:
     """Take out what the moves put in. What a failed migration blocks is looked at anew before that: once it is not
     held any more, Pacemaker would stop and start it."""
-    change(store, migration.release, cleaning)
-    tree = store.read()
+    change(cluster, migration.release, cleaning)
+    tree = cluster.read()
     if migration.held(tree):
-        look_anew(store, blocked(tree))
-        change(store, migration.remove, cleaning)
+        look_anew(cluster, blocked(tree))
+        change(cluster, migration.remove, cleaning)
 
 
 def blocked(tree: cib.Tree) -> list[str]:
@@ -95,14 +95,14 @@ def blocked(tree: cib.Tree) -> list[str]:
     return [resource.id for resource in pacemaker.state(tree).resources if resource.blocked and resource.id in held]
 
 
-def look_anew(store: Cluster, domains: Sequence[str]) -> None:
+def look_anew(cluster: Cluster, domains: Sequence[str]) -> None:
     """Have Pacemaker forget what it knows of domains whose migration failed, and see where they are.
 
     At the source last: what the other server remembers of an earlier migration from there would look like one that is
     under way once the source has forgotten its half of it, and Pacemaker "forces recovery". Never on a server that
     shuts down, which would leave without waiting for what a probe finds.
     """
-    tree = store.read()
+    tree = cluster.read()
     names = [node.name for node in cib.nodes(tree)]
     online = [name for name in names if cib.is_online(tree, name) and not cib.is_shutting_down(tree, name)]
     sources = {domain: {server for server, _ in cib.failed_migrations(tree, domain)} for domain in domains}
@@ -110,8 +110,8 @@ def look_anew(store: Cluster, domains: Sequence[str]) -> None:
         for domain in domains:
             for server in online:
                 if (server in sources[domain]) == at_source:
-                    store.forget(domain, server)
-        store.wait_idle(SEEN_WITHIN_S)
+                    cluster.forget(domain, server)
+        cluster.wait_idle(SEEN_WITHIN_S)
 
 
 def plan_one(tree: cib.Tree, domain: str, server: str | None) -> Move | None:
@@ -208,13 +208,13 @@ def _refuse_absent(tree: cib.Tree, batch: Sequence[Move]) -> None:
             raise TryAgainError(f"{move.domain} is on {where}, not on {move.source}", remedy="run the command again")
 
 
-def _wait(store: Cluster, before: cib.Tree, batch: Sequence[Move], on_progress: Progress, on_wait: Waiting) -> Failed:
+def _wait(cluster: Cluster, before: cib.Tree, batch: Sequence[Move], on_progress: Progress, on_wait: Waiting) -> Failed:
     """Wait until each domain of the batch has arrived or failed; those that have failed, or that somebody else has
     taken out of the CIB meanwhile."""
     within_s = arrived_within_s(before, (move.domain for move in batch))
     under_way, failed = list(batch), Failed()
     for in_time in waiting.turns(within_s):
-        tree = store.read()
+        tree = cluster.read()
         seen = pacemaker.state(tree)
         states = {resource.id: resource for resource in seen.resources}
         known = cib.domains(tree)
@@ -250,14 +250,14 @@ def _has_failed(move: Move, before: cib.Tree, tree: cib.Tree, now: ClusterState)
 _DONE = {"migrate": "migrated to", "move": "restarted on"}
 
 
-def _failure(store: Cluster, failed: Failed) -> SnowHaError:
+def _failure(cluster: Cluster, failed: Failed) -> SnowHaError:
     """What to say of failed migrations, once Pacemaker has seen where their domains are."""
-    known = cib.domains(store.read())
+    known = cib.domains(cluster.read())
     if gone := [move.domain for move in failed if move.domain not in known]:
         details = "somebody has unregistered it while it migrated"
         return NoSuchObjectError(f"{in_words(gone)} is not registered any more", details, "see xl list on the servers")
     for _ in waiting.turns(SEEN_WITHIN_S):
-        tree = store.read()
+        tree = cluster.read()
         states = {resource.id: resource for resource in pacemaker.state(tree).resources}
         places = {move: states[move.domain].servers if move.domain in states else () for move in failed}
         seen = all(places[m] and states[m.domain].role == "Started" and not states[m.domain].failed for m in failed)

@@ -30,7 +30,7 @@ FORGET_REST_S = 8
 
 
 def register(
-    store: Cluster,
+    cluster: Cluster,
     domains: Sequence[Domain],
     migration_mib_s: int,
     *,
@@ -53,7 +53,7 @@ def register(
     read = functools.cache(snowtools.domain_file)
     running: set[str] = set()
     if stopped and locate:
-        places = locate(store.read(), {domain.name for domain in domains})
+        places = locate(cluster.read(), {domain.name for domain in domains})
         running = {name for name, server in places.items() if server}
         locate = _as_found(places)
     domains, migrates = as_they_run(servers, domains)
@@ -77,7 +77,7 @@ def register(
         return found or taken_in
 
     # What does not start costs nobody anything.
-    return change(store, edit, undisturbed(locate=locate, tell=unsaid if stopped else tell), dry_run=dry_run)
+    return change(cluster, edit, undisturbed(locate=locate, tell=unsaid if stopped else tell), dry_run=dry_run)
 
 
 def _as_found(places: Mapping[str, str | None]) -> Locate:
@@ -96,7 +96,7 @@ def as_they_run(servers: Servers | None, domains: Sequence[Domain]) -> tuple[Seq
 
 
 def unregister(
-    store: Cluster, names: Iterable[str], *, dry_run: bool = False, on_purpose: bool = False
+    cluster: Cluster, names: Iterable[str], *, dry_run: bool = False, on_purpose: bool = False
 ) -> list[Change]:
     """Take domains out in one commit; those that run go on running, and nothing of them stays in the CIB.
 
@@ -111,14 +111,14 @@ def unregister(
             intent.leave_out(tree, wanted)
         return changes
 
-    changes = let_go(store, edit, undisturbed(tell=unsaid), dry_run=dry_run)
+    changes = let_go(cluster, edit, undisturbed(tell=unsaid), dry_run=dry_run)
     if changes and not dry_run:
-        forget(store, wanted)
+        forget(cluster, wanted)
     return changes
 
 
 def sync(
-    store: Cluster, domains: Sequence[Domain], migration_mib_s: int, *, servers: Servers | None, dry_run: bool,
+    cluster: Cluster, domains: Sequence[Domain], migration_mib_s: int, *, servers: Servers | None, dry_run: bool,
     tell: Tell = log.warning, expected: Container[str] = (),
 ) -> list[Change]:  # fmt: skip
     """Make the CIB's domains those of the domain files, in one commit.
@@ -145,17 +145,17 @@ def sync(
         return changes
 
     locate = whereabouts(servers) if servers else None
-    changes = let_go(store, edit, undisturbed(locate=locate, tell=tell), dry_run=dry_run)
+    changes = let_go(cluster, edit, undisturbed(locate=locate, tell=tell), dry_run=dry_run)
     if orphans and not dry_run:
-        forget(store, orphans)
+        forget(cluster, orphans)
     return changes
 
 
-def forget(store: Cluster, names: Iterable[str]) -> None:
+def forget(cluster: Cluster, names: Iterable[str]) -> None:
     """Clear the history of resources that are no longer configured: crm_mon would list them as orphans for ever."""
     rest_at = time.monotonic() + FORGET_WITHOUT_REST_S
     for name in names:
         if time.monotonic() > rest_at:
             time.sleep(FORGET_REST_S)
             rest_at = time.monotonic() + FORGET_WITHOUT_REST_S
-        store.forget(name)
+        cluster.forget(name)

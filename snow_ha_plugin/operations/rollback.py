@@ -41,12 +41,12 @@ class Plan:
     actions: Sequence[Action] = ()
 
 
-def choose(store: Cluster, version: str | None) -> Kept | None:
+def choose(cluster: Cluster, version: str | None) -> Kept | None:
     """The configuration of that version, as `history` has it or without its first number; by default the latest that
     says another thing than today's."""
     there = configurations.listed()
     if version is None:
-        now = store.read()
+        now = cluster.read()
         return next((kept for kept in there if _says_another_thing(kept, now)), None)
     for kept in there:
         if version in (kept.version, kept.version.partition(".")[2]):
@@ -63,12 +63,12 @@ def _says_another_thing(kept: Kept, now: cib.Tree) -> bool:
         return False
 
 
-def plan(store: Cluster, kept: Kept, servers: Servers | None, tell: Tell) -> Plan:
+def plan(cluster: Cluster, kept: Kept, servers: Servers | None, tell: Tell) -> Plan:
     """UnsafeError where a domain that runs would be disturbed."""
-    changes = put_back(store, kept, servers, tell, dry_run=True)
+    changes = put_back(cluster, kept, servers, tell, dry_run=True)
     if not changes:
         return Plan()
-    now = store.read()
+    now = cluster.read()
     then = _again(kept, now)
     new = cib.domains(then).keys() - cib.domains(now).keys()
     probes.assume(then, whereabouts(servers)(then, set(new)) if servers else {})
@@ -76,7 +76,9 @@ def plan(store: Cluster, kept: Kept, servers: Servers | None, tell: Tell) -> Pla
     return Plan(changes, [action for action in after if action not in before])
 
 
-def put_back(store: Cluster, kept: Kept, servers: Servers | None, tell: Tell, *, dry_run: bool = False) -> list[Change]:
+def put_back(
+    cluster: Cluster, kept: Kept, servers: Servers | None, tell: Tell, *, dry_run: bool = False
+) -> list[Change]:
     """`servers` is None for a CIB in a file."""
 
     def edit(tree: cib.Tree) -> list[Change]:
@@ -88,16 +90,16 @@ def put_back(store: Cluster, kept: Kept, servers: Servers | None, tell: Tell, *,
             tree.replace(cib.part(tree, "configuration"), cib.part(then, "configuration"))
         return changes
 
-    released = [change.target for change in edit(store.read()) if change.action == "release"]
+    released = [change.target for change in edit(cluster.read()) if change.action == "release"]
     if released and not dry_run:
         # What Pacemaker last saw of them may be long ago.
-        forget(store, released)
-        store.wait_idle(IDLE_WITHIN_S)
+        forget(cluster, released)
+        cluster.wait_idle(IDLE_WITHIN_S)
     judge = undisturbed(locate=whereabouts(servers) if servers else None, tell=tell)
-    changes = let_go(store, edit, judge, dry_run=dry_run)
+    changes = let_go(cluster, edit, judge, dry_run=dry_run)
     gone = [change.target for change in changes if change.action == "unregister"]
     if gone and not dry_run:
-        forget(store, gone)
+        forget(cluster, gone)
     return changes
 
 

@@ -24,46 +24,46 @@ from snow_ha_plugin.system import record, snowtools
 from snow_ha_plugin.system.cluster import Cluster
 
 
-def outlook(store: Cluster, domains_dir: Path | None) -> Outlook:
+def outlook(cluster: Cluster, domains_dir: Path | None) -> Outlook:
     """The cluster as the scheduler is asked about it, once for the verdict and for what is told of one domain."""
-    tree = store.read()
+    tree = cluster.read()
     directory = domains_dir or snowtools.layout().domains_dir
     sizes = [name for name, primitive in cib.domains(tree).items() if "hv_memory" not in primitive.utilization]
     read, _ = snowtools.read_domains(directory, sizes)
     return Outlook(tree, {domain.name: domain for domain in read})
 
 
-def look(store: Cluster, outlook: Outlook) -> Overview:
+def look(cluster: Cluster, outlook: Outlook) -> Overview:
     """The cluster as it is at this moment, with all that is to be said of it."""
     tree, files = outlook.tree, outlook.files
     with ThreadPoolExecutor(1) as meanwhile:
-        seen = meanwhile.submit(store.state, tree)
+        seen = meanwhile.submit(cluster.state, tree)
         stands, odd = _standing(outlook)
     state = seen.result()
-    view = overview(tree, state, stands, files, store.progress(migrating(state)))
+    view = overview(tree, state, stands, files, cluster.progress(migrating(state)))
     found = [*view.findings, *odd]
-    if store.lacks_third_vote():
+    if cluster.lacks_third_vote():
         found.append(findings.no_third_vote(record.here()))
-    found += running.left_down(store.reachable(_stopped(tree)))
+    found += running.left_down(cluster.reachable(_stopped(tree)))
     if any(map(dating.is_undated, found)):
-        found = dating.dated(found, _events(store))
+        found = dating.dated(found, _events(cluster))
     told = acceptance.sort(found, acceptance.acceptances(tree), time.time())
     return replace(view, findings=told.open, accepted=told.accepted)
 
 
-def _events(store: Cluster) -> tuple[Event, ...]:
+def _events(cluster: Cluster) -> tuple[Event, ...]:
     """What is recorded, with what Pacemaker knows that is not on record yet."""
     try:
-        known = store.known()
+        known = cluster.known()
     except SnowHaError:
         known = []
-    return chronicle.merged(store.past(0).events, known)
+    return chronicle.merged(cluster.past(0).events, known)
 
 
-def by_xl(store: Cluster) -> str:
+def by_xl(cluster: Cluster) -> str:
     """What runs on this server by xl, which knows it without Pacemaker; nothing where it does not answer."""
     try:
-        names = store.guests()
+        names = cluster.guests()
     except SnowHaError:
         return ""
     running = in_words([name for name in names if name != "Domain-0"])

@@ -36,7 +36,7 @@ class Site:
     why: str = ""
     bmcs: Mapping[str, str] = field(default_factory=dict)
     hypervisors: Mapping[str, Hypervisor] = field(default_factory=dict)
-    store: LiveCluster = field(default_factory=LiveCluster)
+    cluster: LiveCluster = field(default_factory=LiveCluster)
 
     @classmethod
     def load(

@@ -23,7 +23,7 @@ EMPTY_WITHIN_S = 3600
 
 
 def put(
-    store: Cluster,
+    cluster: Cluster,
     server: str,
     *,
     on: bool,
@@ -49,8 +49,8 @@ def put(
         if expected is not None and then.after != expected:
             raise TryAgainError("the cluster has changed meanwhile", "nothing was changed", "run the command again")
 
-    changes = change(store, edit, as_told, dry_run=dry_run)
-    if not on and cib.transient_standby(store.read(), server):
+    changes = change(cluster, edit, as_told, dry_run=dry_run)
+    if not on and cib.transient_standby(cluster.read(), server):
         if not dry_run:
             pacemaker.end_standby_until_reboot(server)
         changes.append(Change("standby", server, f"let {server} take domains before its reboot"))
@@ -58,7 +58,7 @@ def put(
 
 
 def empty(
-    store: Cluster,
+    cluster: Cluster,
     server: str,
     domains: Collection[str],
     expected: Where | None = None,
@@ -71,13 +71,13 @@ def empty(
     failed: dict[str, str] = {}
     with pacemaker.ending_moves(domains) as all_is_clean:
         try:
-            changes = put(store, server, on=True, held=domains, expected=expected)
-            within_s = max(EMPTY_WITHIN_S, moves.arrived_within_s(store.read(), domains))
-            failed = _wait_until_empty(store, server, within_s, on_wait)
+            changes = put(cluster, server, on=True, held=domains, expected=expected)
+            within_s = max(EMPTY_WITHIN_S, moves.arrived_within_s(cluster.read(), domains))
+            failed = _wait_until_empty(cluster, server, within_s, on_wait)
         finally:
             if failed:
-                put(store, server, on=False)
-            moves.let_go(store)
+                put(cluster, server, on=False)
+            moves.let_go(cluster)
             all_is_clean()
     if failed:
         raise UnavailableError(
@@ -88,14 +88,14 @@ def empty(
     return changes
 
 
-def _wait_until_empty(store: Cluster, server: str, within_s: int, on_wait: moves.Waiting) -> dict[str, str]:
+def _wait_until_empty(cluster: Cluster, server: str, within_s: int, on_wait: moves.Waiting) -> dict[str, str]:
     """Until no domain is left there but those that could not be migrated: these, with the reasons of the agent.
 
     What is under way must have arrived before the server is given back: a migration whose target is not wanted any
     more Pacemaker ends by a restart.
     """
     for in_time in waiting.turns(within_s):
-        tree = store.read()
+        tree = cluster.read()
         failed = moves.blocked(tree)
         left = left_on(tree, server) - set(failed)
         if not left:

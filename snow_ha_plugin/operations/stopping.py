@@ -32,7 +32,7 @@ def _is_active(site: Site, server: str) -> bool:
 
 
 def let_go(site: Site) -> None:
-    change(site.store, cluster_options.begin_maintenance, cleaning)
+    change(site.cluster, cluster_options.begin_maintenance, cleaning)
     pacemaker.wait_idle(IDLE_WITHIN_S)
 
 

@@ -26,7 +26,7 @@ Tell = Callable[[str], None]
 COMMIT_WITHIN_S = 60
 
 
-def change(store: Cluster, edit: Edit, judge: Judge, *, dry_run: bool = False) -> list[Change]:
+def change(cluster: Cluster, edit: Edit, judge: Judge, *, dry_run: bool = False) -> list[Change]:
     """Carry out `edit` on the CIB in one commit, and tell what changed; nothing is committed where nothing did.
 
     `judge` is given the CIB of before and of after, and raises UnsafeError for what must not be: see `undisturbed`.
@@ -34,27 +34,27 @@ def change(store: Cluster, edit: Edit, judge: Judge, *, dry_run: bool = False) -
     deadline = time.monotonic() + COMMIT_WITHIN_S
     while True:
         # read
-        old = store.read()
+        old = cluster.read()
         # decide
         new = cib.clone(old)
         changes = edit(new)
         if not changes:
             return []
-        store.require_quorum(old)
+        cluster.require_quorum(old)
         # ask
         judge(old, new)
         if dry_run:
             return changes
         # apply
         try:
-            store.commit(old, new)
+            cluster.commit(old, new)
         except TryAgainError:
             if time.monotonic() > deadline:
                 raise
             # Two that retry in step would meet again.
             time.sleep(random.uniform(0, 0.2))
             continue
-        store.record(changes, cib.epoch(old))
+        cluster.record(changes, cib.epoch(old))
         return changes
 
 
@@ -155,13 +155,13 @@ def told(action: Action) -> str:
     return f"{action.task} {action.resource}" + (f" ({action.node})" if action.node else "")
 
 
-def let_go(store: Cluster, edit: Edit, judge: Judge, *, dry_run: bool = False) -> list[Change]:
+def let_go(cluster: Cluster, edit: Edit, judge: Judge, *, dry_run: bool = False) -> list[Change]:
     """`change` for an edit that takes primitives out: their domains run on, which only holds while an option does."""
 
     def guarded(tree: cib.Tree) -> list[Change]:
         changes = edit(tree)
         if any(change.action == "unregister" for change in changes):
-            store.require_orphans_run_on(tree)
+            cluster.require_orphans_run_on(tree)
         return changes
 
-    return change(store, guarded, judge, dry_run=dry_run)
+    return change(cluster, guarded, judge, dry_run=dry_run)

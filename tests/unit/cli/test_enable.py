@@ -22,7 +22,7 @@ from tests.unit.cli.conftest import Files
 @pytest.fixture
 def enabled(files: Files, mocker: MockerFixture) -> Files:
     mocker.patch.object(options, "require_root")
-    mocker.patch.object(Site, "load").return_value.store = ClusterInFile(files.cib)
+    mocker.patch.object(Site, "load").return_value.cluster = ClusterInFile(files.cib)
     run = mocker.Mock(report=[], dry_run=False)
     run.site.fencing, run.site.why, run.site.qdevice = "sbd", "it is", ""
     mocker.patch.object(forwards, "enable", side_effect=lambda *_, dry_run, **__: (run, []))

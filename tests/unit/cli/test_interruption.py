@@ -88,7 +88,7 @@ def live(files: Files, mocker: MockerFixture) -> Files:
 
 
 def interrupting(*states: str) -> Callable[..., None]:
-    def carry_out(store: Any, batches: Any, *, on_progress: moves.Progress, on_wait: moves.Waiting) -> None:
+    def carry_out(cluster: Any, batches: Any, *, on_progress: moves.Progress, on_wait: moves.Waiting) -> None:
         for state in states:
             on_progress(batches[0][0], state)
         raise KeyboardInterrupt

@@ -26,26 +26,26 @@ def at_work(site: Site, tmp_path: Path, mocker: MockerFixture) -> Site:
     mocker.patch.object(moves, "SEEN_WITHIN_S", 0)
     (tmp_path / "domains.conf").write_text("")
     layout = replace(site.layout, domains_conf=tmp_path / "domains.conf")
-    return replace(site, layout=layout, store=cast(LiveCluster, Cluster(guide_cluster(), mocker)))
+    return replace(site, layout=layout, cluster=cast(LiveCluster, Cluster(guide_cluster(), mocker)))
 
 
 def test_nothing_moves_without_consent(at_work: Site) -> None:
-    store = at_work.store
-    assert isinstance(store, Cluster)
+    cluster = at_work.cluster
+    assert isinstance(cluster, Cluster)
     with pytest.raises(
         UsageError, match=r"nis01 \(512 MiB\) migrates from .*, and back each time; there is nobody to ask"
     ):
         migration_test.run(at_work, "nis01", yes=False, as_json=False)
-    assert store.commits == 0
+    assert cluster.commits == 0
 
 
 @pytest.mark.parametrize("present", [1, 10**6])
 def test_each_migration_is_told_and_the_lowest_rate_is_offered(
     at_work: Site, capsys: pytest.CaptureFixture[str], present: int
 ) -> None:
-    store = at_work.store
-    assert isinstance(store, Cluster)
-    source = store.place("nis01")
+    cluster = at_work.cluster
+    assert isinstance(cluster, Cluster)
+    source = cluster.place("nis01")
     site = replace(at_work, conf=replace(at_work.conf, migration_mib_s=present))
     migration_test.run(site, "nis01", yes=True, as_json=False)
     there, back, again, silent, offer = capsys.readouterr().out.splitlines()

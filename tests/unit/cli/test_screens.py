@@ -167,7 +167,7 @@ def test_the_screen_is_as_it_was_captured(files: Files, name: str, pytestconfig:
     files.monkeypatch.setattr(balance_view, "NO_TERMINAL_COLUMNS", COLUMNS)
     files.monkeypatch.setattr("snow_ha_plugin.cli.status.time.time", lambda: NOW)
     files.monkeypatch.setattr(time, "localtime", time.gmtime)
-    files.monkeypatch.setattr(ClusterInFile, "past", lambda store, since: night())
+    files.monkeypatch.setattr(ClusterInFile, "past", lambda self, since: night())
     ended = files.run(verb, "--cib", str(files.cib), "--domains-dir", str(files.domains), *words)
     said = "".join(f"{line.rstrip()}\n" for line in (ended.out + ended.err).splitlines())
     screen = f"$ {' '.join(['snow-ha', verb, *words])}\n{said}$ echo $?\n{ended.status}\n"

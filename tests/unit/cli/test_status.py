@@ -278,10 +278,10 @@ def test_watching_goes_on_where_nothing_can_be_asked(files: Files) -> None:
             self.answers -= 1
             return super().read()
 
-    store = Dying(files.cib)
-    assert next(status_verb._drawn(store, files.domains, "nis01")).startswith("nis01  running on snow02")
+    cluster = Dying(files.cib)
+    assert next(status_verb._drawn(cluster, files.domains, "nis01")).startswith("nis01  running on snow02")
     for _ in range(2):
-        shown = [click.unstyle(line) for line in status_verb._drawn(store, files.domains, "nis01")]
+        shown = [click.unstyle(line) for line in status_verb._drawn(cluster, files.domains, "nis01")]
         assert shown == ["CANNOT TELL  Pacemaker does not run on this server; start it: snow ha start"]
-    store.answers = 1
-    assert click.unstyle(next(status_verb._drawn(store, files.domains, None))).startswith("DEGRADED  2 of 2 servers")
+    cluster.answers = 1
+    assert click.unstyle(next(status_verb._drawn(cluster, files.domains, None))).startswith("DEGRADED  2 of 2 servers")

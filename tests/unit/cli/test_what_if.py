@@ -76,7 +76,7 @@ def test_replicas_that_another_server_would_keep_apart_are_harm(ask: Any) -> Non
 def test_drain_refuses_what_is_harm_here_unless_forced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "cib.xml"
     path.write_bytes(cib.serialize(cluster.read(SERVERS + REPLICAS + f"xml constraints {DRAWN}\n").tree))
-    monkeypatch.setattr("snow_ha_plugin.cli.servers.options.store", lambda cib_path: ClusterInFile(path))
+    monkeypatch.setattr("snow_ha_plugin.cli.servers.options.cluster", lambda cib_path: ClusterInFile(path))
     before = path.read_bytes()
     refused = CliRunner().invoke(drain, ["snow03"])
     assert isinstance(refused.exception, UnsafeError)
@@ -95,7 +95,7 @@ def test_drain_tells_before_it_drains_that_the_last_server_is_weak(
     fencing.put(tree, ["snow01", "snow02"], Timing(15, 3), {})
     path = tmp_path / "cib.xml"
     path.write_bytes(cib.serialize(tree))
-    monkeypatch.setattr("snow_ha_plugin.cli.servers.options.store", lambda cib_path: ClusterInFile(path))
+    monkeypatch.setattr("snow_ha_plugin.cli.servers.options.cluster", lambda cib_path: ClusterInFile(path))
     monkeypatch.setattr("snow_ha_plugin.cli.servers.qdevice.votes_here", lambda: votes)
     shown = CliRunner().invoke(drain, ["snow02", "--dry-run"]).output
     assert ("[W] once snow02 is stopped, a stall of the shared file system" in shown) is warns
@@ -106,7 +106,7 @@ def test_nothing_is_restarted_without_consent(tmp_path: Path, monkeypatch: pytes
     text = SERVERS + "domain web 2048 1 on snow02 allow-migrate=false\ndomain db 2048 1 on snow02\n"
     path.write_bytes(cib.serialize(cluster.read(text).tree))
     for module in ("servers", "moves"):
-        monkeypatch.setattr(f"snow_ha_plugin.cli.{module}.options.store", lambda cib_path: ClusterInFile(path))
+        monkeypatch.setattr(f"snow_ha_plugin.cli.{module}.options.cluster", lambda cib_path: ClusterInFile(path))
     before = path.read_bytes()
     shown = CliRunner().invoke(drain, ["snow02", "--dry-run"])
     assert "[W] web cannot migrate live, and would be restarted elsewhere" in shown.output
@@ -196,7 +196,7 @@ def test_of_two_servers_no_spare_is_left_and_no_more_is_said(tmp_path: Path) -> 
 def test_undrain_says_that_what_left_stays_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "cib.xml"
     path.write_bytes(cib.serialize(cluster.read(SERVERS.replace("snow02 16384 8", "snow02 16384 8 standby")).tree))
-    monkeypatch.setattr("snow_ha_plugin.cli.servers.options.store", lambda cib_path: ClusterInFile(path))
+    monkeypatch.setattr("snow_ha_plugin.cli.servers.options.cluster", lambda cib_path: ClusterInFile(path))
     assert CliRunner().invoke(undrain, ["snow02", "--dry-run"]).output == "[I] would let snow02 take domains again\n"
     assert CliRunner().invoke(undrain, ["snow02"]).output.splitlines() == [
         "[*] let snow02 take domains again",

@@ -41,12 +41,12 @@ def without_rules(tree: cib.Tree) -> cib.Tree:
 def test_they_come_back_as_they_were(balanced: cib.Tree) -> None:
     before = written(balanced)
     kept.keep(balanced)
-    store = Memory(without_rules(balanced))
+    cluster = Memory(without_rules(balanced))
     told: list[str] = []
-    (change,) = rules.put_back(store, told.append)
+    (change,) = rules.put_back(cluster, told.append)
     assert change.message == "put back 3 rules of balance from before disable"
-    assert (written(store.tree), told) == (before, [])
-    assert rules.put_back(store, told.append) == []
+    assert (written(cluster.tree), told) == (before, [])
+    assert rules.put_back(cluster, told.append) == []
 
 
 def test_without_rules_nothing_is_kept() -> None:
@@ -77,15 +77,15 @@ def test_rules_that_would_move_a_domain_by_now_are_told_and_dropped(balanced: ci
     (other,) = {"snow01", "snow02"} - {Outlook(tree).places["nis02"]}
     location.put(tree, [LocationConstraint("snow-ha--place--nis02", "nis02", other, 500_000)])
     kept.keep(tree)
-    store, told = Memory(without_rules(tree)), list[str]()
-    rules.put_back(store, told.append)
+    cluster, told = Memory(without_rules(tree)), list[str]()
+    rules.put_back(cluster, told.append)
     assert "the rules of balance from before disable are dropped: Pacemaker would disturb domains" in told[0]
-    assert written(store.tree) == []
-    assert rules.put_back(store, told.append) == []
+    assert written(cluster.tree) == []
+    assert rules.put_back(cluster, told.append) == []
 
 
 def test_disable_keeps_them(site: Site, balanced: cib.Tree) -> None:
-    store = Memory(balanced)
-    disable._take_out(Site(**{**vars(site), "store": cast(LiveCluster, store)}))
-    assert written(store.tree) == []
-    assert len(store.tree.find(f"configuration/crm_config/*[@id='{kept.SET}']")) == 3
+    cluster = Memory(balanced)
+    disable._take_out(Site(**{**vars(site), "cluster": cast(LiveCluster, cluster)}))
+    assert written(cluster.tree) == []
+    assert len(cluster.tree.find(f"configuration/crm_config/*[@id='{kept.SET}']")) == 3

@@ -22,7 +22,7 @@ SMALL = Finding(Severity.WARNING, "dom0-memory", "Domain-0 has no size", subject
 
 
 @pytest.fixture
-def store(mocker: MockerFixture) -> MagicMock:
+def cluster(mocker: MockerFixture) -> MagicMock:
     """A running cluster, of which status finds that it has no fencing, and check that a Domain-0 has no size."""
     tree = guide_cluster()
     mocker.patch.object(accepting.sight, "outlook")
@@ -36,31 +36,31 @@ def store(mocker: MockerFixture) -> MagicMock:
     return found
 
 
-def accept(store: MagicMock, code: str, subject: str = "") -> None:
-    accepting.accept(store, None, TABLE[code], subject, 3600, "", ask_servers=True, dry_run=False)
+def accept(cluster: MagicMock, code: str, subject: str = "") -> None:
+    accepting.accept(cluster, None, TABLE[code], subject, 3600, "", ask_servers=True, dry_run=False)
 
 
-def test_servers_are_looked_at_only_for_what_status_does_not_see(store: MagicMock) -> None:
-    accept(store, "no-fencing")
+def test_servers_are_looked_at_only_for_what_status_does_not_see(cluster: MagicMock) -> None:
+    accept(cluster, "no-fencing")
     accepting.check.check.assert_not_called()  # type: ignore[attr-defined]
-    accept(store, "dom0-memory")
-    ((_, new),) = [call.args for call in store.commit.call_args_list[1:]]
+    accept(cluster, "dom0-memory")
+    ((_, new),) = [call.args for call in cluster.commit.call_args_list[1:]]
     assert [(each.code, each.subject) for each in acceptance.acceptances(new)] == [("dom0-memory", "snow01")]
 
 
-def test_what_neither_finds_is_no_object(store: MagicMock) -> None:
+def test_what_neither_finds_is_no_object(cluster: MagicMock) -> None:
     with pytest.raises(NoSuchObjectError, match="there is one of snow01"):
-        accept(store, "dom0-memory", "snow02")
+        accept(cluster, "dom0-memory", "snow02")
     with pytest.raises(NoSuchObjectError, match="no finding held now"):
-        accept(store, "held")
-    store.commit.assert_not_called()
+        accept(cluster, "held")
+    cluster.commit.assert_not_called()
 
 
-def test_a_double_run_is_acknowledged_for_good(store: MagicMock, mocker: MockerFixture) -> None:
-    tree = store.read.return_value
+def test_a_double_run_is_acknowledged_for_good(cluster: MagicMock, mocker: MockerFixture) -> None:
+    tree = cluster.read.return_value
     ran_twice.note(tree, [RanTwice("nis01", ("snow01", "snow02"), 100, 160)])
     view = overview(tree, ClusterState(True, False, (), ()), None, {})
     mocker.patch.object(accepting.sight, "look", return_value=view)
-    accept(store, "ran-twice", "nis01")
-    ((_, new),) = [call.args for call in store.commit.call_args_list]
+    accept(cluster, "ran-twice", "nis01")
+    ((_, new),) = [call.args for call in cluster.commit.call_args_list]
     assert (ran_twice.known(new), acceptance.acceptances(new)) == ((), ())

@@ -25,7 +25,7 @@ def planned(mocker: MockerFixture) -> MagicMock:
 
 
 def run(site: Site, mocker: MockerFixture, tree: cib.Tree | Exception, *, dry_run: bool = True) -> Run:
-    mocker.patch.object(type(site.store), "read", side_effect=[tree] * 3)
+    mocker.patch.object(type(site.cluster), "read", side_effect=[tree] * 3)
     return Run(site, MagicMock(), dry_run=dry_run)
 
 
@@ -69,7 +69,7 @@ def test_for_real_a_cluster_must_be_there(site: Site, mocker: MockerFixture, pla
 def test_ids_of_a_former_version_are_renewed_and_told(
     site: Site, mocker: MockerFixture, planned: MagicMock, *, dry_run: bool
 ) -> None:
-    renewed = mocker.patch.object(type(site.store), "renew_ids", side_effect=[True, False])
+    renewed = mocker.patch.object(type(site.cluster), "renew_ids", side_effect=[True, False])
     run_through = run(site, mocker, guide_cluster(), dry_run=dry_run)
     assert [change.action for change in enable._renew_ids(run_through)] == ["ids"]
     assert enable._renew_ids(run(site, mocker, guide_cluster(), dry_run=dry_run)) == []

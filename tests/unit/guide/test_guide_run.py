@@ -54,8 +54,8 @@ class Guide:
         self.log: list[str] = []
         self.broken = {"first", "second", "hook"}
         self.stubborn: set[str] = set()
-        self.store = Memory(guide_cluster())
-        self.site = replace(site, store=cast(LiveCluster, self.store), fencing=fencing.NONE)
+        self.cluster = Memory(guide_cluster())
+        self.site = replace(site, cluster=cast(LiveCluster, self.cluster), fencing=fencing.NONE)
         self.screen = Screen()
         steps = (self.step("look", False), self.step("first"), self.step("look too", False), self.step("second"))
         mocker.patch.object(enable, "SERVER_STEPS", steps)
@@ -95,7 +95,7 @@ class Guide:
 
     @property
     def is_configured(self) -> bool:
-        return cib.options(self.store.tree).get("cluster-delay") == "61s"
+        return cib.options(self.cluster.tree).get("cluster-delay") == "61s"
 
 
 @pytest.fixture
@@ -120,9 +120,9 @@ def test_who_is_taken_over_and_who_is_started_is_told_first(guide: Guide, mocker
 
 def test_a_second_run_changes_nothing_and_waits_for_nothing(guide: Guide) -> None:
     guide.enable()
-    commits = guide.store.commits
+    commits = guide.cluster.commits
     assert guide.enable() == []
-    assert (guide.log, guide.store.commits) == (["lock"], commits)
+    assert (guide.log, guide.cluster.commits) == (["lock"], commits)
 
 
 def test_a_run_that_was_killed_before_the_hook_waits_for_pacemaker(guide: Guide) -> None:
@@ -133,11 +133,11 @@ def test_a_run_that_was_killed_before_the_hook_waits_for_pacemaker(guide: Guide)
 
 
 def test_a_dry_run_tells_what_would_change_and_changes_nothing(guide: Guide) -> None:
-    before = cib.serialize(guide.store.tree)
+    before = cib.serialize(guide.cluster.tree)
     assert guide.enable(dry_run=True)[0] == "cluster-delay"
     assert guide.log == []
     assert guide.broken == {"first", "second", "hook"}
-    assert cib.serialize(guide.store.tree) == before
+    assert cib.serialize(guide.cluster.tree) == before
 
 
 def test_all_that_only_an_administrator_can_mend_is_told_before_anything_is_changed(guide: Guide) -> None:
@@ -189,7 +189,7 @@ def enabled(site: Site, machines: Machines, mocker: MockerFixture) -> Site:
         return real(argv, **options)
 
     mocker.patch.object(command, "run", side_effect=run)
-    return replace(site, store=cast(LiveCluster, Memory(guide_cluster())))
+    return replace(site, cluster=cast(LiveCluster, Memory(guide_cluster())))
 
 
 def test_pacemaker_lets_go_first_and_this_server_is_stopped_last(enabled: Site) -> None:
@@ -204,23 +204,23 @@ def carried_out(site: Site, *actions: str) -> Memory:
     for part in disable.plan(site):
         if part.change.action in actions:
             part.carry_out()
-    return cast(Memory, site.store)
+    return cast(Memory, site.cluster)
 
 
 def test_nothing_is_taken_out_of_a_cluster_that_has_not_let_go(enabled: Site) -> None:
     seen: list[tuple[int, str | None]] = []
-    store = cast(Memory, enabled.store)
-    real: Callable[[cib.Tree, cib.Tree], None] = store.commit
+    cluster = cast(Memory, enabled.cluster)
+    real: Callable[[cib.Tree, cib.Tree], None] = cluster.commit
 
     def commit(old: cib.Tree, new: cib.Tree) -> None:
         seen.append((len(cib.domains(new)), cib.options(new).get("maintenance-mode")))
         real(old, new)
 
-    store.commit = commit  # type: ignore[method-assign]
+    cluster.commit = commit  # type: ignore[method-assign]
     carried_out(enabled, "let-go", "unregister")
     assert seen == [(8, "true"), (0, "true")]
-    assert cib.options(store.tree)["stop-orphan-resources"] == "false"
-    assert store.tree.find(f"configuration//*[@id='{cluster_options.FLOATING_IP_ID}']") is None
+    assert cib.options(cluster.tree)["stop-orphan-resources"] == "false"
+    assert cluster.tree.find(f"configuration//*[@id='{cluster_options.FLOATING_IP_ID}']") is None
 
 
 def test_the_others_are_stopped_before_this_server(enabled: Site, machines: Machines) -> None:
@@ -244,7 +244,7 @@ def test_where_only_another_server_is_in_the_cluster_it_is_done_there(enabled: S
 def test_a_dry_run_carries_nothing_out(enabled: Site, machines: Machines, mocker: MockerFixture) -> None:
     mocker.patch.object(lock, "held", side_effect=AssertionError)
     assert disable.disable(enabled, Screen(), dry_run=True)
-    assert cast(Memory, enabled.store).commits == 0
+    assert cast(Memory, enabled.cluster).commits == 0
     assert not [line for line in machines.log() if "stop" in line.split()]
 
 

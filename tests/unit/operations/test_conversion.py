@@ -194,16 +194,16 @@ def test_what_pacemaker_is_to_run_is_not_tried(place: Place, monkeypatch: pytest
 
 
 def test_a_registered_domain_migrates_live_from_then_on(place: Place, mocker: MockerFixture) -> None:
-    store = Memory(guide_cluster())
-    known = cib.domains(store.tree)["nis01"]
+    cluster = Memory(guide_cluster())
+    known = cib.domains(cluster.tree)["nis01"]
     sizes = (int(known.utilization[key]) for key in ("hv_memory", "cpu"))
     nis = domain("nis01", *sizes, config_path=known.parameters["xmfile"])
-    live.tell(store.tree, replace(nis, is_pv=True), pv_migrates=False)
+    live.tell(cluster.tree, replace(nis, is_pv=True), pv_migrates=False)
     for module in (conversion, running):
-        mocker.patch.object(module, "LiveCluster", return_value=store)
+        mocker.patch.object(module, "LiveCluster", return_value=cluster)
     mocker.patch.object(registration, "undisturbed", return_value=cleaning)
     assert [change.message for change in conversion.tell_cluster(place.machines, nis, 80)] == ["let nis01 migrate live"]
-    assert live.migrates(store.tree, "nis01")
+    assert live.migrates(cluster.tree, "nis01")
     assert conversion.tell_cluster(place.machines, place.domain(), 80) == [], "web01 is not registered"
 
 

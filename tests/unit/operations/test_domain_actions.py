@@ -24,7 +24,7 @@ class Cluster:
     """Two servers, nis01 on the other one; Pacemaker does what it is told a look later, unless a domain is deaf."""
 
     def __init__(self, mocker: MockerFixture) -> None:
-        self.store = Memory(guide_cluster())
+        self.memory = Memory(guide_cluster())
         self.places: dict[str, str | None] = {"nis01": "snow02", "maui01": "snow01", "nis02": None}
         self.deaf: set[str] = set()
         self.blocked: set[str] = set()
@@ -33,7 +33,7 @@ class Cluster:
         self.paused_while: list[bool] = []
         self.exit_codes: dict[str, int] = {}
         self.failures: list[FailedAction] = []
-        mocker.patch.object(domain_actions, "LiveCluster", return_value=self.store)
+        mocker.patch.object(domain_actions, "LiveCluster", return_value=self.memory)
         mocker.patch.object(waiting, "POLL_S", 0)
         mocker.patch.object(domain_actions, "MARGIN_S", -119)
         mocker.patch("socket.gethostname", return_value="snow01")
@@ -45,7 +45,7 @@ class Cluster:
         return domain_actions.act(names, action, self.said.append)
 
     def role(self, name: str) -> str:
-        return cib.meta(self.store.tree, name, "target-role", "Started")
+        return cib.meta(self.memory.tree, name, "target-role", "Started")
 
     def fail(self, name: str, operation: str, server: str, reason: str) -> None:
         self.failures.append(FailedAction(name, server, operation, reason, 0))
@@ -63,12 +63,12 @@ class Cluster:
         place = self.places[name]
         return ResourceState(
             name, "Started" if place else "Stopped", (place,) if place else (),
-            managed=not intent.is_held(self.store.tree, name), failed=False, blocked=name in self.blocked,
+            managed=not intent.is_held(self.memory.tree, name), failed=False, blocked=name in self.blocked,
         )  # fmt: skip
 
     def _run(self, argv: Sequence[str], **_: object) -> Result:
         self.ran.append(list(argv))
-        self.paused_while.append(bool(self.store.tree.xpath(intent.PAUSES)))
+        self.paused_while.append(bool(self.memory.tree.xpath(intent.PAUSES)))
         code = self.exit_codes.get(argv[0], 0)
         return Result(tuple(argv), code, b"", b"it says why" if code else b"")
 
@@ -94,7 +94,7 @@ def test_all_domains_are_told_in_one_commit_and_others_have_no_answer(cluster: C
     answers = cluster.act("shutdown", "nis01", "nobody", "maui01", "nis02")
     assert {name: answer.status for name, answer in answers.items()} == {"nis01": 0, "maui01": 0, "nis02": 0}
     assert answers["nis02"].message == "nis02 did not run"
-    assert cluster.store.commits == 1
+    assert cluster.memory.commits == 1
 
 
 def test_a_domain_that_does_not_stop_is_an_error_that_names_the_way_out(cluster: Cluster) -> None:
@@ -144,7 +144,7 @@ def test_a_boot_that_fails_says_why_for_each_server(cluster: Cluster) -> None:
 
 def test_a_boot_that_rules_forbid_names_them(cluster: Cluster) -> None:
     cluster.deaf.add("nis02")
-    constraints = cib.section(cluster.store.tree, "constraints")
+    constraints = cib.section(cluster.memory.tree, "constraints")
     cib.add(constraints, "rsc_location", id="cli-ban-nis02", rsc="nis02", node="snow01", score="-INFINITY")
     assert "these rules keep it off servers: cli-ban-nis02" in cluster.act("boot", "nis02")["nis02"].message
 
@@ -155,7 +155,7 @@ def test_a_reset_is_in_place_while_pacemaker_does_not_look(cluster: Cluster) -> 
     assert "xl destroy" in argv[-1]
     assert argv[-1].endswith(f"nis01 {FILE.format('nis01')}")
     assert paused
-    assert not cluster.store.tree.xpath(intent.PAUSES)
+    assert not cluster.memory.tree.xpath(intent.PAUSES)
     assert cluster.role("nis01") == "Started"
 
 
@@ -164,7 +164,7 @@ def test_a_reset_that_fails_gives_the_domain_back_to_pacemaker(cluster: Cluster)
     answer = cluster.act("reset", "nis01")["nis01"]
     assert answer.status == UnavailableError.exit_code
     assert "it says why" in answer.message
-    assert not cluster.store.tree.xpath(intent.PAUSES)
+    assert not cluster.memory.tree.xpath(intent.PAUSES)
 
 
 def test_a_guest_that_does_not_reboot_is_told_so(cluster: Cluster) -> None:
@@ -190,14 +190,14 @@ def test_a_console_is_that_of_the_right_server_with_its_status(cluster: Cluster)
 
 @pytest.mark.parametrize("action", ["boot", "shutdown", "destroy", "reset", "reboot", "poweroff"])
 def test_without_quorum_it_is_said_before_anything_is_done(cluster: Cluster, action: str) -> None:
-    cluster.store.tree.set("have-quorum", "0")
+    cluster.memory.tree.set("have-quorum", "0")
     with pytest.raises(NoQuorumError, match="nothing is done to nis01"):
         cluster.act(action, "nis01")
-    assert (cluster.ran, cluster.store.commits) == ([], 0)
+    assert (cluster.ran, cluster.memory.commits) == ([], 0)
 
 
 def test_where_pacemaker_is_down_the_domains_that_it_had_are_refused(cluster: Cluster, mocker: MockerFixture) -> None:
-    mocker.patch.object(cluster.store, "read", side_effect=UnavailableError("Pacemaker does not run"))
+    mocker.patch.object(cluster.memory, "read", side_effect=UnavailableError("Pacemaker does not run"))
     mocker.patch.object(pacemaker, "stored_cib", return_value=guide_cluster())
     with pytest.raises(UnavailableError, match="nothing is done to nis01; it may run anywhere"):
         cluster.act("destroy", "nis01", "nobody")
@@ -207,16 +207,16 @@ def test_where_pacemaker_is_down_the_domains_that_it_had_are_refused(cluster: Cl
 
 @pytest.mark.parametrize("action", ["boot", "shutdown", "destroy", "poweroff"])
 def test_what_pacemaker_has_its_hands_off_is_refused(cluster: Cluster, action: str) -> None:
-    intent.hold(cluster.store.tree, ["nis01"])
+    intent.hold(cluster.memory.tree, ["nis01"])
     with pytest.raises(ConfigurationError, match="snow ha release nis01"):
         cluster.act(action, "nis01")
-    assert (cluster.ran, cluster.store.commits) == ([], 0)
+    assert (cluster.ran, cluster.memory.commits) == ([], 0)
 
 
 def test_a_domain_that_was_taken_out_is_booted_by_nobody(cluster: Cluster, mocker: MockerFixture) -> None:
-    mocker.patch.object(host_events, "LiveCluster", return_value=cluster.store)
-    intent.leave_out(cluster.store.tree, ["web01"])
+    mocker.patch.object(host_events, "LiveCluster", return_value=cluster.memory)
+    intent.leave_out(cluster.memory.tree, ["web01"])
     answer = cluster.act("boot", "web01")["web01"]
     assert (answer.status, answer.message.split("; ")[-1]) == (78, "snow ha add web01")
     assert cluster.act("boot", "web01", "nis01")["web01"] == Handled(0, "web01 is not protected, and is not started")
-    assert cluster.store.commits == 0
+    assert cluster.memory.commits == 0

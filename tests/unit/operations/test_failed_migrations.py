@@ -71,9 +71,9 @@ def test_a_failed_migration_is_looked_at_anew_at_its_source_last(looks: list[tup
     ids=["nothing failed now", "another server's", "too often"],
 )
 def test_what_is_left_alone(looks: list[tuple[str, str]], seen: list[Alert], here: str) -> None:
-    store = Memory(failed_cluster())
-    assert not failed_migrations.look(store, seen, here)
-    assert (looks, store.commits) == ([], 0)
+    cluster = Memory(failed_cluster())
+    assert not failed_migrations.look(cluster, seen, here)
+    assert (looks, cluster.commits) == ([], 0)
 
 
 def test_what_a_verb_holds_is_that_verbs(looks: list[tuple[str, str]]) -> None:
@@ -119,41 +119,41 @@ def recorded(mocker: MockerFixture, *, failures: int, at: float = 1795878701) ->
 def test_on_a_server_that_shuts_down_pacemaker_tries_again_by_itself(
     looks: list[tuple[str, str]], mocker: MockerFixture
 ) -> None:
-    store = Memory(leave(failed_cluster()))
-    assert would(store.tree) == []
+    cluster = Memory(leave(failed_cluster()))
+    assert would(cluster.tree) == []
     recorded(mocker, failures=1)
-    failed_migrations.while_leaving(store, store.read(), [FAILED], "snow02")
+    failed_migrations.while_leaving(cluster, cluster.read(), [FAILED], "snow02")
     # Without its history the server would leave it behind.
     assert looks == []
-    assert would(store.tree) == [("migrate", "snow01")]
+    assert would(cluster.tree) == [("migrate", "snow01")]
     recorded(mocker, failures=ATTEMPTS, at=1795878600)
-    failed_migrations.while_leaving(store, store.read(), [FAILED], "snow02")
-    assert would(store.tree) == [("migrate", "snow01")], "what failed before the shutdown counts"
-    assert not failed_migrations.look(store, [FAILED], "snow02")
+    failed_migrations.while_leaving(cluster, cluster.read(), [FAILED], "snow02")
+    assert would(cluster.tree) == [("migrate", "snow01")], "what failed before the shutdown counts"
+    assert not failed_migrations.look(cluster, [FAILED], "snow02")
     assert looks == []
 
 
 def test_a_server_that_shuts_down_gives_its_domain_up_after_some_attempts(
     looks: list[tuple[str, str]], mocker: MockerFixture
 ) -> None:
-    store = Memory(leave(failed_cluster()))
+    cluster = Memory(leave(failed_cluster()))
     recorded(mocker, failures=ATTEMPTS)
-    failed_migrations.while_leaving(store, store.read(), [FAILED], "snow02")
+    failed_migrations.while_leaving(cluster, cluster.read(), [FAILED], "snow02")
     assert looks == []
-    assert would(store.tree) == [("move", "snow01")]
+    assert would(cluster.tree) == [("move", "snow01")]
     # It stays so until that server is gone.
-    failed_migrations.settle(store)
-    assert migration.passing(store.tree) == ["a01"]
-    (state,) = store.tree.xpath("status/node_state[@uname='snow02']")
+    failed_migrations.settle(cluster)
+    assert migration.passing(cluster.tree) == ["a01"]
+    (state,) = cluster.tree.xpath("status/node_state[@uname='snow02']")
     state.remove(state.find("transient_attributes"))
-    failed_migrations.settle(store)
-    assert migration.passing(store.tree) == []
+    failed_migrations.settle(cluster)
+    assert migration.passing(cluster.tree) == []
 
 
 def test_a_server_that_stays_lets_no_failure_run_out() -> None:
-    store = Memory(failed_cluster())
-    failed_migrations.while_leaving(store, store.read(), [FAILED], "snow02")
-    assert store.commits == 0
+    cluster = Memory(failed_cluster())
+    failed_migrations.while_leaving(cluster, cluster.read(), [FAILED], "snow02")
+    assert cluster.commits == 0
 
 
 def test_a_verb_looks_at_nothing_on_a_server_that_shuts_down(looks: list[tuple[str, str]]) -> None:
@@ -178,10 +178,10 @@ def test_pacemaker_then_migrates_it() -> None:
 
 
 def test_release_has_it_tried_again(looks: list[tuple[str, str]]) -> None:
-    store = Memory(failed_cluster())
-    assert holding.release(store, ["b01"]) == [] and looks == []
-    assert holding.release(store, ["a01"], dry_run=True) != [] and looks == []
-    (told,) = holding.release(store, ["a01"])
+    cluster = Memory(failed_cluster())
+    assert holding.release(cluster, ["b01"]) == [] and looks == []
+    assert holding.release(cluster, ["a01"], dry_run=True) != [] and looks == []
+    (told,) = holding.release(cluster, ["a01"])
     assert (told.action, told.target) == ("release", "a01")
     assert looks == [("a01", "snow01"), ("a01", "snow02")]
 
@@ -203,14 +203,14 @@ def test_status_shows_it_where_it_was() -> None:
 
 @pytest.fixture
 def cluster(mocker: MockerFixture) -> Memory:
-    store = Memory(failed_cluster())
+    cluster = Memory(failed_cluster())
     real = pacemaker.state
-    mocker.patch.object(pacemaker, "state", side_effect=lambda tree=None: real(store.tree if tree is None else tree))
+    mocker.patch.object(pacemaker, "state", side_effect=lambda tree=None: real(cluster.tree if tree is None else tree))
     mocker.patch.object(pacemaker, "is_idle", return_value=True)
     mocker.patch.object(journal, "reason", return_value="no room")
     mocker.patch.object(record, "append")
     mocker.patch.object(mail, "send")
-    return store
+    return cluster
 
 
 def test_a_burst_of_failures_is_one_mail_and_each_is_on_record(

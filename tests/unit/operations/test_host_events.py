@@ -35,8 +35,8 @@ class Cluster:
     """A cluster whose domain stops a few looks after it was told to."""
 
     def __init__(self, mocker: MockerFixture) -> None:
-        self.store = Memory(guide_cluster())
-        mocker.patch.object(host_events, "LiveCluster", return_value=self.store)
+        self.memory = Memory(guide_cluster())
+        mocker.patch.object(host_events, "LiveCluster", return_value=self.memory)
         mocker.patch.object(waiting, "POLL_S", 0)
         mocker.patch.object(registration, "undisturbed", return_value=cleaning)
         self.run = mocker.patch.object(command, "run", return_value=Result((), 0, b"", b""))
@@ -44,7 +44,7 @@ class Cluster:
 
     @property
     def registered(self) -> bool:
-        return "nis01" in cib.domains(self.store.tree)
+        return "nis01" in cib.domains(self.memory.tree)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_domain_is_stopped_wherever_it_runs_and_then_unregistered(cluster: Clu
     host_events.end("nis01")
     assert not cluster.registered
     assert cluster.state.call_count == 3
-    assert cluster.store.commits == 2, "told to stop, and taken out"
+    assert cluster.memory.commits == 2, "told to stop, and taken out"
     assert any("nis01" in call.args[0] for call in cluster.run.call_args_list), "Pacemaker would remember it"
 
 
@@ -75,7 +75,7 @@ def test_a_domain_that_is_not_registered_is_left_to_the_host_where_that_reaches_
     unregistered.return_value = {"nobody": where}
     host_events.end("nobody")
     cluster.run.assert_not_called()
-    assert cluster.store.commits == 0
+    assert cluster.memory.commits == 0
 
 
 def test_a_domain_that_is_not_registered_and_runs_elsewhere_keeps_its_image(unregistered: MagicMock) -> None:
@@ -90,13 +90,13 @@ def test_a_domain_that_is_not_registered_and_runs_elsewhere_keeps_its_image(unre
 def test_where_pacemaker_does_not_answer_the_host_must_not_go_on(
     cluster: Cluster, mocker: MockerFixture, error: SnowHaError
 ) -> None:
-    mocker.patch.object(cluster.store, "read", side_effect=error)
+    mocker.patch.object(cluster.memory, "read", side_effect=error)
     with pytest.raises(UnsafeError, match="nis01 cannot be taken out"):
         host_events.end("nis01")
 
 
 def test_a_domain_that_cannot_be_told_to_stop_stays_registered(cluster: Cluster, mocker: MockerFixture) -> None:
-    mocker.patch.object(cluster.store, "commit", side_effect=ConfigurationError("Pacemaker refuses the change"))
+    mocker.patch.object(cluster.memory, "commit", side_effect=ConfigurationError("Pacemaker refuses the change"))
     with pytest.raises(UnsafeError, match="refuses the change"):
         host_events.end("nis01")
     assert cluster.registered
@@ -104,16 +104,16 @@ def test_a_domain_that_cannot_be_told_to_stop_stays_registered(cluster: Cluster,
 
 def test_the_host_hears_before_it_asks_that_a_domain_could_not_be_taken_out(cluster: Cluster) -> None:
     host_events.ending("nis01")
-    cluster.store.tree.set("have-quorum", "0")
+    cluster.memory.tree.set("have-quorum", "0")
     host_events.ending("nobody")
     with pytest.raises(UnsafeError, match="no quorum"):
         host_events.ending("nis01")
     cluster.run.assert_not_called()
-    assert cluster.store.commits == 0
+    assert cluster.memory.commits == 0
 
 
 def test_a_held_domain_is_refused_before_the_host_asks(cluster: Cluster) -> None:
-    intent.hold(cluster.store.tree, ["nis01"])
+    intent.hold(cluster.memory.tree, ["nis01"])
     with pytest.raises(UnsafeError, match="snow ha release nis01"):
         host_events.ending("nis01")
 

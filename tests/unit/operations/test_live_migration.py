@@ -1,4 +1,4 @@
-"""Live migrations on a store whose Pacemaker is the real scheduler: what it decides has happened with each commit."""
+"""Live migrations on a cluster whose Pacemaker is the real scheduler: what it decides has happened with each commit."""
 
 from __future__ import annotations
 

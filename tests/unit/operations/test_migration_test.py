@@ -1,4 +1,4 @@
-"""One domain to each server and back, on a store whose Pacemaker is the real scheduler."""
+"""One domain to each server and back, on a cluster whose Pacemaker is the real scheduler."""
 
 from __future__ import annotations
 

@@ -62,34 +62,34 @@ def test_a_domain_is_given_its_share_of_the_link(limit: str, migrate_s: int) -> 
 
 
 def test_a_domain_that_somebody_unregisters_meanwhile_keeps_no_other_waiting(mocker: MockerFixture) -> None:
-    store = Memory(guide_cluster())
-    before = store.read()
-    primitive.unregister(store.tree, "nis01")
+    cluster = Memory(guide_cluster())
+    before = cluster.read()
+    primitive.unregister(cluster.tree, "nis01")
     # Pacemaker still runs it, without a configuration.
     orphaned = state(nis01="snow01", maui01="snow01"), state(nis01="snow01", maui01="snow02")
     seen = mocker.patch.object(pacemaker, "state", side_effect=[*orphaned])
     told: list[tuple[str, str]] = []
     failed = moves._wait(
-        store, before, [NIS, MAUI], lambda move, how: told.append((move.domain, how)), moves.in_silence
+        cluster, before, [NIS, MAUI], lambda move, how: told.append((move.domain, how)), moves.in_silence
     )
     assert list(failed) == [NIS]
     assert told == [("nis01", "failed"), ("maui01", "done")]
     assert seen.call_count == 2
-    assert isinstance(moves._failure(store, failed), NoSuchObjectError)
+    assert isinstance(moves._failure(cluster, failed), NoSuchObjectError)
 
 
 def test_a_domain_that_pacemaker_has_forgotten_is_no_traceback(mocker: MockerFixture) -> None:
-    store = Memory(guide_cluster())
+    cluster = Memory(guide_cluster())
     mocker.patch.object(pacemaker, "state", return_value=state(maui01="snow02"))
-    failed = moves._wait(store, store.read(), [NIS, MAUI], lambda move, how: None, moves.in_silence)
+    failed = moves._wait(cluster, cluster.read(), [NIS, MAUI], lambda move, how: None, moves.in_silence)
     assert list(failed) == [NIS]
     mocker.patch.object(moves, "SEEN_WITHIN_S", 0)
-    assert "nis01 could not be migrated to snow02" in str(moves._failure(store, failed))
+    assert "nis01 could not be migrated to snow02" in str(moves._failure(cluster, failed))
 
 
 def test_what_does_not_arrive_in_time_is_told(mocker: MockerFixture) -> None:
-    store = Memory(guide_cluster())
+    cluster = Memory(guide_cluster())
     mocker.patch.object(pacemaker, "state", return_value=state(nis01="snow01"))
     mocker.patch.object(moves, "MARGIN_S", -100_000)
     with pytest.raises(TimedOutError, match="nis01 did not arrive"):
-        moves._wait(store, store.read(), [NIS], lambda move, how: None, moves.in_silence)
+        moves._wait(cluster, cluster.read(), [NIS], lambda move, how: None, moves.in_silence)

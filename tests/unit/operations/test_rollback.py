@@ -90,7 +90,7 @@ class Files:
     def put(self, tree: cib.Tree) -> None:
         self.path.write_bytes(cib.serialize(tree))
 
-    def store(self, *, live: bool) -> Cluster:
+    def cluster(self, *, live: bool) -> Cluster:
         if live:
             self.monkeypatch.setenv("CIB_file", str(self.path))
             return LiveCluster()
@@ -119,7 +119,7 @@ def changed(files: Files, edit: Edit) -> None:
         edit(tree)
         return [Change("test", "test", "set something")]
 
-    change(files.store(live=True), made, cleaning)
+    change(files.cluster(live=True), made, cleaning)
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_each_kind_of_change_is_taken_back_to_the_element(
     before = files.configuration
     changed(files, kind)
     assert files.configuration != before
-    assert rollback.put_back(files.store(live=live), kept(), None, unsaid)
+    assert rollback.put_back(files.cluster(live=live), kept(), None, unsaid)
     assert files.configuration == before
 
 
@@ -155,18 +155,18 @@ def test_each_kind_of_change_is_taken_back_to_the_element(
 def test_and_that_is_taken_back_again(files: Files, kind: Edit, asked: list[str]) -> None:
     changed(files, kind)
     after = files.configuration
-    rollback.put_back(files.store(live=True), kept(), None, unsaid)
-    rollback.put_back(files.store(live=True), kept(), None, unsaid)
+    rollback.put_back(files.cluster(live=True), kept(), None, unsaid)
+    rollback.put_back(files.cluster(live=True), kept(), None, unsaid)
     assert files.configuration == after
 
 
 @pytest.mark.parametrize("kind", DISTURBING)
 def test_what_would_disturb_a_domain_that_runs_is_not_put_back(files: Files, kind: Edit, asked: list[str]) -> None:
     changed(files, kind)
-    rollback.put_back(files.store(live=True), kept(), None, unsaid)
+    rollback.put_back(files.cluster(live=True), kept(), None, unsaid)
     before = files.configuration
     with pytest.raises(UnsafeError, match="would disturb domains"):
-        rollback.put_back(files.store(live=True), kept(), None, unsaid)
+        rollback.put_back(files.cluster(live=True), kept(), None, unsaid)
     assert files.configuration == before
 
 
@@ -176,7 +176,7 @@ def test_in_words_it_says_what_is_taken_back_with_what_pacemaker_would_do(files:
     files.put(tree)
     changed(files, options)
     changed(files, lambda tree: (primitive.unregister(tree, "web01"), intent.leave_out(tree, ["web01"])))
-    plan = rollback.plan(files.store(live=False), configurations.listed()[1], None, unsaid)
+    plan = rollback.plan(files.cluster(live=False), configurations.listed()[1], None, unsaid)
     assert {done.message for done in plan.changes} == {
         "register web01",
         "leave web01 out no longer",
@@ -193,7 +193,7 @@ def test_what_pacemaker_does_anyway_is_not_told(files: Files, asked: list[str]) 
     add(tree)
     files.put(tree)
     changed(files, options)
-    assert rollback.plan(files.store(live=False), kept(), None, unsaid).actions == []
+    assert rollback.plan(files.cluster(live=False), kept(), None, unsaid).actions == []
 
 
 def test_what_would_stop_a_domain_that_runs_is_refused(files: Files, asked: list[str]) -> None:
@@ -203,15 +203,15 @@ def test_what_would_stop_a_domain_that_runs_is_refused(files: Files, asked: list
     changed(files, lambda tree: intent.want(tree, ["nis01"], "Started"))
     before = files.path.read_bytes()
     with pytest.raises(UnsafeError, match="stop nis01"):
-        rollback.put_back(files.store(live=True), kept(), None, unsaid)
+        rollback.put_back(files.cluster(live=True), kept(), None, unsaid)
     with pytest.raises(UnsafeError, match="stop nis01"):
-        rollback.plan(files.store(live=True), kept(), None, unsaid)
+        rollback.plan(files.cluster(live=True), kept(), None, unsaid)
     assert files.path.read_bytes() == before
 
 
 def test_pacemaker_forgets_what_goes_and_looks_anew_at_what_was_held(files: Files, asked: list[str]) -> None:
     changed(files, lambda tree: (add(tree), hold(tree)))
-    rollback.put_back(files.store(live=True), kept(), None, unsaid)
+    rollback.put_back(files.cluster(live=True), kept(), None, unsaid)
     assert asked == [
         "crm_resource --refresh --resource nis01 --force",
         "crm_resource --wait --timeout=120s",
@@ -222,7 +222,7 @@ def test_pacemaker_forgets_what_goes_and_looks_anew_at_what_was_held(files: File
 def test_a_dry_run_changes_and_asks_nothing(files: Files, asked: list[str]) -> None:
     changed(files, lambda tree: (add(tree), hold(tree)))
     before = files.path.read_bytes()
-    assert rollback.put_back(files.store(live=True), kept(), None, unsaid, dry_run=True)
+    assert rollback.put_back(files.cluster(live=True), kept(), None, unsaid, dry_run=True)
     assert (files.path.read_bytes(), asked) == (before, [])
 
 
@@ -233,7 +233,7 @@ def test_a_domain_that_runs_by_now_is_taken_over_where_it_runs(
     runs = {"snow02": (Guest("nis01", 1, 512, 1, "r"),)}
     mocker.patch.object(xen, "guests", side_effect=lambda servers, name: runs.get(name, ()))
     mocker.patch.object(Path, "exists", return_value=True)
-    assert rollback.plan(files.store(live=False), kept(), machines, unsaid).actions == []
+    assert rollback.plan(files.cluster(live=False), kept(), machines, unsaid).actions == []
 
 
 def test_a_domain_whose_file_is_gone_is_not_registered_again(
@@ -241,7 +241,7 @@ def test_a_domain_whose_file_is_gone_is_not_registered_again(
 ) -> None:
     changed(files, remove)
     with pytest.raises(NoInputError, match=r"nis01 cannot be registered again; its domain file /sNow/.* is gone"):
-        rollback.put_back(files.store(live=True), kept(), machines, unsaid)
+        rollback.put_back(files.cluster(live=True), kept(), machines, unsaid)
 
 
 def test_who_is_a_member_and_what_pacemaker_says_of_itself_stays(files: Files, asked: list[str]) -> None:
@@ -257,7 +257,7 @@ def test_who_is_a_member_and_what_pacemaker_says_of_itself_stays(files: Files, a
         tree.find("configuration/crm_config//nvpair[@name='dc-version']").set("value", "3.0.0")
 
     changed(files, joined)
-    rollback.put_back(files.store(live=True), kept(), None, unsaid)
+    rollback.put_back(files.cluster(live=True), kept(), None, unsaid)
     now = cib.parse(files.path.read_bytes())
     assert [node.get("uname") for node in now.iterfind("configuration/nodes/node")] == ["snow01", "snow02", "snow03"]
     assert cib.options(now)["dc-version"] == "3.0.0"
@@ -268,19 +268,19 @@ def test_who_is_a_member_and_what_pacemaker_says_of_itself_stays(files: Files, a
 
 
 def test_by_default_it_is_the_latest_that_says_another_thing(files: Files, asked: list[str]) -> None:
-    assert rollback.choose(files.store(live=True), None) is None
+    assert rollback.choose(files.cluster(live=True), None) is None
     start = cib.epoch(guide_cluster())
     changed(files, add)
     changed(files, lambda tree: primitive.unregister(tree, "web01"))
     changed(files, hold)
     changed(files, lambda tree: intent.release(tree, ["nis01"]))
-    found = rollback.choose(files.store(live=True), None)
+    found = rollback.choose(files.cluster(live=True), None)
     assert found
     assert "nis01" in difference_of(found)
-    first = rollback.choose(files.store(live=True), start)
+    first = rollback.choose(files.cluster(live=True), start)
     assert first
     assert first.version == start
-    assert rollback.choose(files.store(live=True), start.partition(".")[2]) == first
+    assert rollback.choose(files.cluster(live=True), start.partition(".")[2]) == first
 
 
 def difference_of(found: Kept) -> set[str]:
@@ -295,7 +295,7 @@ def test_of_an_unknown_one_those_that_there_are_are_named(files: Files, asked: l
     changed(files, hold)
     there = " and ".join(found.version for found in configurations.listed())
     with pytest.raises(NoSuchObjectError, match=f"there is no configuration {version}; there is {there}; see"):
-        rollback.choose(files.store(live=True), version)
+        rollback.choose(files.cluster(live=True), version)
 
 
 def test_one_that_is_broken_is_passed_over_unless_it_is_asked_for(
@@ -303,14 +303,14 @@ def test_one_that_is_broken_is_passed_over_unless_it_is_asked_for(
 ) -> None:
     changed(files, add)
     (shared_record / "29991231-000000-0.90.xml").write_text("<cib")
-    store = files.store(live=True)
-    found = rollback.choose(store, None)
+    cluster = files.cluster(live=True)
+    found = rollback.choose(cluster, None)
     assert found
     assert found.version == cib.epoch(guide_cluster())
-    broken = rollback.choose(store, "90")
+    broken = rollback.choose(cluster, "90")
     assert broken
     with pytest.raises(DataError, match=r"29991231-000000-0\.90\.xml is not whole XML"):
-        rollback.plan(store, broken, None, unsaid)
+        rollback.plan(cluster, broken, None, unsaid)
     broken.path.unlink()
     with pytest.raises(NoInputError, match="cannot be read"):
-        rollback.plan(store, broken, None, unsaid)
+        rollback.plan(cluster, broken, None, unsaid)

@@ -1,4 +1,4 @@
-"""Read, decide, apply: on a store in memory, with Pacemaker's real scheduler."""
+"""Read, decide, apply: on a cluster in memory, with Pacemaker's real scheduler."""
 
 from __future__ import annotations
 
@@ -74,74 +74,74 @@ def impatient(mocker: MockerFixture) -> None:
 
 
 def test_all_changes_are_one_commit() -> None:
-    store = Memory(guide_cluster())
-    assert [done.target for done in change(store, adding("web01", "web02"), cleaning)] == ["web01", "web02"]
-    assert store.commits == 1
-    assert {"web01", "web02"} <= set(cib.domains(store.tree))
+    cluster = Memory(guide_cluster())
+    assert [done.target for done in change(cluster, adding("web01", "web02"), cleaning)] == ["web01", "web02"]
+    assert cluster.commits == 1
+    assert {"web01", "web02"} <= set(cib.domains(cluster.tree))
 
 
 def test_nothing_to_change_is_no_commit() -> None:
-    store = Memory(guide_cluster())
-    change(store, adding("web01"), cleaning)
-    assert change(store, adding("web01"), cleaning) == []
-    assert store.commits == 1
+    cluster = Memory(guide_cluster())
+    change(cluster, adding("web01"), cleaning)
+    assert change(cluster, adding("web01"), cleaning) == []
+    assert cluster.commits == 1
 
 
 def test_a_dry_run_decides_and_does_not_commit() -> None:
-    store = Memory(guide_cluster())
-    assert len(change(store, adding("web01"), undisturbed(locate=found()), dry_run=True)) == 1
-    assert store.commits == 0
-    assert "web01" not in cib.domains(store.tree)
+    cluster = Memory(guide_cluster())
+    assert len(change(cluster, adding("web01"), undisturbed(locate=found()), dry_run=True)) == 1
+    assert cluster.commits == 0
+    assert "web01" not in cib.domains(cluster.tree)
 
 
 def test_what_somebody_else_does_meanwhile_is_kept() -> None:
-    store = Memory(guide_cluster(), adding("theirs"), adding("theirs2"))
-    change(store, adding("ours"), cleaning)
-    assert {"ours", "theirs", "theirs2"} <= set(cib.domains(store.tree))
-    assert store.commits == 1
+    cluster = Memory(guide_cluster(), adding("theirs"), adding("theirs2"))
+    change(cluster, adding("ours"), cleaning)
+    assert {"ours", "theirs", "theirs2"} <= set(cib.domains(cluster.tree))
+    assert cluster.commits == 1
 
 
 def test_what_somebody_else_has_done_already_is_not_done_again() -> None:
-    store = Memory(guide_cluster(), adding("web01"))
-    assert change(store, adding("web01"), cleaning) == []
-    assert store.commits == 0
+    cluster = Memory(guide_cluster(), adding("web01"))
+    assert change(cluster, adding("web01"), cleaning) == []
+    assert cluster.commits == 0
 
 
 def test_a_cib_that_never_holds_still_ends_in_try_again(mocker: MockerFixture) -> None:
     mocker.patch.object(steps_change, "COMMIT_WITHIN_S", 0)
-    store = Memory(guide_cluster(), *[adding(f"theirs{number}") for number in range(1000)])
+    cluster = Memory(guide_cluster(), *[adding(f"theirs{number}") for number in range(1000)])
     with pytest.raises(TryAgainError):
-        change(store, adding("ours"), cleaning)
+        change(cluster, adding("ours"), cleaning)
 
 
 def test_without_quorum_nothing_is_changed() -> None:
     tree = guide_cluster()
     tree.set("have-quorum", "0")
-    store = Memory(tree)
+    cluster = Memory(tree)
     with pytest.raises(NoQuorumError):
-        change(store, adding("web01"), cleaning)
-    assert store.commits == 0
+        change(cluster, adding("web01"), cleaning)
+    assert cluster.commits == 0
 
 
 @pytest.mark.parametrize("server", ["snow01", "snow02", None])
 def test_a_domain_is_registered_where_it_runs(server: str | None) -> None:
-    store = Memory(guide_cluster())
-    assert len(change(store, adding("web01"), undisturbed(locate=found(web01=server)))) == 1
+    cluster = Memory(guide_cluster())
+    assert len(change(cluster, adding("web01"), undisturbed(locate=found(web01=server)))) == 1
 
 
 def test_a_running_domain_that_pacemaker_would_move_is_not_registered() -> None:
     # A rule may be about a resource that comes later only if its name is a tag's or a pattern's.
     pattern = '<rsc_location id="ban" rsc-pattern="^web" node="snow01" score="-INFINITY"/>'
-    store = Memory(with_parts(constraints=pattern))
+    cluster = Memory(with_parts(constraints=pattern))
     with pytest.raises(UnsafeError, match=r"would disturb domains: migrate web01 \(snow02\)"):
-        change(store, adding("web01"), undisturbed(locate=found(web01="snow01")))
-    assert store.commits == 0
-    change(store, adding("web01"), undisturbed(locate=found(web01="snow02")))
-    assert store.commits == 1
+        change(cluster, adding("web01"), undisturbed(locate=found(web01="snow01")))
+    assert cluster.commits == 0
+    change(cluster, adding("web01"), undisturbed(locate=found(web01="snow02")))
+    assert cluster.commits == 1
 
 
 def test_a_change_that_moves_another_domain_is_refused() -> None:
-    store = Memory(guide_cluster())
+    cluster = Memory(guide_cluster())
     name = "nis01"
     where = guide_cluster().xpath(f"//lrm_resource[@id='{name}']/lrm_rsc_op[@rc-code='0']/@on_node")[0]
 
@@ -151,7 +151,7 @@ def test_a_change_that_moves_another_domain_is_refused() -> None:
         return [Change("rule", name, "")]
 
     with pytest.raises(UnsafeError, match=name):
-        change(store, edit, undisturbed(locate=found()))
+        change(cluster, edit, undisturbed(locate=found()))
 
 
 def test_what_the_agent_reads_anew_in_place_disturbs_nobody() -> None:
@@ -169,12 +169,12 @@ def test_what_the_agent_reads_anew_in_place_disturbs_nobody() -> None:
 def test_what_pacemaker_is_about_to_do_anyway_is_nobodys_fault() -> None:
     name = "nis01"
     where = guide_cluster().xpath(f"//lrm_resource[@id='{name}']/lrm_rsc_op[@rc-code='0']/@on_node")[0]
-    store = Memory(with_parts(constraints=BAN.format(name, where)))
-    assert len(change(store, adding("web01"), undisturbed(locate=found()))) == 1
+    cluster = Memory(with_parts(constraints=BAN.format(name, where)))
+    assert len(change(cluster, adding("web01"), undisturbed(locate=found()))) == 1
 
 
 def test_a_change_that_makes_a_failure_cost_more_is_told_or_refused() -> None:
-    store = Memory(guide_cluster())
+    cluster = Memory(guide_cluster())
 
     def edit(tree: cib.Tree) -> list[Change]:
         cib.put_option(tree, "x", "placement-strategy", "utilization")
@@ -183,11 +183,11 @@ def test_a_change_that_makes_a_failure_cost_more_is_told_or_refused() -> None:
         return [Change("option", "placement-strategy", "")]
 
     with pytest.raises(UnsafeError, match=r"if snow0\d failed, .* would then be lost"):
-        change(store, edit, undisturbed())
-    assert store.commits == 0
+        change(cluster, edit, undisturbed())
+    assert cluster.commits == 0
     told: list[str] = []
-    change(store, edit, undisturbed(tell=told.append))
-    assert (store.commits, len(told)) == (1, 2)
+    change(cluster, edit, undisturbed(tell=told.append))
+    assert (cluster.commits, len(told)) == (1, 2)
 
 
 def test_a_new_domain_that_runs_nowhere_is_told() -> None:
@@ -212,12 +212,12 @@ def test_a_move_that_was_asked_for_is_no_disturbance() -> None:
     tree = guide_cluster()
     where = tree.xpath("//lrm_resource[@id='nis01']/lrm_rsc_op[@rc-code='0']/@on_node")[0]
     move = Move("nis01", where, "snow02" if where == "snow01" else "snow01", 512)
-    store = Memory(tree)
+    cluster = Memory(tree)
     edit = lambda tree: migration.put(tree, [move])  # noqa: E731
     with pytest.raises(UnsafeError, match="migrate nis01"):
-        change(store, edit, undisturbed())
-    change(store, edit, undisturbed(moves=[move]))
-    assert store.commits == 1
+        change(cluster, edit, undisturbed())
+    change(cluster, edit, undisturbed(moves=[move]))
+    assert cluster.commits == 1
 
 
 @pytest.mark.parametrize("value", [None, "true", "Yes", "1", "maybe"])
@@ -228,11 +228,11 @@ def test_a_domain_is_not_let_go_where_that_would_stop_it(value: str | None) -> N
         option.getparent().remove(option)
     else:
         option.set("value", value)
-    store = Memory(tree)
+    cluster = Memory(tree)
     with pytest.raises(ConfigurationError, match="stop-orphan-resources"):
-        let_go(store, lambda tree: [primitive.unregister(tree, "nis01")], cleaning)
-    assert store.commits == 0
-    assert len(let_go(store, adding("web01"), cleaning)) == 1
+        let_go(cluster, lambda tree: [primitive.unregister(tree, "nis01")], cleaning)
+    assert cluster.commits == 0
+    assert len(let_go(cluster, adding("web01"), cleaning)) == 1
 
 
 @pytest.mark.parametrize("value", ["no", "Off", "0", "FALSE"])
@@ -243,9 +243,9 @@ def test_no_is_no_in_whatever_words(value: str) -> None:
 
 
 def test_a_domain_is_let_go_where_it_runs_on() -> None:
-    store = Memory(guide_cluster())
-    assert len(let_go(store, lambda tree: [primitive.unregister(tree, "nis01")], cleaning)) == 1
-    assert "nis01" not in cib.domains(store.tree)
+    cluster = Memory(guide_cluster())
+    assert len(let_go(cluster, lambda tree: [primitive.unregister(tree, "nis01")], cleaning)) == 1
+    assert "nis01" not in cib.domains(cluster.tree)
 
 
 # --- where domains run
@@ -304,9 +304,9 @@ def test_where_there_is_nothing_to_look_for_nobody_is_asked(mocker: MockerFixtur
 def test_a_change_is_recorded_with_who_made_it_and_the_version_of_before(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["snow-ha", "add", "web01", "web02"])
     monkeypatch.setenv("SUDO_USER", "ada")
-    store = Memory(guide_cluster())
-    version = cib.epoch(store.tree)
-    change(store, adding("web01", "web02"), cleaning)
+    cluster = Memory(guide_cluster())
+    version = cib.epoch(cluster.tree)
+    change(cluster, adding("web01", "web02"), cleaning)
     found = record.read().events
     assert [(event.kind, event.subject, event.text) for event in found] == [
         (Kind.CHANGE, "web01", "register web01 (512 MiB, 1 vcpu)"),
@@ -324,7 +324,7 @@ def test_what_is_not_committed_to_a_cluster_is_not_recorded(tmp_path: Path) -> N
 
 
 def test_that_a_move_takes_its_rule_out_again_is_not_recorded() -> None:
-    store = Memory(guide_cluster())
-    change(store, lambda tree: migration.put(tree, [Move("nis01", "snow01", "snow02", 512)]), cleaning)
-    change(store, migration.release, cleaning)
+    cluster = Memory(guide_cluster())
+    change(cluster, lambda tree: migration.put(tree, [Move("nis01", "snow01", "snow02", 512)]), cleaning)
+    change(cluster, migration.release, cleaning)
     assert [event.text for event in record.read().events] == ["migrate nis01 from snow01 to snow02"]

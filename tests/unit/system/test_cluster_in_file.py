@@ -47,11 +47,11 @@ def path(tmp_path: Path) -> Path:
 
 
 def add(path: Path, name: str = "web01") -> None:
-    store = ClusterInFile(path)
-    old = store.read()
+    cluster = ClusterInFile(path)
+    old = cluster.read()
     new = cib.clone(old)
     primitive.register(new, domain(name), 80)
-    store.commit(old, new)
+    cluster.commit(old, new)
 
 
 def names(path: Path) -> set[str]:
@@ -92,13 +92,13 @@ def test_a_link_stays_a_link(path: Path, tmp_path: Path) -> None:
 
 
 def test_a_change_of_what_somebody_else_has_changed_is_refused(path: Path) -> None:
-    store = ClusterInFile(path)
-    old = store.read()
+    cluster = ClusterInFile(path)
+    old = cluster.read()
     add(path, "theirs")
     new = cib.clone(old)
     primitive.register(new, domain("ours"), 80)
     with pytest.raises(TryAgainError):
-        store.commit(old, new)
+        cluster.commit(old, new)
     assert "theirs" in names(path)
     assert "ours" not in names(path)
 
