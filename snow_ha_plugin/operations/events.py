@@ -41,7 +41,7 @@ def tend(cluster: Cluster, here: str) -> None:
     while True:
         if taken:
             tree, state = _look(cluster)
-            new = [_explained(alert, state) for alert in taken]
+            new = [_explained(alert, tree, state) for alert in taken]
             record.append(*alerts.recorded(new, seen, tree, state, here))
             _note_doubles(cluster, taken, tree, state)
             seen += new
@@ -85,7 +85,7 @@ def _note_doubles(cluster: Cluster, taken: Sequence[Alert], tree: cib.Tree, stat
     found = [
         RanTwice(alert.resource, (servers[0], servers[1]), int(alert.at), int(alert.at))
         for alert in taken
-        if (servers := alerts.found_twice(alert, state))
+        if (servers := alerts.found_twice(alert, tree, state))
     ]
     if stops := [round(alert.at, 3) for alert in taken if alert.task == "stop" and alert.ok]:
         places = [(each.id, server) for each in state.resources for server in each.servers]
@@ -96,9 +96,9 @@ def _note_doubles(cluster: Cluster, taken: Sequence[Alert], tree: cib.Tree, stat
             change(cluster, lambda tree: ran_twice.note(tree, found), cleaning)
 
 
-def _explained(alert: Alert, state: ClusterState) -> Alert:
+def _explained(alert: Alert, tree: cib.Tree, state: ClusterState) -> Alert:
     said = journal.reason(alert.resource, alert.task, alert.at) if alert.failed_migration else ""
-    return alerts.explained(alert, state, said)
+    return alerts.explained(alert, tree, state, said)
 
 
 def _goes_on(alert: Alert) -> bool:

@@ -67,13 +67,19 @@ class Story:
         self.mend()
         if self._stopping:
             self._stopping.wait(timeout=120)
+            # Who is back before the other one has seen it leave may stay outside for good (Pacemaker 2.1.5).
+            alone = f"Online: [ {self.target} ]"
+            self.pair.wait_for(lambda: alone in self._seen(), f"{self.target} does not see {self.source} leave")
             self.pair.lab.run(self.source, ["systemctl", "start", "pacemaker"])
         self.pair.lab.run(self.target, ["crm", "node", "online", self.source], check=False)
         self.pair.lab.run(self.target, ["cibadmin", "--delete", "--xml-text", '<rsc_location id="pull"/>'], check=False)
-        online = ["crm_mon", "--one-shot"]
         both = f"Online: [ {' '.join(self.pair.lab.names)} ]"
-        self.pair.wait_for(lambda: both in self.pair.lab.run(self.target, online).stdout, "not all servers are online")
+        self.pair.wait_for(lambda: both in self._seen(), "not all servers are online")
         self.pair.settle()
+
+    def _seen(self) -> str:
+        """The cluster as the target has it."""
+        return self.pair.lab.run(self.target, ["crm_mon", "--one-shot"]).stdout
 
     def was_interrupted(self) -> bool:
         return ledger.interrupted(self.pair.world.intervals(), self.domain, self.began, time.monotonic())

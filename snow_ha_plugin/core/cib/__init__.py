@@ -56,6 +56,7 @@ from snow_ha_plugin.core.cib.status import (
     started_since,
     took_ms,
     transient_standby,
+    was_sent_since,
     was_started,
     was_told_to_leave,
 )
@@ -69,5 +70,6 @@ __all__ = [
     "overcommit_id", "overcommits", "pairs", "parse", "part", "primitives", "put_option", "put_pairs",
     "put_standby", "raise_epoch", "raise_num_updates", "reconfigured", "remove_ours", "remove_resource",
     "resource", "score", "section", "serialize", "shutting_down_since", "since", "stale_nodes", "started_since",
-    "template_operation", "took_ms", "transient_standby", "was_started", "was_told_to_leave", "whole",
+    "template_operation", "took_ms", "transient_standby", "was_sent_since", "was_started", "was_told_to_leave",
+    "whole",
 ]  # fmt: skip

@@ -102,6 +102,12 @@ def migration_target(tree: Tree, resource_id: str, node: str) -> str:
     return str(next(iter(tree.xpath(path, node=node, id=resource_id)), ""))
 
 
+def was_sent_since(tree: Tree, resource_id: str, when: float) -> bool:
+    """Whether a migration of a resource has begun since then (seconds since 1970), as the histories have it."""
+    path = "status/node_state//lrm_resource[@id=$id]/lrm_rsc_op[@operation='migrate_to']/@last-rc-change"
+    return any(int(began) >= int(when) for began in tree.xpath(path, id=resource_id))
+
+
 def started_since(tree: Tree, when: float) -> dict[str, str]:
     """The node that each resource was started on since then (seconds since 1970), as the histories have it."""
     starts = tree.xpath("status/node_state//lrm_rsc_op[@operation='start' and @rc-code='0']")

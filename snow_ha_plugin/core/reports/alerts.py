@@ -110,12 +110,12 @@ def _operation(alert: Alert, earlier: Alert | None, tree: cib.Tree, state: Clust
     return None
 
 
-def explained(alert: Alert, state: ClusterState, said: str = "") -> Alert:
+def explained(alert: Alert, tree: cib.Tree, state: ClusterState, said: str = "") -> Alert:
     """An operation that failed, with its agent's own words: what it `said`, or what Pacemaker still has of that.
 
     A first look that finds a domain running which runs on another server, too, has failed.
     """
-    if twice := found_twice(alert, state):
+    if twice := found_twice(alert, tree, state):
         return replace(alert, rc=1, expected_rc=0, description=f"runs on {in_words(twice)} at once")
     if not alert.failed:
         return alert
@@ -127,9 +127,14 @@ def explained(alert: Alert, state: ClusterState, said: str = "") -> Alert:
     return replace(alert, description=f"{alert.task}: {said or next(reversed(kept), alert.description)}")
 
 
-def found_twice(alert: Alert, state: ClusterState) -> tuple[str, ...]:
-    """The servers on which a first look and another one have found a domain, without a migration as the reason."""
+def found_twice(alert: Alert, tree: cib.Tree, state: ClusterState) -> tuple[str, ...]:
+    """The servers on which a first look and another one have found a domain, without a migration as the reason.
+
+    Pacemaker calls a domain that was sent and has not arrived yet simply started, on both.
+    """
     if alert.kind != "resource" or alert.ok or (alert.task, alert.rc) != ("monitor", 0):
+        return ()
+    if cib.was_sent_since(tree, alert.resource, alert.at):
         return ()
     for each in state.resources:
         if each.id == alert.resource and len(each.servers) > 1 and not each.blocked and each.role != "Migrating":

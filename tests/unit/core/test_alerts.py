@@ -100,10 +100,11 @@ def test_only_the_server_that_leads_records_what_all_are_told() -> None:
 def test_a_failure_is_explained_by_its_agent() -> None:
     failed = did("start", rc=1)
     state = replace(EMPTY, failures=(FailedAction("a01", "snow01", "start", "no image", 1),))
-    assert alerts.explained(failed, state).description == "start: no image"
-    assert alerts.explained(failed, EMPTY).description == "start: error"
-    assert alerts.explained(failed, state, "said so").description == "start: said so"
-    assert alerts.explained(LOST, state) is LOST
+    tree = cib.empty()
+    assert alerts.explained(failed, tree, state).description == "start: no image"
+    assert alerts.explained(failed, tree, EMPTY).description == "start: error"
+    assert alerts.explained(failed, tree, state, "said so").description == "start: said so"
+    assert alerts.explained(LOST, tree, state) is LOST
 
 
 @pytest.mark.parametrize(
@@ -118,11 +119,22 @@ def test_a_failure_is_explained_by_its_agent() -> None:
 )
 def test_a_domain_that_is_found_on_a_second_server_is_a_failure(found: ResourceState, is_told: bool) -> None:
     state = replace(EMPTY, resources=(found,))
-    alert = alerts.explained(replace(did("monitor"), expected_rc=7), state)
+    alert = alerts.explained(replace(did("monitor"), expected_rc=7), cib.empty(), state)
     assert alert.failed == is_told
     assert [event.text for event in record(alert, state=state)] == ["runs on snow01 and snow02 at once"] * is_told
     notice = told(alert, state=state)
     assert (notice is not None and "a01 on snow01: runs on snow01 and snow02 at once\n" in notice.text) == is_told
+
+
+@pytest.mark.parametrize(("sent_at", "is_told"), [(AT + 1, False), (AT, False), (AT - 60, True)])
+def test_a_domain_that_is_sent_after_a_first_look_has_not_run_twice(sent_at: float, is_told: bool) -> None:
+    """Between the two halves of a migration crm_mon has it as started on both servers."""
+    tree, operation = guide_cluster(), {"operation": "migrate_to", "last-rc-change": f"{sent_at:.0f}"}
+    (history,) = tree.xpath("status/node_state[@uname='snow02']//lrm_resource[@id='nis01']")
+    cib.add(history, "lrm_rsc_op", **operation, id="nis01_migrate_to_0")
+    state = replace(EMPTY, resources=(running("nis01", "snow01", "snow02"),))
+    alert = replace(did("monitor", "nis01"), expected_rc=7)
+    assert bool(alerts.found_twice(alert, tree, state)) == is_told
 
 
 # notices
