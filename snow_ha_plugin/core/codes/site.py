@@ -41,6 +41,32 @@ ENTRIES = (
         "Install the same version on all servers.",
     ),
     Entry(
+        "ssh-closed", Severity.ERROR, "Root of one server cannot reach another by ssh",
+        "xl migrate goes there by ssh, by the server's name and without a question: live migrations fail.",
+        "On the server that cannot: ssh SERVER true, as root, says what is in the way; ssh-copy-id root@SERVER.",
+    ),
+    Entry(
+        "names-differ", Severity.WARNING, "A server's name means different addresses",
+        "Or one of 127.0.0.0/8, as Debian's installer writes it: what is meant for a server goes elsewhere.",
+        "The same line of each server in /etc/hosts everywhere, and no 127.0.1.1.",
+        ("hosts(5)",),
+    ),
+    Entry(
+        "clocks-differ", Severity.WARNING, "The clocks of servers differ",
+        "What happened when cannot be told from their logs and history, and a time in the CIB is another one on each.",
+        "Have all keep time: apt install chrony.",
+    ),
+    Entry(
+        "releases-differ", Severity.WARNING, "Servers have different releases of software",
+        "A domain may not come back from a later Xen, and a cluster of two Pacemakers does what the older one can.",
+        "Upgrade the others, one after the other.",
+    ),
+    Entry(
+        "home-differs", Severity.WARNING, "/home is not mounted on all servers",
+        "What sNow! and its users keep there is missing on a server.",
+        "Mount it there, also after a boot (/etc/fstab).",
+    ),
+    Entry(
         "metrics", Severity.ERROR, "A server does not tell Prometheus of the cluster",
         "It was asked for, and Debian's exporter does not run there, or snow-ha's own numbers are not written.",
         "snow ha enable --metrics sets both up; journalctl -u ha_cluster_exporter says why the exporter ends.",

@@ -1,0 +1,99 @@
+"""What must hold between servers: each prerequisite alone, on the one server and on the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from snow_ha_plugin.errors import UnavailableError
+from snow_ha_plugin.guide import pairs
+from snow_ha_plugin.model import Finding
+from snow_ha_plugin.operations.site import Site
+from tests.unit.conftest import Machines
+
+# Each program on each server, as on a site that has all of it.
+PROGRAMS = {
+    "date": "echo 1000",
+    "cut": '[ "$2" != -f1 ] && exec /usr/bin/cut "$@"; [ -n "$3" ] && echo 12 || exec /usr/bin/cut "$@"',
+    "xl": "echo 4.17.7",
+    "dpkg-query": "echo is corosync 3.1.7-1; echo is pacemaker 2.1.5-1",
+    "findmnt": "echo nfs4",
+    "getent": "echo 10.1.0.${2#snow0} STREAM $2",
+    "ssh": "exit 0",
+    "uname": "echo $SERVER",
+}
+
+Differ = Callable[..., list[Finding]]
+
+
+@pytest.fixture
+def differ(machines: Machines, site: Site) -> Differ:
+    """What is found where a program says something else on a server."""
+
+    def find(server: str = "", **otherwise: str) -> list[Finding]:
+        for program, script in PROGRAMS.items():
+            other = otherwise.get(program.replace("-", "_"), "")
+            machines.stand_in(
+                program, f"[ $SERVER = '{server}' ] && {{ {other}\nexit; }}\n{script}" if other else script
+            )
+        machines.look_anew()
+        return pairs.check(site)
+
+    return find
+
+
+def test_where_all_is_the_same_nothing_is_found(differ: Differ, machines: Machines) -> None:
+    assert differ() == []
+    said = [line.split(" ssh ") for line in machines.log() if " ssh " in line]
+    assert sorted((server, words.split()[-2]) for server, words in said) == [("snow01", "snow02"), ("snow02", "snow01")]
+    assert [server for server, _ in machines.calls] == ["snow01", "snow02"], "each is asked once"
+
+
+@pytest.mark.parametrize(("server", "other"), [("snow01", "snow02"), ("snow02", "snow01")])
+@pytest.mark.parametrize(
+    ("program", "script", "code", "told"),
+    [
+        ("ssh", "exit 255", "ssh-closed", "on {server} `ssh {other} true` does not work for root"),
+        ("date", "echo 1006", "clocks-differ", "the clock of {server} is 6 s ahead of that of {other}"),
+        ("xl", "echo 4.20.1", "releases-differ", "Xen is "),
+        ("dpkg_query", "echo is pacemaker 3.0.0-1", "releases-differ", "pacemaker is "),
+        ("dpkg_query", "echo is corosync 3.1.9-1", "releases-differ", "corosync is "),
+        ("cut", '[ -n "$3" ] && echo 13 || exec /usr/bin/cut "$@"', "releases-differ", "Debian is "),
+        ("findmnt", "exit 1", "home-differs", "/home is mounted on the others, and not on {server}"),
+        ("getent", "echo 127.0.1.1", "names-differ", "127.0.1.1 on {server}"),
+        ("getent", "exit 2", "names-differ", "nothing on {server}"),
+        ("getent", "echo 10.9.9.9", "names-differ", "10.9.9.9 on {server}"),
+    ],
+)
+def test_what_differs_between_two_servers_is_found_on_either_side(
+    differ: Differ, server: str, other: str, program: str, script: str, code: str, told: str
+) -> None:
+    found = differ(server, **{program: script})
+    assert {finding.id for finding in found} == {code}
+    for finding in found:
+        assert told.format(server=server, other=other) in finding.message
+        assert finding.remedy
+
+
+def test_clocks_that_were_read_one_after_the_other_are_the_same(differ: Differ) -> None:
+    assert differ("snow02", date="echo 1005") == []
+
+
+def test_a_name_that_is_local_everywhere_is_told_too(differ: Differ, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PROGRAMS, "getent", "echo 127.0.1.1 STREAM $2")
+    assert [finding.subject for finding in differ()] == ["snow01", "snow02"]
+
+
+def test_without_home_anywhere_and_without_packages_nothing_is_blamed(
+    differ: Differ, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for program in ("findmnt", "dpkg-query", "xl"):
+        monkeypatch.setitem(PROGRAMS, program, "exit 1")
+    assert differ() == []
+
+
+def test_a_server_that_does_not_answer_is_not_told_once_more_by_the_others(differ: Differ, machines: Machines) -> None:
+    machines.silent["snow02"] = UnavailableError("snow02 cannot be reached")
+    assert differ("snow01", ssh="exit 255") == []
+    assert not any(" ssh " in line for line in machines.log())
