@@ -128,6 +128,8 @@ def migrate(
     finally:
         if outcomes is not None:
             _tell(here, outcomes, dry_run=dry_run, as_json=as_json)
+    if here.broken and not domains:
+        sys.exit(here.broken[0].exit_code)
 
 
 class _Failed(Exception):

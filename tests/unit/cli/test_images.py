@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from snow_ha_plugin.cli import images as images_verb
 from snow_ha_plugin.system import imagefiles
+from snow_ha_plugin.system.imagefiles import Meter
 from tests.unit.cli.conftest import Ended, Files
 from tests.unit.system.test_kernel import image
 
@@ -217,3 +219,63 @@ def test_a_file_that_was_changed_under_a_running_domain_is_told(images: Images) 
     (images.root / "long").write_text('[{"domid": 1, "config": {"c_info": {"type": "pvh", "name": "web01"}}}]')
     assert images.run("convert", "web01").out == "[I] nothing to do: web01 is a PVH guest already\n"
     assert "runs-otherwise" not in images.run("status", "--json").out
+
+
+def test_progress_has_bytes_rate_and_the_time_left() -> None:
+    shown: list[str] = []
+    meter = Meter()
+    meter.total = 3 * 2**30
+    images_verb._show(meter, shown.append, 1.0)
+    meter.passed(2**30)
+    images_verb._show(meter, shown.append, 4.0)
+    meter.passed(3 * 2**30)
+    images_verb._show(meter, shown.append, 12.0)
+    assert shown == [
+        "read, copied and read again 0.0 MiB of 3.0 GiB, 0.0 MiB/s",
+        "read, copied and read again 1.0 GiB of 3.0 GiB, 256.0 MiB/s, 8 s left",
+        "read, copied and read again 3.0 GiB of 3.0 GiB, 256.0 MiB/s, 0 s left",
+    ]
+
+
+def test_a_domain_whose_root_is_on_nfs_is_fine(images: Images) -> None:
+    conf = images.root / "snow-tools/etc/snow.conf"
+    conf.write_text(f"SNOW_NODES=( {HERE} snow02 )\nIMG_DST='nfs=nfs01:/srv/domains'\n")
+    images.file.write_text("name = 'web01'\nextra = 'root=/dev/nfs nfsroot=10.1.0.8:/srv/web01'\n")
+    ended = images.run("status", "--json")
+    assert (ended.status, ended.json) == (0, {"images": [], "findings": []})
+    assert images.run("migrate").out == "[I] nothing to do: all servers share the images that they could\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# the one of web01\r\nname = 'web01'\ndisk = [ 'phy:{0},xvda,w' ] #\r\n# end\r\n",
+        'name="web01";disk=["phy:{0},xvda,w"]',
+        "name = 'web01'\ndisk = [\n  # the system\n  'phy:{0},xvda,w',\n\n ] # of web01\nvif = [ 'bridge=x' ]\n",
+        "disk = [ 'phy:/not/this,a,w' ]\nname = 'web01'\ndisk = []\ndisk += [ 'vdev=xvda, access=rw, target={0}' ]",
+        "name = 'web01'\ndisk = [ 'phy:{0},xvda,w' ]\non_crash = 'disk = [ \\'phy:a,b,c\\' ]'\n",
+    ],
+)
+def test_whatever_a_domain_file_looks_like_all_but_its_disk_stays_as_it_is(images: Images, text: str) -> None:
+    source, target = f"{images.root}/volumes/web01-disk", f"{images.root}/domains/web01/web01-disk"
+    before = text.format(source).encode()
+    images.file.write_bytes(before)
+    assert images.run("migrate").status == 0
+    after = images.file.read_bytes()
+    old, new = before.split(source.encode()), after.split(target.encode())
+    # Up to the quote of the disk's line, and from its end on.
+    line = next(quote for quote in (b"'", b'"') if old[0].rpartition(b"\n")[2].count(quote) % 2)
+    assert new[0].rpartition(line)[0] == old[0].rpartition(line)[0]
+    assert new[1].partition(line)[2] == old[1].partition(line)[2]
+    assert images.run("rollback", "web01").status == 0
+    assert images.file.read_bytes() == before
+
+
+def test_a_file_that_xl_refuses_for_its_line_ends_is_told_and_left(images: Images) -> None:
+    before = b"name = 'web01'\r\ndisk = [ 'phy:/volumes/web01-disk,xvda,w' ]\r\n"
+    images.file.write_bytes(before)
+    for words in ((), ("web01",)):
+        ended = images.run("migrate", *words)
+        assert ended.status == 65
+        assert f"[E] {images.file}: line 1" in ended.err
+    assert images.file.read_bytes() == before

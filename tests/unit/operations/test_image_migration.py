@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -385,3 +386,42 @@ def test_only_volumes_whose_copies_are_in_use_can_go(place: Place, monkeypatch: 
     assert cleaning() == [f"lvremove {place.volumes}/web01-disk", f"lvremove {place.volumes}/web01-swap"]
     way_back.rollback(place.halls, place.domain())
     assert cleaning() == []
+
+
+def test_several_domains_are_copied_at_a_time_and_each_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    (place.volumes / "web02-disk").write_bytes(DISK)
+    other = f"name = 'web02'\ndisk = [ 'phy:{place.volumes}/web02-disk,xvda,w' ]\n"
+    (place.domains / "web02.cfg").write_text(other)
+    both, real = threading.Barrier(2, timeout=20), copying.migrate
+
+    def migrate(*words: object) -> list[Change]:
+        both.wait()
+        return real(*words)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(copying, "migrate", migrate)
+    domains = [place.domain(), snowtools.read_domain(place.domains, "web02")]
+    found = plans.plans(place.halls, domains, str(place.shared), restart=False)
+    meter, shown = Meter(), list[float]()
+    done = copying.migrate_all(place.halls, found, 2, meter, shown.append)
+    assert [len(changes) for changes in done.values() if isinstance(changes, list)] == [2, 1]
+    assert (place.shared / "web02/web02-disk").read_bytes() == DISK
+    assert meter.done == meter.total == 3 * (2 * len(DISK) + len(SWAP))
+
+
+def test_a_failure_of_one_domain_is_not_that_of_the_others(place: Place) -> None:
+    other = f"name = 'web02'\ndisk = [ 'phy:{place.volumes}/web02-disk,xvda,w' ]\n"
+    (place.domains / "web02.cfg").write_text(other)
+    (place.volumes / "web02-disk").write_bytes(DISK)
+    domains = [place.domain(), snowtools.read_domain(place.domains, "web02")]
+    found = plans.plans(place.halls, domains, str(place.shared), restart=False)
+    (place.volumes / "web02-disk").unlink()
+    done = copying.migrate_all(place.halls, found, 2, Meter(), lambda seconds: None)
+    assert isinstance(done["web02"], UnavailableError)
+    assert (place.domains / "web02.cfg").read_text() == other
+    assert isinstance(done["web01"], list)
+    assert place.file.read_bytes() != place.before
+
+
+def test_a_domain_whose_root_is_on_nfs_has_nothing_to_copy(place: Place) -> None:
+    place.file.write_text("name = 'web01'\nkernel = '/k'\nextra = 'root=/dev/nfs nfsroot=10.1.0.9:/srv/web01'\n")
+    assert place.plans() == {}

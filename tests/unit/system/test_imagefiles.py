@@ -144,3 +144,42 @@ def test_a_second_run_says_so_and_a_killed_one_is_in_nobodys_way(
     assert killed(die)
     with imagefiles.alone():
         pass
+
+
+# What a program has at address 0 of its memory cannot be read: a true I/O error.
+UNREADABLE = "/proc/self/mem"
+
+
+def test_a_source_that_fails_to_read_is_told_with_the_place_by_either_reader(target: str) -> None:
+    with pytest.raises(
+        UnavailableError, match=r"cannot be read at 0 bytes; Input/output error; see its mount, and the"
+    ):
+        imagefiles.content(UNREADABLE, Meter())
+    with pytest.raises(
+        UnavailableError, match=r"/proc/self/mem cannot be copied; .*Input/output error; make room, or see"
+    ):
+        imagefiles.copy(UNREADABLE, target, Content(1, 1, ""), Meter())
+    assert not Path(target + PART).exists()
+
+
+def test_a_target_that_fails_to_be_written_leaves_nothing(source: str, target: str) -> None:
+    """As on a file server whose quota is found out late: dd's limit is below that of the file that is made for it."""
+    before = wanted(source)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    real = imagefiles._dd
+
+    def dd(*words: object) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (BLOCK // 2, limits[1]))
+        try:
+            real(*words)  # type: ignore[arg-type]
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(imagefiles, "_dd", dd)
+        with pytest.raises(UnavailableError, match="cannot be copied"):
+            imagefiles.copy(source, target, before, Meter())
+    assert not Path(target + PART).exists()
+    imagefiles.prepare(target)
+    imagefiles.copy(source, target, before, Meter())
+    assert Path(target + PART).read_bytes() == DATA
