@@ -308,7 +308,8 @@ class Answer:
     `scores` are by resource and server, as they are when its turn comes; `sizes` of resources that have a server and
     `capacities` of servers are by the attribute's name, as far as they are whole numbers.
 
-    `settled` is the cluster after the actions, where that was asked for: see `scheduler`.
+    `settled` is the cluster after the actions, where that was asked for: see `scheduler`. `blocked` are resources that
+    it would do something with and cannot as things are.
     """
 
     state: ClusterState
@@ -317,6 +318,7 @@ class Answer:
     sizes: Amounts
     capacities: Amounts
     settled: ClusterState | None = None
+    blocked: frozenset[str] = frozenset()
 
     @property
     def before(self) -> Places:

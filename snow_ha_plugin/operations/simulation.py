@@ -116,10 +116,16 @@ class Outlook:
     def failure(self, servers: Sequence[str]) -> Outcome:
         """What would become of the domains if these servers failed at once."""
         require(self.tree, servers)
-        return self._outcome(scheduler.ask(self._without(servers)), servers)
+        answer = scheduler.ask(self._without(servers))
+        if self._waits(answer, servers):
+            answer = self._later(servers)
+        return self._outcome(answer, servers)
 
     def after_failure(self, servers: Sequence[str]) -> Outlook:
-        return Outlook(scheduler.carry_out(self._without(servers))[1], self.files)
+        answer, then = scheduler.carry_out(self._without(servers))
+        if self._waits(answer, servers):
+            then = scheduler.carry_out(then)[1]
+        return Outlook(then, self.files)
 
     def then(self) -> Outcome:
         """What becomes of the domains as it is."""
@@ -133,14 +139,19 @@ class Outlook:
         answers = scheduler.ask_each(self.tree, losses_of, within_s=FAILURES_WITHIN_S)
         failures, unasked = {}, []
         for server, answer in answers.items():
-            if isinstance(answer, SnowHaError):
+            try:
+                failures[server] = self._cost_of(server, answer)
+            except SnowHaError:
                 unasked.append(server)
-            else:
-                failures[server] = self.cost(self._outcome(answer, [server]))
         unsized = [name for name in self.members if name not in self.sizes.room]
         unsized += [name for name, server in self.places.items() if server and name not in self.sizes.needs]
         serving = tuple(node.name for node in self.now.state.nodes if node.serves)
         return NPlus1(failures, tuple(unasked), tuple(unsized), cib.goes_by_sizes(self.tree), serving)
+
+    def _cost_of(self, server: str, answer: Answer | SnowHaError) -> Failure:
+        if isinstance(answer, SnowHaError):
+            raise answer
+        return self.cost(self._outcome(self._later([server]) if self._waits(answer, [server]) else answer, [server]))
 
     def cost(self, outcome: Outcome) -> Failure:
         return losses.of_failure(
@@ -166,6 +177,16 @@ class Outlook:
         """Without fencing Pacemaker takes a lost server for dead; with it, it waits until it is."""
         fenced, quorum = cluster_options.has_fencing(self.tree), self._has_quorum(servers)
         return lambda tree: probes.fail(tree, servers, fenced=fenced, quorum=quorum)
+
+    def _waits(self, answer: Answer, servers: Sequence[str]) -> bool:
+        """Whether a domain that a failure would stop is only blocked until the lost servers are fenced, when Pacemaker
+        looks anew: an order with one that cannot be stopped counts for as long as the lost one is to be stopped."""
+        found = self._outcome(answer, servers)
+        stopped = {name for name, place in found.after.items() if found.before[name] and not place}
+        return found.has_quorum and not stopped.isdisjoint(answer.blocked)
+
+    def _later(self, servers: Sequence[str]) -> Answer:
+        return scheduler.ask(scheduler.carry_out(self._without(servers))[1])
 
     def _without(self, servers: Sequence[str]) -> cib.Tree:
         tree = cib.clone(self.tree)

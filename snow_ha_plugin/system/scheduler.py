@@ -119,6 +119,7 @@ def parse(data: bytes) -> Answer:
         scores=scores,
         sizes=_amounts(root.iterfind("allocations_utilizations/utilization"), "resource"),
         capacities=_amounts(root.iterfind("allocations_utilizations/capacity[@comment='Original']"), "node"),
+        blocked=frozenset(action.get("resource", "") for action in root.iterfind(".//rsc_action[@blocked='true']")),
     )
 
 
