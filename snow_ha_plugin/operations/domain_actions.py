@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from snow_ha_plugin.core import cib, timeouts
 from snow_ha_plugin.core.configure import intent
-from snow_ha_plugin.core.reports import hands_off
+from snow_ha_plugin.core.reports import hindrance
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import (
     ConfigurationError,
@@ -103,7 +103,7 @@ class Task:
 
     def refuse_held(self) -> None:
         """ConfigurationError where Pacemaker would not do it: it keeps its hands off."""
-        off = {name: found for name in self.names if (found := hands_off.of(self.tree, self.began, name))}
+        off = {name: found for name in self.names if (found := hindrance.hands_off(self.tree, self.began, name))}
         for found in off.values():
             why = f"{found.why}, and nothing was done"
             raise ConfigurationError(f"Pacemaker keeps its hands off {in_words(list(off))}", why, found.remedy)

@@ -1,36 +1,49 @@
-"""The one thing that keeps a domain from coming to a server, as far as it can be told, and what to do about it."""
+"""What keeps Pacemaker's hands off a domain, or a domain from a server: one cause each, and what ends it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import INFINITY
 from snow_ha_plugin.core.configure import intent
-from snow_ha_plugin.core.reports import hands_off
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.model import ClusterState
 
 
 @dataclass(frozen=True)
 class Hindrance:
+    """`is_wider`: more is concerned than this domain, and told of the server or the cluster; `is_held`: by `hold`."""
+
     why: str
     remedy: str
+    is_wider: bool = False
+    is_held: bool = False
+
+
+def hands_off(tree: cib.Tree, state: ClusterState, name: str) -> Hindrance | None:
+    """None where Pacemaker looks after it; the widest reason first, since the others change nothing while it holds."""
+    if state.maintenance:
+        return Hindrance("the cluster is in maintenance mode", "crm configure property maintenance-mode=false", True)
+    resource = next((each for each in state.resources if each.id == name), None)
+    if resource is None or resource.managed:
+        return None
+    for node in state.nodes:
+        if node.maintenance and node.name in resource.servers:
+            return Hindrance(f"{node.name} is in maintenance", f"crm node ready {node.name}", True)
+    if cib.boolean(cib.meta(tree, name, "maintenance", "false")):
+        return Hindrance("it is in maintenance", f"crm resource maintenance {name} off")
+    if intent.is_held(tree, name):
+        return Hindrance("it is held", f"snow ha release {name}", is_held=True)
+    return Hindrance("it is not managed", f"see crm_resource --why --resource {name}")
 
 
 def of(tree: cib.Tree, state: ClusterState, domain: str, target: str, lacking_mib: int = 0) -> Hindrance:
     """`lacking_mib`: by how much the domain is larger than what is free on the target."""
+    if off := hands_off(tree, state, domain):
+        return replace(off, why=f"Pacemaker keeps its hands off {domain}: {off.why}")
     node = next((node for node in state.nodes if node.name == target), None)
-    resource = next((resource for resource in state.resources if resource.id == domain), None)
-    if state.maintenance:
-        return Hindrance("the cluster is in maintenance mode", "crm configure property maintenance-mode=false")
-    if resource and not resource.managed:
-        if intent.is_held(tree, domain):
-            return Hindrance(f"{domain} is held: Pacemaker keeps its hands off", f"snow ha release {domain}")
-        off = hands_off.of(tree, state, domain)
-        why, remedy = (off.why, off.remedy) if off else ("it is not managed", f"snow ha status {domain}")
-        return Hindrance(f"Pacemaker keeps its hands off {domain}: {why}", remedy)
     if node is None or not node.online:
         return Hindrance(f"{target} is not in the cluster", f"snow ha start {target}")
     if node.standby:

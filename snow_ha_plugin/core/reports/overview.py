@@ -9,9 +9,9 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer.loader import size
 from snow_ha_plugin.core.configure import cluster_options, fencing, intent, watch
 from snow_ha_plugin.core.configure.acceptance import Acceptance
-from snow_ha_plugin.core.reports import findings, hands_off
-from snow_ha_plugin.core.reports.hands_off import HandsOff
+from snow_ha_plugin.core.reports import findings, hindrance
 from snow_ha_plugin.core.reports.health import Standing
+from snow_ha_plugin.core.reports.hindrance import Hindrance
 from snow_ha_plugin.model import ClusterState, Domain, Finding, MigrationProgress, Primitive, ResourceState, Severity
 
 
@@ -43,7 +43,7 @@ class DomainView:
     since: int | None
     migration: MigrationProgress | None = None
     wanted: bool = True
-    hands_off: HandsOff | None = None
+    hands_off: Hindrance | None = None
     watch: str = ""
 
 
@@ -106,7 +106,7 @@ def overview(
             states.get(name),
             files.get(name),
             (progress or {}).get(name),
-            hands_off.of(tree, state, name),
+            hindrance.hands_off(tree, state, name),
             wanted=roles[name] != "Stopped",
         )
         for name, primitive in sorted(cib.domains(tree).items())
@@ -159,7 +159,7 @@ def _domain(
     state: ResourceState | None,
     file: Domain | None,
     migration: MigrationProgress | None,
-    off: HandsOff | None,
+    off: Hindrance | None,
     *,
     wanted: bool,
 ) -> DomainView:

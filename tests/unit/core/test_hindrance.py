@@ -1,4 +1,4 @@
-"""Why a domain does not come to a server: one cause, with what to do about it."""
+"""Why Pacemaker keeps its hands off a domain, or it does not come to a server: one cause, with what to do about it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from snow_ha_plugin.model import ClusterState, FailedAction
 from snow_ha_plugin.system import pacemaker
 from tests.captures import capture, guide_cluster
 from tests.unit.core.test_cib import with_parts
+from tests.unit.core.test_findings import resource
+from tests.unit.core.test_findings import state as state_of
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +86,58 @@ def test_a_reason_is_told_once_with_all_its_domains(state: ClusterState) -> None
     failed = replace(state, failures=failures)
     reasons = {name: hindrance.failure_of(failed, name) for name in ("a", "b")} | {"c": "no room"}
     assert hindrance.grouped(reasons) == "a and c: no room; b: no reason was given"
+
+
+UNMANAGED = resource("nis01", managed=False)
+
+
+def held(tree: cib.Tree) -> None:
+    intent.hold(tree, ["nis01"])
+
+
+def paused(tree: cib.Tree) -> None:
+    intent.pause(tree, ["nis01"])
+
+
+def as_it_is(tree: cib.Tree) -> None:
+    """Nothing of the domain itself."""
+
+
+@pytest.mark.parametrize(
+    ("cluster", "edit", "remedy"),
+    [
+        (state_of(UNMANAGED), held, "snow ha release nis01"),
+        (state_of(UNMANAGED), paused, "crm resource maintenance nis01 off"),
+        (state_of(UNMANAGED, maintenance=True), held, "crm configure property maintenance-mode=false"),
+        (state_of(UNMANAGED), as_it_is, "see crm_resource --why --resource nis01"),
+    ],
+    ids=["held", "paused", "the-cluster", "by-a-default"],
+)
+def test_each_reason_has_its_own_remedy(cluster: ClusterState, edit, remedy: str) -> None:  # type: ignore[no-untyped-def]
+    tree = guide_cluster()
+    edit(tree)
+    found = hindrance.hands_off(tree, cluster, "nis01")
+    assert found and found.remedy == remedy
+
+
+@pytest.mark.parametrize("edit", [as_it_is, held])
+def test_a_domain_of_a_server_in_maintenance_comes_back_with_that(edit) -> None:  # type: ignore[no-untyped-def]
+    tree, calm = guide_cluster(), state_of(UNMANAGED)
+    edit(tree)
+    (node,) = calm.nodes
+    cluster = ClusterState(True, False, (type(node)(**{**node.__dict__, "maintenance": True}),), calm.resources)
+    found = hindrance.hands_off(tree, cluster, "nis01")
+    assert found == hindrance.Hindrance("snow01 is in maintenance", "crm node ready snow01", is_wider=True)
+
+
+def test_of_what_pacemaker_manages_there_is_none() -> None:
+    assert hindrance.hands_off(guide_cluster(), state_of(resource("nis01")), "nis01") is None
+
+
+def test_a_server_in_maintenance_is_no_reason_for_a_domain_of_another() -> None:
+    tree, calm = guide_cluster(), state_of(resource("nis01", managed=False, servers=("snow02",)), maintenance=False)
+    intent.hold(tree, ["nis01"])
+    (node,) = calm.nodes
+    cluster = ClusterState(True, False, (replace(node, maintenance=True),), calm.resources)
+    found = hindrance.hands_off(tree, cluster, "nis01")
+    assert found and found.remedy == "snow ha release nis01"
