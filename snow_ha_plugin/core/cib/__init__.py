@@ -6,7 +6,6 @@ Rules that never differ between Pacemaker 1.1 and 3.0 are the only ones used her
 
 from snow_ha_plugin.core.cib import former_ids, ids
 from snow_ha_plugin.core.cib.cluster import (
-    ADMIN_OPTIONS,
     constraints,
     goes_by_sizes,
     migrations_at_once,
@@ -33,7 +32,7 @@ from snow_ha_plugin.core.cib.document import (
     serialize,
 )
 from snow_ha_plugin.core.cib.edit import add_operation, put_option, put_pairs, put_standby
-from snow_ha_plugin.core.cib.nvpairs import pairs
+from snow_ha_plugin.core.cib.nvpairs import ADMIN_OPTIONS, pairs
 from snow_ha_plugin.core.cib.removal import remove_ours, remove_resource
 from snow_ha_plugin.core.cib.resources import (
     domain,
@@ -67,7 +66,7 @@ __all__ = [
     "domains", "drop", "empty", "epoch", "fail_counts", "failed_migrations", "former_ids", "goes_by_sizes",
     "has_quorum", "ids", "interval_s", "is_online", "is_shutting_down", "is_stopped", "meta", "metas",
     "migration_target", "migrations_at_once", "nodes", "operation_timeout_s", "option_is_on", "options",
-    "overcommit_id", "overcommits", "pairs", "parse", "part", "primitives", "put_option", "put_pairs",
+    "overcommits", "pairs", "parse", "part", "primitives", "put_option", "put_pairs",
     "put_standby", "raise_epoch", "raise_num_updates", "reconfigured", "remove_ours", "remove_resource",
     "resource", "score", "section", "serialize", "shutting_down_since", "since", "stale_nodes", "started_since",
     "template_operation", "took_ms", "transient_standby", "was_sent_since", "was_started", "was_told_to_leave",

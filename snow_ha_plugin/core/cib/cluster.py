@@ -13,13 +13,7 @@ from snow_ha_plugin.core.cib.status import is_member
 from snow_ha_plugin.core.cib.values import boolean, whole
 from snow_ha_plugin.model import Constraint, Node
 
-# Pacemaker itself puts the set of this id before all others (pcmk's "cib-bootstrap-options" special case).
-ADMIN_OPTIONS = "cib-bootstrap-options"
-
-
 CONSTRAINT_REFERENCES = ("rsc", "with-rsc", "first", "then")
-
-
 CONSTRAINT_TAGS = ("rsc_location", "rsc_colocation", "rsc_order", "rsc_ticket")
 
 
@@ -66,11 +60,7 @@ def overcommits(tree: Tree, node: Node) -> bool:
 
 def options(tree: Tree) -> dict[str, str]:
     """The cluster options in force, by name."""
-    found: dict[str, str] = {}
-    for options_set in option_sets(tree):
-        for pair in options_set.iterfind("nvpair"):
-            found.setdefault(pair.get("name", ""), pair.get("value", ""))
-    return found
+    return pairs(part(tree, "configuration/crm_config"), "cluster_property_set")
 
 
 def option_is_on(tree: Tree, name: str, *, default: bool) -> bool:
@@ -82,12 +72,6 @@ def migrations_at_once(tree: Tree) -> int:
     """How many migrations a server takes part in at a time; where nobody limits them, what we would."""
     limit = options(tree).get("migration-limit", "")
     return whole(limit) or timeouts.MIGRATIONS_AT_ONCE
-
-
-def option_sets(tree: Tree) -> list[Tree]:
-    """The sets of cluster options; of an option that comes twice the first counts."""
-    sets: list[Tree] = tree.findall("configuration/crm_config/cluster_property_set")
-    return sorted(sets, key=lambda options_set: options_set.get("id") != ADMIN_OPTIONS)
 
 
 def goes_by_sizes(tree: Tree) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from snow_ha_plugin.core.cib import ids
-from snow_ha_plugin.core.cib.cluster import option_sets
 from snow_ha_plugin.core.cib.document import Tree, add, drop, section
 from snow_ha_plugin.core.cib.ids import Kind
+from snow_ha_plugin.core.cib.nvpairs import sets
 from snow_ha_plugin.core.cib.values import boolean
 
 
@@ -35,13 +35,14 @@ def put_pairs(parent: Tree, set_tag: str, set_id: str, values: Mapping[str, str]
 
 def put_option(tree: Tree, set_id: str, name: str, value: str) -> bool:
     """Give a cluster option a value where it is in force now, else in our set of that id; whether anything changed."""
-    for options_set in option_sets(tree):
+    options = section(tree, "crm_config")
+    for options_set in sets(options, "cluster_property_set"):
         pair = options_set.find(f"nvpair[@name='{name}']")
         if pair is not None:
             changed = bool(pair.get("value") != value)
             pair.set("value", value)
             return changed
-    return put_pairs(section(tree, "crm_config"), "cluster_property_set", set_id, {name: value})
+    return put_pairs(options, "cluster_property_set", set_id, {name: value})
 
 
 def put_standby(tree: Tree, node: str, *, on: bool) -> bool:

@@ -5,20 +5,27 @@ from __future__ import annotations
 from snow_ha_plugin.core.cib.document import Tree
 from snow_ha_plugin.core.cib.values import score
 
+# Pacemaker itself puts the set of this id before all others (pcmk's "cib-bootstrap-options" special case).
+ADMIN_OPTIONS = "cib-bootstrap-options"
+
 
 def pairs(element: Tree, set_tag: str, *, without: str = "") -> dict[str, str]:
     """Names and values of an element's sets of one kind, those of sets that are named by id-ref too.
 
-    Of a name that comes twice the set of the highest score counts, as in Pacemaker. What a rule in a set says of when
-    it holds is not asked here, and the set of the id `without` does not count.
+    Of a name that comes twice the first counts. What a rule in a set says of when it holds is not asked here, and the
+    set of the id `without` does not count.
     """
     found: dict[str, str] = {}
-    sets = [_referred(each) for each in element.iterchildren(set_tag) if not without or each.get("id") != without]
-    for pair_set in sorted(sets, key=_rank) if len(sets) > 1 else sets:
-        for pair in pair_set.iterchildren("nvpair"):
+    for pair_set in sets(element, set_tag):
+        for pair in pair_set.iterchildren("nvpair") if not without or pair_set.get("id") != without else ():
             pair = _referred(pair)
             found.setdefault(pair.get("name", ""), pair.get("value", ""))
     return found
+
+
+def sets(element: Tree, set_tag: str) -> list[Tree]:
+    """An element's sets of one kind, the one that counts most first."""
+    return sorted(map(_referred, element.iterchildren(set_tag)), key=_rank)
 
 
 def _referred(element: Tree) -> Tree:
@@ -30,5 +37,5 @@ def _referred(element: Tree) -> Tree:
     return named[0] if named else element
 
 
-def _rank(pair_set: Tree) -> int:
-    return -score(pair_set.get("score"))
+def _rank(pair_set: Tree) -> tuple[bool, int]:
+    return pair_set.get("id") != ADMIN_OPTIONS, -score(pair_set.get("score"))

@@ -146,6 +146,16 @@ def test_the_first_of_two_values_counts_as_in_pacemaker() -> None:
     assert cib.options(tree)["migration-limit"] == "2"
 
 
+def test_of_two_options_that_of_the_higher_score_counts_and_is_changed() -> None:
+    tree = with_parts(
+        crm_config='<cluster_property_set id="z" score="5">'
+        '<nvpair id="z1" name="migration-limit" value="9"/></cluster_property_set>'
+    )
+    assert cib.options(tree)["migration-limit"] == "9"
+    assert cib.put_option(tree, "x", "migration-limit", "4")
+    assert cib.options(tree)["migration-limit"] == tree.find(".//nvpair[@id='z1']").get("value") == "4"
+
+
 def test_the_administrators_options_count_before_all_others() -> None:
     tree = with_parts(
         crm_config='<cluster_property_set id="cib-bootstrap-options">'
