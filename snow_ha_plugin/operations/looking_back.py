@@ -19,8 +19,9 @@ class Past:
     missing: tuple[str, ...]
 
 
-def past(cluster: Cluster, since: float) -> Past:
-    """Since then, by time."""
+def past(cluster: Cluster, since: float, *, with_others: bool = True) -> Past:
+    """Since then, by time; `with_others`: what was changed without snow-ha too, at the cost of a look at the
+    configurations of before."""
     recorded = cluster.past(since)
     missing = [f"what other servers recorded: {recorded.missing}"] if recorded.missing else []
     try:
@@ -28,7 +29,7 @@ def past(cluster: Cluster, since: float) -> Past:
     except SnowHaError as error:
         beside = []
         missing.append(f"what Pacemaker knows itself: {error.message}")
-    if not recorded.missing:
+    if with_others and not recorded.missing:
         # Without the record nobody knows which changes were ours.
         beside += outside.changes(cluster.written(since), recorded.events)
     found = chronicle.merged(recorded.events, [event for event in beside if event.at >= since])

@@ -10,8 +10,7 @@ from pathlib import Path
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer.decision import Wishes
 from snow_ha_plugin.core.configure import acceptance
-from snow_ha_plugin.core.reports import chronicle, dating, findings, health
-from snow_ha_plugin.core.reports.events import Event
+from snow_ha_plugin.core.reports import dating, findings, health
 from snow_ha_plugin.core.reports.health import Standing
 from snow_ha_plugin.core.reports.overview import Overview, migrating, overview
 from snow_ha_plugin.core.reports.text import in_words
@@ -19,6 +18,7 @@ from snow_ha_plugin.errors import SnowHaError
 from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.operations.agreement import survey
 from snow_ha_plugin.operations.image_migration import running
+from snow_ha_plugin.operations.looking_back import past
 from snow_ha_plugin.operations.simulation import Outlook
 from snow_ha_plugin.system import record, snowtools
 from snow_ha_plugin.system.cluster import Cluster
@@ -46,18 +46,9 @@ def look(cluster: Cluster, outlook: Outlook) -> Overview:
         found.append(findings.no_third_vote(record.here()))
     found += running.left_down(cluster.reachable(_stopped(tree)))
     if any(map(dating.is_undated, found)):
-        found = dating.dated(found, _events(cluster))
+        found = dating.dated(found, past(cluster, 0, with_others=False).events)
     told = acceptance.sort(found, acceptance.acceptances(tree), time.time())
     return replace(view, findings=told.open, accepted=told.accepted)
-
-
-def _events(cluster: Cluster) -> tuple[Event, ...]:
-    """What is recorded, with what Pacemaker knows that is not on record yet."""
-    try:
-        known = cluster.known()
-    except SnowHaError:
-        known = []
-    return chronicle.merged(cluster.past(0).events, known)
 
 
 def by_xl(cluster: Cluster) -> str:
