@@ -95,15 +95,3 @@ def test_all_domains_stop_and_start_at_once(pair: Pair) -> None:
     snow(pair, "boot", "domains")
     assert all(len(pair.world.where(name)) == 1 for name in ONES)
     assert pair.world.doubles() == []
-
-
-def test_without_pacemaker_nothing_is_done(pair: Pair) -> None:
-    domid = there(pair, "one")
-    pair.lab.run(pair.here, ["systemctl", "stop", "pacemaker"], timeout=120)
-    try:
-        outcome = snow(pair, "destroy", "one")
-        assert "nothing is done to one" in outcome.terminal
-        assert outcome.status == 69
-        assert (pair.world.where("one"), pair.world.domid("one")) == ([pair.there], domid)
-    finally:
-        pair.lab.run(pair.here, ["systemctl", "start", "pacemaker"], timeout=120)
