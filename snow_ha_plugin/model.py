@@ -242,13 +242,14 @@ class NodeState:
 @dataclass(frozen=True)
 class FailedAction:
     """An action of an agent that failed, as Pacemaker remembers it: `reason` is the agent's own, `when` in seconds
-    since 1970, 0 where that is not known."""
+    since 1970, 0 where that is not known. One that found a resource `degraded` has changed nothing."""
 
     resource: str
     server: str
     task: str
     reason: str
     when: int
+    degraded: bool = False
 
 
 @dataclass(frozen=True)

@@ -58,8 +58,9 @@ _PARAMETERS = (
     (
         "watch", 0, 0, "string", "What a guest that works answers",
         "tcp:PORT (it takes a connection), ping, or script:PATH (the program exits with 0; it is given the domain's "
-        "name). A recurring monitor fails when that has failed twice in a row. Guests are asked at the addresses of "
-        "the domain file (vif, ip=). Default: none.",
+        "name). A recurring monitor fails when that has failed twice in a row; after three restarts in a row that "
+        "have not helped, the domain is degraded instead, and runs on. Guests are asked at the addresses of the domain "
+        "file (vif, ip=). Default: none.",
     ),
     (
         "watch_grace", 0, 0, "integer", "Time before the watch, seconds",

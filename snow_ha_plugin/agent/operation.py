@@ -7,6 +7,8 @@ import os
 import time
 
 SUCCESS, GENERIC, ARGS, UNIMPLEMENTED, PERM, INSTALLED, CONFIGURED, NOT_RUNNING = range(8)
+# It runs, and not as it should (OCF 1.1): Pacemaker shows it, and does nothing about it.
+DEGRADED = 190
 # Of what the agent notes, for itself and for others; gone with a boot.
 DIRECTORY = "/run/snow-ha"
 # How long until the next look, wherever something is waited for.

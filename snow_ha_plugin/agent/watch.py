@@ -4,6 +4,7 @@
 a program, with the domain's name. Where this server cannot ask, nothing is known against the guest.
 
 A watch that fails once is only logged; the second time in a row fails the monitor, and Pacemaker restarts the domain.
+Where that has not helped RESTARTS times in a row, the domain is left running, and is degraded until its guest answers.
 Nothing is asked before the domain has been here for its grace time: its guest boots, or has just been brought here.
 """
 
@@ -12,12 +13,13 @@ import time
 
 from snow_ha_plugin import xlcfg
 from snow_ha_plugin.agent import domain_file
-from snow_ha_plugin.agent.operation import DIRECTORY, GENERIC, POLL_S, OcfError, Operation, log, parameter
+from snow_ha_plugin.agent.operation import DEGRADED, DIRECTORY, GENERIC, POLL_S, OcfError, Operation, log, parameter
 from snow_ha_plugin.agent.process import run
 
 GRACE_S = 300
 ASKING_S = 5.0
 ENOUGH = 2
+RESTARTS = 3
 # errno.ENETUNREACH: no route. That a guest on a network of this server is silent is another error.
 NO_ROUTE = 101
 
@@ -34,17 +36,19 @@ def look(operation: Operation, domid: int) -> None:
     name, wanted, now = operation.domain, parameter("watch"), time.monotonic()
     if not wanted:
         return
-    before = _noted(name, domid)
-    since, failures = before or (now, 0)
+    before = _noted(name)
+    since, failures, restarts = _of_this(before, domid, now)
     why = ""
     # What xl has taken of the operation's time is not the guest's fault.
     if now >= since + _grace_s() and now + ASKING_S <= operation.deadline:
         why = _fault(name, wanted, operation.deadline)
-        failures = failures + 1 if why else 0
-    if before != (since, failures):
-        _note(name, domid, since, failures)
+        failures, restarts = (failures + 1, restarts) if why else (0, 0)
+    if before != (domid, since, failures, restarts):
+        _note(name, domid, since, failures, restarts)
+    # In short: Pacemaker keeps 128 characters of it.
+    if why and failures >= ENOUGH and restarts >= RESTARTS:
+        raise OcfError(DEGRADED, f"{name} runs, but fails its watch, also after {restarts} restarts: {why}")
     if why and failures >= ENOUGH:
-        # In short: Pacemaker keeps 128 characters of it.
         raise OcfError(GENERIC, f"{name} runs, but failed its watch twice: {why}")
     if why:
         log(f"the watch {wanted} of {name} has failed, and counts if it does so again: {why}")
@@ -125,22 +129,31 @@ def _grace_s() -> int:
     return int(given) if given.isdigit() else GRACE_S
 
 
-def _noted(name: str, domid: int) -> tuple[float, int] | None:
-    """Since when this instance of the domain is watched here (time.monotonic), and how often in a row that failed."""
+def _of_this(before: tuple[int, float, int, int] | None, domid: int, now: float) -> tuple[float, int, int]:
+    """Since when this instance of the domain is watched here (time.monotonic), how often in a row that has failed, and
+    after how many restarts in a row."""
+    if before is None:
+        return now, 0, 0
+    of, since, failures, restarts = before
+    return (since, failures, restarts) if of == domid else (now, 0, restarts + (failures >= ENOUGH))
+
+
+def _noted(name: str) -> tuple[int, float, int, int] | None:
+    """What `_note` has noted here of the domain's last instance."""
     try:
         with open(f"{DIRECTORY}/{name}.watch", encoding="ascii") as file:
-            of, since, failures = file.read().split()
-        return (float(since), int(failures)) if int(of) == domid else None
+            domid, since, failures, restarts = file.read().split()
+        return int(domid), float(since), int(failures), int(restarts)
     except (OSError, ValueError):
         return None
 
 
-def _note(name: str, domid: int, since: float, failures: int) -> None:
+def _note(name: str, domid: int, since: float, failures: int, restarts: int) -> None:
     path = f"{DIRECTORY}/{name}.watch"
     try:
         os.makedirs(DIRECTORY, exist_ok=True)
         with open(path + ".new", "w", encoding="ascii") as file:
-            file.write(f"{domid} {since} {failures}\n")
+            file.write(f"{domid} {since} {failures} {restarts}\n")
         os.rename(path + ".new", path)
     except OSError as error:
         log(f"the watch of {name} cannot be counted: {error.strerror}")

@@ -11,6 +11,9 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.model import ClusterState, FailedAction, NodeState, ResourceState
 
+# OCF 1.1: a resource runs, and not as it should.
+DEGRADED = "190"
+
 
 def parse_state(data: bytes) -> ClusterState:
     """crm_mon's XML (api-result of Pacemaker 2.1 and 3.0).
@@ -61,6 +64,7 @@ def _failed_action(failure: cib.Tree) -> FailedAction:
         task=task,
         reason=failure.get("exitreason") or failure.get("exitstatus") or "",
         when=epoch_s(failure.get("last-rc-change", "")),
+        degraded=failure.get("exitcode") == DEGRADED,
     )
 
 

@@ -97,7 +97,11 @@ def test_a_migration_that_fails_ends_with_one_copy_and_nothing_left(pair: Pair, 
     pair.lab.run(pair.here, ["crm_resource", "--cleanup", "--resource", DOMAIN])
 
 
-def test_a_guest_that_answers_no_more_is_restarted_and_status_says_why(pair: Pair, home: str) -> None:
+def known(pair: Pair) -> dict[str, str]:
+    return {finding["id"]: finding["message"] for finding in pair.status()["findings"]}
+
+
+def test_a_guest_that_answers_no_more_is_restarted_three_times_and_status_says_why(pair: Pair, home: str) -> None:
     look, silent, domid = "/usr/local/bin/look", pair.lab.shared / "silent", pair.world.domid(DOMAIN)
     for server in pair.lab.names:
         program = pair.lab.disk(server) / look[1:]
@@ -113,9 +117,14 @@ def test_a_guest_that_answers_no_more_is_restarted_and_status_says_why(pair: Pai
     pair.settle()
     (found,) = [finding for finding in pair.status()["findings"] if finding["id"] == "restarted"]
     assert f"failed its watch twice: `{look} {DOMAIN}` exited with 1 (it is silent)" in found["message"]
+    silent.touch()
+    pair.wait_for(lambda: "degraded" in known(pair), "it is restarted for ever")
+    assert "also after 3 restarts" in known(pair)["degraded"]
     domid = pair.world.domid(DOMAIN)
+    silent.unlink()
+    pair.wait_for(lambda: "degraded" not in known(pair), "that its guest answers again is not seen")
     pair.snow_ha("add", DOMAIN, "--watch", "none")
     silent.touch()
     pair.settle()
-    assert pair.world.domid(DOMAIN) == domid
+    assert (pair.world.where(DOMAIN), pair.world.domid(DOMAIN)) == ([home], domid)
     silent.unlink()

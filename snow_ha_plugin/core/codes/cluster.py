@@ -109,6 +109,13 @@ ENTRIES = (
         ("snow ha history", "snow ha add"),
     ),
     Entry(
+        "degraded", Severity.WARNING, "A domain runs, and its guest does not do its work",
+        "What its guest is watched by (snow ha add --watch) goes on failing, also after three restarts in a row."
+        " Pacemaker leaves the domain running and restarts it for that no more, until its guest has answered once.",
+        "Mend the guest, or what it is watched by; snow ha add DOMAIN --watch none ends that.",
+        ("snow ha add", "snow ha history DOMAIN"),
+    ),
+    Entry(
         "failed-there", Severity.WARNING, "A server may not have a domain, since it failed there",
         "After a failed start Pacemaker keeps a domain off that server until somebody says that it is mended.",
         "Mend it, then crm resource cleanup DOMAIN SERVER.",

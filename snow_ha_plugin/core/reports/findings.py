@@ -136,7 +136,7 @@ def of_domains(tree: cib.Tree, state: ClusterState) -> Iterator[Finding]:
         if resource is None or resource.pending or not resource.managed or resource.blocked:
             continue
         if resource.servers:
-            yield from _restarted_again(state, resource)
+            yield from _monitored(state, resource)
             continue
         if cib.is_stopped(roles[name]):
             continue
@@ -150,10 +150,14 @@ def of_domains(tree: cib.Tree, state: ClusterState) -> Iterator[Finding]:
         )
 
 
-def _restarted_again(state: ClusterState, resource: ResourceState) -> Iterator[Finding]:
-    """Why Pacemaker has restarted a domain that runs, as long as it remembers that."""
+def _monitored(state: ClusterState, resource: ResourceState) -> Iterator[Finding]:
+    """Why Pacemaker has restarted a domain that runs, as long as it remembers that, or restarts it no more."""
     failure = last_failure(state, resource.id)
-    if failure and failure.task == "monitor":
+    if failure and failure.degraded:
+        remedy = f"mend its guest: snow console {resource.id}, snow reset {resource.id}"
+        message = f"on {failure.server} {failure.reason}"
+        yield Finding(Severity.WARNING, "degraded", message, remedy, since=failure.when, subject=resource.id)
+    elif failure and failure.task == "monitor":
         message = f"{resource.id} was restarted, since it failed on {failure.server}: {failure.reason}"
         yield Finding(Severity.INFO, "restarted", message, since=failure.when, subject=resource.id)
 

@@ -12,7 +12,7 @@ import pytest
 
 from snow_ha_plugin.agent import domain_file, watch
 from snow_ha_plugin.agent.monitor import monitor
-from snow_ha_plugin.agent.operation import GENERIC, SUCCESS, OcfError, Operation
+from snow_ha_plugin.agent.operation import DEGRADED, GENERIC, SUCCESS, OcfError, Operation
 from snow_ha_plugin.agent.process import Result
 from tests.unit.agent.conftest import HERE, Servers
 
@@ -35,7 +35,7 @@ def look(servers: Servers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> L
         try:
             assert monitor(Operation("web01", servers.now, servers.now + 60)) == SUCCESS
         except OcfError as error:
-            assert error.status == GENERIC
+            assert error.status == (DEGRADED if "also after" in error.text else GENERIC)
             return error.text
         return ""
 
@@ -86,6 +86,33 @@ def test_without_a_number_the_grace_time_is_five_minutes(
     servers.sleep(10)
     look()
     assert "/look web01" in servers.calls
+
+
+def test_what_three_restarts_in_a_row_have_not_helped_is_degraded_until_it_answers(
+    servers: Servers, look: Look
+) -> None:
+    def after_a_restart() -> list[str]:
+        servers.on[HERE][0].domid += 1
+        return [look() for _ in range(3)][1:]
+
+    servers.programs = {"/look": BAD}
+    restarting = "web01 runs, but failed its watch twice: `/look` exited with 3 (no answer)"
+    left = "web01 runs, but fails its watch, also after {} restarts: `/look` exited with 3 (no answer)"
+    assert [after_a_restart() for _ in range(4)] == [[restarting] * 2] * 3 + [[left.format(3)] * 2]
+    assert after_a_restart() == [left.format(4)] * 2, "by somebody else"
+    servers.programs = {"/look": GOOD}
+    assert look() == ""
+    servers.programs = {"/look": BAD}
+    assert [look(), look()] == ["", restarting]
+    assert after_a_restart() == [restarting] * 2
+
+
+def test_a_restart_for_another_reason_counts_for_none(servers: Servers, look: Look) -> None:
+    servers.programs = {"/look": BAD}
+    for _ in range(5):
+        assert look() == ""
+        servers.on[HERE][0].domid += 1
+    assert [look(), "also after" in look()] == ["", False]
 
 
 @pytest.mark.parametrize("state", ["own paused", "own running"])

@@ -89,6 +89,17 @@ def test_why_a_domain_was_restarted_is_told_as_long_as_pacemaker_remembers(task:
     assert all("since it failed on snow01: its watch tcp:22" in finding.message for finding in found)
 
 
+def test_what_runs_degraded_is_told_with_the_agents_reason() -> None:
+    tree = guide_cluster()
+    monitor = "status/node_state[@uname='snow02']//lrm_resource[@id='nis01']/lrm_rsc_op[@operation='monitor']"
+    (operation,) = tree.xpath(monitor)
+    operation.set("rc-code", "190")
+    operation.set("exit-reason", "nis01 runs, but fails its watch")
+    (found,) = findings.of_domains(tree, pacemaker.state(tree))
+    assert (found.id, found.severity, found.subject) == ("degraded", Severity.WARNING, "nis01")
+    assert found.message == "on snow02 nis01 runs, but fails its watch"
+
+
 def test_what_would_run_a_domain_twice_ends_with_unsafe() -> None:
     (found,) = findings.of_state(state(resource(servers=("a", "b"))))
     # A slow migration looks the same for a moment: who stopped one at once would stop the good one.
