@@ -47,9 +47,11 @@ def start(server: str | None, alone: bool, yes: bool, dry_run: bool, as_json: bo
         names, silent = joining.to_start(here, server)
         for name in silent:
             output.warning(f"{name} does not answer, and is left out; power it on, then: snow ha start {name}")
-        if names and not dry_run:
-            with _starting(names), output.progress(f"{in_words(names)} comes into the cluster", quiet=as_json):
-                joining.start(here, names, silent)
+        # One on which Pacemaker runs may still be outside.
+        awaited = names or ([server] if server else [name for name in here.servers.names if name not in silent])
+        if awaited and not dry_run:
+            with _starting(awaited), output.progress(f"{in_words(awaited)} comes into the cluster", quiet=as_json):
+                joining.start(here, awaited, silent)
     if as_json:
         output.as_json({"dry_run": dry_run, "started": names})
     elif not names:

@@ -94,7 +94,7 @@ def start(site: Site, names: Sequence[str], silent: Sequence[str]) -> None:
         if not in_time:
             raise TimedOutError(
                 f"{in_words(set(names) - online) or 'a quorum'} did not come within {ONLINE_WITHIN_S} s",
-                remedy="see journalctl -u pacemaker -u corosync there",
+                remedy="see journalctl -u pacemaker there; where no domain runs: systemctl restart pacemaker",
             )
 
 

@@ -8,6 +8,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 from snow_ha_plugin.cli import options
+from snow_ha_plugin.errors import TimedOutError
 from snow_ha_plugin.operations import joining
 from snow_ha_plugin.operations.site import Site
 from tests.unit.cli.conftest import Files
@@ -62,3 +63,24 @@ def test_what_a_bmc_proves_is_not_asked(asked: Files, mocker: MockerFixture) -> 
 @pytest.mark.parametrize("words", [["--alone", "snow02"], ["--yes"], ["snow02", "--yes"]])
 def test_options_that_do_not_go_together(asked: Files, words: list[str]) -> None:
     assert asked.run("start", *words).status == 64
+
+
+@pytest.mark.parametrize(
+    ("words", "silent", "awaited"),
+    [
+        (["snow02"], [], ["snow02"]),
+        ([], [], ["snow01", "snow02"]),
+        ([], ["snow02"], ["snow01"]),
+        (["--dry-run"], [], None),
+    ],
+)
+def test_where_pacemaker_runs_already_it_must_be_in_the_cluster_too(
+    asked: Files, mocker: MockerFixture, words: list[str], silent: list[str], awaited: list[str] | None
+) -> None:
+    mocker.patch.object(joining, "to_start", return_value=([], silent))
+    start = mocker.patch.object(joining, "start")
+    ended = asked.run("start", *words)
+    assert (ended.status, "nothing to do" in ended.out + ended.err) == (0, True)
+    assert [call.args[1] for call in start.call_args_list] == ([awaited] if awaited else [])
+    start.side_effect = TimedOutError("snow02 did not come within 120 s")
+    assert asked.run("start", *words).status == (124 if awaited else 0)
