@@ -11,24 +11,16 @@ Nothing is asked before the domain has been here for its grace time: its guest b
 import os
 import time
 
-from snow_ha_plugin import xlcfg
+from snow_ha_plugin import watches, xlcfg
 from snow_ha_plugin.agent import domain_file
 from snow_ha_plugin.agent.operation import DEGRADED, DIRECTORY, GENERIC, POLL_S, OcfError, Operation, log, parameter
 from snow_ha_plugin.agent.process import run
 
-GRACE_S = 300
 ASKING_S = 5.0
 ENOUGH = 2
 RESTARTS = 3
 # errno.ENETUNREACH: no route. That a guest on a network of this server is silent is another error.
 NO_ROUTE = 101
-
-
-def is_known(wanted: str) -> bool:
-    """Whether it is a watch that this agent has."""
-    kind, _, what = wanted.partition(":")
-    is_port = what.isascii() and what.isdigit() and 0 < int(what) < 1 << 16
-    return wanted == "ping" or (kind == "tcp" and is_port) or (kind == "script" and what.startswith("/"))
 
 
 def look(operation: Operation, domid: int) -> None:
@@ -85,7 +77,7 @@ def silence(name: str, deadline: float) -> str:
 def _fault(name: str, wanted: str, deadline: float) -> str:
     """What the watch has against the guest, or nothing."""
     kind, _, what = wanted.partition(":")
-    if not is_known(wanted):
+    if not watches.is_known(wanted):
         log(f"{name} has a watch that nobody knows: {wanted!r}")
         return ""
     if kind == "script":
@@ -126,7 +118,7 @@ def _addresses(name: str) -> list[str]:
 
 def _grace_s() -> int:
     given = parameter("watch_grace")
-    return int(given) if given.isdigit() else GRACE_S
+    return int(given) if given.isdigit() else watches.GRACE_S
 
 
 def _of_this(before: tuple[int, float, int, int] | None, domid: int, now: float) -> tuple[float, int, int]:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from snow_ha_plugin import watches
 from snow_ha_plugin.core import qdevice, timeouts
-from snow_ha_plugin.core.configure import fencing, watch
+from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.core.reports.text import nearest
 
 PREFIX = "SNOW_HA_"
@@ -59,7 +60,7 @@ ALERT_MAIL = Setting(
     "addresses of mail, or local users", "none",
 )  # fmt: skip
 WATCH_GRACE_S = Setting(
-    "SNOW_HA_WATCH_GRACE_S", str(watch.DEFAULT_GRACE_S), lambda text: _is_whole(text, 0, 86400),
+    "SNOW_HA_WATCH_GRACE_S", str(watches.GRACE_S), lambda text: _is_whole(text, 0, 86400),
     "a whole number of seconds, 0 to 86400",
 )  # fmt: skip
 

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Container, Iterable, Mapping, Sequence
 
+from snow_ha_plugin import watches
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import intent, live, primitive, watch
 from snow_ha_plugin.core.reports.text import in_words
@@ -37,7 +38,7 @@ def register(
     servers: Servers | None = None,
     stopped: bool = False,
     watched: str = "",
-    watch_grace_s: int = watch.DEFAULT_GRACE_S,
+    watch_grace_s: int = watches.GRACE_S,
     dry_run: bool = False,
     tell: Tell = log.warning,
 ) -> list[Change]:

@@ -21,6 +21,7 @@ AGENT = CHECKOUT / "ocf" / "Xen"
 # The rest of the agent, relative to the checkout; all that it imports.
 MODULES = [
     "snow_ha_plugin/__init__.py",
+    "snow_ha_plugin/watches.py",
     "snow_ha_plugin/xlcfg.py",
     *(str(path.relative_to(CHECKOUT)) for path in sorted((CHECKOUT / "snow_ha_plugin/agent").glob("*.py"))),
 ]

@@ -15,15 +15,16 @@ NAME = PACKAGE.name
 
 # What each layer may import of the others. cli, plugin and plugins are one layer, the top.
 BELOW = {
-    "top": {"top", "guide", "operations", "core", "system", "model", "errors", "xlcfg", "hookspecs", ""},
-    "guide": {"guide", "operations", "core", "system", "model", "errors", "xlcfg", ""},
-    "operations": {"operations", "core", "system", "model", "errors", "xlcfg", ""},
-    "system": {"system", "core", "model", "errors", "xlcfg"},
-    "core": {"core", "model", "errors", "xlcfg"},
+    "top": {"top", "guide", "operations", "core", "system", "model", "errors", "watches", "xlcfg", "hookspecs", ""},
+    "guide": {"guide", "operations", "core", "system", "model", "errors", "watches", "xlcfg", ""},
+    "operations": {"operations", "core", "system", "model", "errors", "watches", "xlcfg", ""},
+    "system": {"system", "core", "model", "errors", "watches", "xlcfg"},
+    "core": {"core", "model", "errors", "watches", "xlcfg"},
     "model": {"model"},
     "errors": {"errors"},
     "xlcfg": {"xlcfg"},
-    "agent": {"agent", "xlcfg"},
+    "watches": {"watches"},
+    "agent": {"agent", "watches", "xlcfg"},
     "hookspecs": {"hookspecs", "model"},
     "": set(),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from snow_ha_plugin import watches
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import ids
 from snow_ha_plugin.core.cib.ids import Kind
@@ -14,16 +15,13 @@ from snow_ha_plugin.model import Change, Domain
 
 NONE = "none"
 WATCH, GRACE = "watch", "watch_grace"
-DEFAULT_GRACE_S = 300
 
-_PORT = re.compile(r"tcp:([1-9][0-9]{0,4})")
-# The agent's, which is asked of nobody here: its parameters are words for a shell in crm and pcs.
-_SCRIPT = re.compile(r"script:/[A-Za-z0-9._/+-]+")
+# The agent takes any path; here it is a word for a shell, in crm and pcs.
+_WORD = re.compile(r"[A-Za-z0-9._/+:-]+")
 
 
 def is_valid(text: str) -> bool:
-    port = _PORT.fullmatch(text)
-    return text in ("ping", NONE) or bool(_SCRIPT.fullmatch(text)) or (port is not None and int(port[1]) < 1 << 16)
+    return text == NONE or (watches.is_known(text) and bool(_WORD.fullmatch(text)))
 
 
 def put(tree: cib.Tree, domains: Iterable[Domain], wanted: str, grace_s: int) -> list[Change]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from snow_ha_plugin.agent.watch import is_known
+from snow_ha_plugin import watches
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import primitive, watch
 from snow_ha_plugin.errors import ConfigurationError
@@ -72,4 +72,8 @@ def test_a_primitive_by_hand_is_left_to_its_author() -> None:
 )  # fmt: skip
 def test_what_is_written_is_what_the_agent_knows(text: str, is_valid: bool) -> None:
     assert watch.is_valid(text) == is_valid
-    assert is_known(text) or not is_valid or text == watch.NONE
+
+
+@pytest.mark.parametrize("text", ["script:/a b", "script:/a;b"])
+def test_the_agent_takes_any_path_that_is_written_by_hand(text: str) -> None:
+    assert watches.is_known(text)
