@@ -66,7 +66,7 @@ lint: dependencies venv  ## ruff, mypy and shellcheck
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/mypy ocf/Xen
-	shellcheck hooks/*.sh packaging/alert packaging/apt-repo packaging/build-deb packaging/completion/snow-ha packaging/ipmitool packaging/sbd-disk \
+	shellcheck hooks/*.sh packaging/alert packaging/apt-repo packaging/block-snow packaging/build-deb packaging/completion/snow-ha packaging/ipmitool packaging/sbd-disk \
 		packaging/tend-hook tests/lab/*.sh tests/xenlab/*.sh
 	shellcheck --shell=sh packaging/debian/snow-ha.p* packaging/debian/tests/agent packaging/debian/tests/two-servers
 

@@ -50,7 +50,7 @@ class Disk:
     """A disk of a domain. `path` is the file or device that a server must have for it, absolute.
 
     `path` is empty where there is none: `drbd` then names the resource, or `target` is for a script, for QEMU or for
-    another domain to understand. `is_direct`: QEMU may write past the page cache.
+    another domain to understand. `is_direct`: it is written past the page cache.
     """
 
     vdev: str

@@ -99,6 +99,10 @@ def addresses(settings: Settings) -> list[str]:
     return found
 
 
+# Of this package: it makes a device of a file.
+BLOCK_SCRIPT = "block-snow"
+
+
 class Disk:
     """One line of `disk` (xl-disk-configuration(5)).
 
@@ -113,15 +117,25 @@ class Disk:
         self.others: tuple[str, ...] = ()
 
     @property
+    def is_direct(self) -> bool:
+        """Whether what it writes goes past the page cache of Domain-0, as far as the line decides that.
+
+        Of a raw file xl makes a loop device itself, unless the line says qdisk: direct-io-safe means nothing to that.
+        """
+        by_qemu = self.backendtype == "qdisk" or self.format not in ("", "raw")
+        return self.script == BLOCK_SCRIPT or (by_qemu and "direct-io-safe" in self.others)
+
+    @property
     def path(self) -> str:
         """The file or device that Domain-0 must have for it, absolute; "" where it is none.
 
-        None are: what a script makes of its target, what another domain serves, an empty drive, and what QEMU takes
-        for a protocol, such as rbd:POOL/IMAGE: a colon before any slash.
+        None are: what another script than ours makes of its target, what another domain serves, an empty drive, and
+        what QEMU takes for a protocol, such as rbd:POOL/IMAGE: a colon before any slash.
         """
         before_slash = self.target.partition("/")[0]
+        is_made = self.script not in ("", BLOCK_SCRIPT)
         elsewhere = self.backend not in ("", "0", "Domain-0")
-        if not self.target or self.format == "empty" or self.script or elsewhere or ":" in before_slash:
+        if not self.target or self.format == "empty" or is_made or elsewhere or ":" in before_slash:
             return ""
         return self.target if self.target.startswith("/") else "/dev/" + self.target
 

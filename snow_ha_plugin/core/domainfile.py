@@ -88,7 +88,7 @@ def disks(settings: xlcfg.Settings, path: str) -> list[xlcfg.Disk]:
 def _disk(found: xlcfg.Disk) -> Disk:
     is_drbd = found.script.rpartition("/")[2] == "block-drbd"
     drbd = found.target if is_drbd else ""
-    return Disk(found.vdev, found.target, found.path, drbd, "direct-io-safe" in found.others)
+    return Disk(found.vdev, found.target, found.path, drbd, found.is_direct)
 
 
 def _boot(settings: xlcfg.Settings) -> tuple[str, ...]:

@@ -43,6 +43,7 @@ def test_start_refuses_what_is_missing_here_and_says_which(pair, missing):
         "{},qcow2,xvda2",
         "tap:tapdisk:aio:{},xvda2,w",
         "vdev=xvda2,backendtype=qdisk,target={}",
+        "vdev=xvda2,script=block-snow,target={}",
     ],
 )
 def test_start_finds_the_image_in_every_form_of_disk_line(pair, disk):

@@ -40,9 +40,9 @@ ENTRIES = (
     ),
     Entry(
         "image-buffered", Severity.WARNING, "A live migration can damage an image on NFS",
-        "Without direct-io-safe in its disk line, what the guest has written can still be in the memory of the server"
-        " that it leaves when it goes on elsewhere.",
-        "Add direct-io-safe, before all else in those lines, and restart the domains; snow ha hold keeps them from"
+        "Without script=block-snow in its disk line, what the guest has written can still be in the memory of the"
+        " server that it leaves when it goes on elsewhere.",
+        "Add script=block-snow, before all else in those lines, and restart the domains; snow ha hold keeps them from"
         " moving until then.",
         ("xl-disk-configuration(5)",),
     ),

@@ -13,6 +13,7 @@ from enum import StrEnum
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import ConfigurationError
 from snow_ha_plugin.model import Disk, Domain, Finding, Severity
+from snow_ha_plugin.xlcfg import BLOCK_SCRIPT
 
 # QEMU gives each of its disks the same serial number, whatever machine it is in.
 _NO_SERIALS_FROM = "QEMU"
@@ -191,8 +192,8 @@ def findings(image: Image, silent: tuple[str, ...] = ()) -> list[Finding]:
 def buffered(images: Iterable[Image]) -> list[Finding]:
     """Of domains whose images may be behind what they have written when they migrate.
 
-    QEMU lets the source's page cache have it where it may not write directly, and ends there only after the domain has
-    gone on on the target, which reads what the file server has.
+    Xen's loop device leaves it to the source's page cache, and ends there only after the domain has gone on on the
+    target, which reads what the file server has. So does QEMU where it may not write directly.
     """
     late = [
         image for image in images
@@ -202,8 +203,8 @@ def buffered(images: Iterable[Image]) -> list[Finding]:
         return []
     domains = list(dict.fromkeys(image.domain for image in late))
     names = in_words(domains, 8)
-    message = f"a live migration can damage the images of {names}: on NFS, and their disk lines lack direct-io-safe"
-    remedy = "add `direct-io-safe,` before all else in those lines (xl-disk-configuration(5)), and restart the domains"
+    message = f"a live migration can damage the images of {names}: on NFS, and written through a page cache"
+    remedy = f"add `script={BLOCK_SCRIPT},` before all else in those disk lines, and restart the domains"
     return [_warning("image-buffered", message, remedy, " ".join(domains))]
 
 

@@ -37,11 +37,11 @@ def with_images(text: str, path: str, images: Mapping[int, str]) -> str:
 
 
 def disk_line(disk: xlcfg.Disk, image: str) -> str:
-    """The line of a disk with another image, a raw file.
+    """The line of a disk with another image, a raw file unless it says otherwise.
 
-    QEMU writes to it past the page cache of the server: what a guest was told is written is there for the server that
-    it migrates to, also on NFS. The bug that direct-io-safe speaks of is one of pages that are the guest's own: QEMU
-    copies what it writes, since 4.0 (xen_block_copy_request in its hw/block/dataplane/xen-block.c).
+    It is written past the page cache of the server (packaging/block-snow): what a guest was told is written is there
+    for the server that it migrates to, also on NFS. The bug that direct-io-safe speaks of, of pages that the network
+    still sends when the guest has them again, is none any more: Linux waits for them (4.0, gnttab_unmap_refs_async).
     """
     if not _PLAIN.match(image):
         raise UsageError(
@@ -49,8 +49,11 @@ def disk_line(disk: xlcfg.Disk, image: str) -> str:
         )
     drive = ["devtype=cdrom"] if disk.is_cdrom else []
     words = [f"format={disk.format or 'raw'}", f"vdev={disk.vdev}", f"access={disk.access or 'rw'}", *drive]
-    others = [word for word in disk.others if word != "direct-io-safe"]
-    return ", ".join([*words, *others, "backendtype=qdisk", "direct-io-safe", f"target={image}"])
+    # Only QEMU reads other formats, and an emulated drive.
+    is_ours = disk.format in ("", "raw") and not disk.is_cdrom
+    others = [word for word in disk.others if word != "direct-io-safe" or not is_ours]
+    script = [f"script={xlcfg.BLOCK_SCRIPT}"] if is_ours else []
+    return ", ".join([*words, *others, *script, f"target={image}"])
 
 
 def file_name(domain: str, disk: xlcfg.Disk) -> str:

@@ -125,9 +125,19 @@ def test_a_drbd_resource_is_one_by_its_script(line: str) -> None:
 
 
 def test_a_disk_that_qemu_may_write_directly_is_one_whose_line_says_so() -> None:
-    lines = "'direct-io-safe,file:/a.img,xvda,w', 'file:/b.img,xvdb,w'"
+    lines = (
+        "'script=block-snow,file:/a.img,xvda,w', 'direct-io-safe,file:/b.img,xvdb,w', 'file:/c.img,xvdc,w',"
+        " 'direct-io-safe,backendtype=qdisk,vdev=xvdd,target=/d.img', 'direct-io-safe,qcow2:/e.img,xvde,w'"
+    )
     disks = domainfile.domain_from(f"name = 'a'\ndisk = [ {lines} ]", "a", "a.cfg").disks
-    assert [(disk.path, disk.is_direct) for disk in disks] == [("/a.img", True), ("/b.img", False)]
+    assert [(disk.path, disk.is_direct) for disk in disks] == [
+        ("/a.img", True),
+        # xl makes a loop device of it all the same.
+        ("/b.img", False),
+        ("/c.img", False),
+        ("/d.img", True),
+        ("/e.img", True),
+    ]
 
 
 def test_an_empty_drive_is_no_image() -> None:

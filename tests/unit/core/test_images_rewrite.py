@@ -9,7 +9,7 @@ from snow_ha_plugin.core.images import rewrite
 from snow_ha_plugin.errors import DataError, UsageError
 
 VOLUME, FILE = "/dev/snow_vg/web01-disk", "/sNow/domains/web01/web01-disk"
-LINE = "format=raw, vdev=xvda2, access=w, backendtype=qdisk, direct-io-safe, target=" + FILE
+LINE = "format=raw, vdev=xvda2, access=w, script=block-snow, target=" + FILE
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_some_disks_of_many_change() -> None:
     text = "disk = ['phy:vg/a,xvda,w', \"file:/b,xvdb,w\"]\ndisk += [\n 'phy:vg/c,xvdc,r' ]\n"
     new = rewrite.with_images(text, "web01.cfg", {0: "/x/a", 2: "/x/c"})
     assert new.splitlines()[0].endswith('target=/x/a\', "file:/b,xvdb,w"]')
-    assert new.splitlines()[2].endswith("access=r, backendtype=qdisk, direct-io-safe, target=/x/c' ]")
+    assert new.splitlines()[2].endswith("access=r, script=block-snow, target=/x/c' ]")
 
 
 def test_a_list_that_is_read_up_to_its_middle_is_left_alone() -> None:
@@ -56,7 +56,9 @@ def test_a_list_that_is_read_up_to_its_middle_is_left_alone() -> None:
 def test_what_a_disk_is_stays(line: str, kept: tuple[str, ...]) -> None:
     old, new = xlcfg.disk(line), xlcfg.disk(rewrite.disk_line(xlcfg.disk(line), FILE))
     assert set(kept) <= set(rewrite.disk_line(old, FILE).split(", "))
-    assert (new.path, new.backendtype, new.others.count("direct-io-safe")) == (FILE, "qdisk", 1)
+    # What only QEMU reads xl leaves to it.
+    is_ours = old.format in ("", "raw") and not old.is_cdrom
+    assert (new.path, new.script, new.is_direct) == (FILE, "block-snow" if is_ours else "", is_ours)
     assert (new.vdev, new.is_cdrom) == (old.vdev, old.is_cdrom)
 
 

@@ -113,6 +113,8 @@ def test_what_a_later_xl_may_know_of_disks_is_nobodys_mistake() -> None:
         ("/dev/disk/by-path/pci-0000:00:1f.2-ata-1,raw,xvda,w", "/dev/disk/by-path/pci-0000:00:1f.2-ata-1"),
         ("qcow2:/a.img,xvda,w", "/a.img"),
         ("vdev=xvda,backendtype=qdisk,target=/a.img", "/a.img"),
+        ("vdev=xvda,script=block-snow,target=/a.img", "/a.img"),
+        ("script=block-snow,file:/a.img,xvda,w", "/a.img"),
         ("vdev=xvda,backend=Domain-0,target=/a.img", "/a.img"),
         ("vdev=xvda,backend=storage,target=/a.img", ""),
         ("vdev=xvda,backendtype=qdisk,target=rbd:pool/a", ""),
