@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from snow_ha_plugin.errors import TryAgainError, UnavailableError
-from snow_ha_plugin.system import imagefiles
+from snow_ha_plugin.system import command, imagefiles
 from snow_ha_plugin.system.imagefiles import BLOCK, PART, Content, Meter
 from tests.unit.killing import killed
 
@@ -183,3 +183,13 @@ def test_a_target_that_fails_to_be_written_leaves_nothing(source: str, target: s
     imagefiles.prepare(target)
     imagefiles.copy(source, target, before, Meter())
     assert Path(target + PART).read_bytes() == DATA
+
+
+def test_whatever_else_uses_the_disks_goes_first() -> None:
+    def told() -> str:
+        return command.run(["ionice", "--pid", str(threading.get_native_id())]).text.strip()
+
+    with imagefiles.idle():
+        assert told() == "idle"
+        assert command.run(["ionice"]).text.strip() == "idle", "a program that is run meanwhile"
+    assert told() != "idle"
