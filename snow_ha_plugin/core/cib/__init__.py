@@ -31,7 +31,7 @@ from snow_ha_plugin.core.cib.document import (
     section,
     serialize,
 )
-from snow_ha_plugin.core.cib.edit import add_operation, put_option, put_pairs, put_standby
+from snow_ha_plugin.core.cib.edit import add_operation, drop_pair, notes, put_notes, put_option, put_pairs, put_standby
 from snow_ha_plugin.core.cib.nvpairs import ADMIN_OPTIONS, pairs
 from snow_ha_plugin.core.cib.removal import remove_ours, remove_resource
 from snow_ha_plugin.core.cib.resources import (
@@ -63,10 +63,10 @@ from snow_ha_plugin.core.cib.values import INFINITY, boolean, interval_s, is_sto
 
 __all__ = [
     "ADMIN_OPTIONS", "INFINITY", "Tree", "add", "add_operation", "boolean", "clone", "constraints", "domain",
-    "domains", "drop", "empty", "epoch", "fail_counts", "failed_migrations", "former_ids", "goes_by_sizes",
+    "domains", "drop", "drop_pair", "empty", "epoch", "fail_counts", "failed_migrations", "former_ids", "goes_by_sizes",
     "has_quorum", "ids", "interval_s", "is_online", "is_shutting_down", "is_stopped", "meta", "metas",
-    "migration_target", "migrations_at_once", "nodes", "operation_timeout_s", "option_is_on", "options",
-    "overcommits", "pairs", "parse", "part", "primitives", "put_option", "put_pairs",
+    "migration_target", "migrations_at_once", "nodes", "notes", "operation_timeout_s", "option_is_on", "options",
+    "overcommits", "pairs", "parse", "part", "primitives", "put_notes", "put_option", "put_pairs",
     "put_standby", "raise_epoch", "raise_num_updates", "reconfigured", "remove_ours", "remove_resource",
     "resource", "score", "section", "serialize", "shutting_down_since", "since", "stale_nodes", "started_since",
     "template_operation", "took_ms", "transient_standby", "was_sent_since", "was_started", "was_told_to_leave",

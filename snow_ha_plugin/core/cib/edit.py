@@ -10,6 +10,8 @@ from snow_ha_plugin.core.cib.ids import Kind
 from snow_ha_plugin.core.cib.nvpairs import sets
 from snow_ha_plugin.core.cib.values import boolean
 
+OPTIONS = "cluster_property_set"
+
 
 def add_operation(operations: Tree, resource_id: str, name: str, timeout_s: int, interval_s: int = 0) -> None:
     """An explicit operation of a resource: Pacemaker ignores the timeouts that an agent advertises."""
@@ -33,16 +35,33 @@ def put_pairs(parent: Tree, set_tag: str, set_id: str, values: Mapping[str, str]
     return changed
 
 
+def drop_pair(pair: Tree) -> None:
+    """Take a pair out, and its set where it was the last."""
+    holder = pair.getparent()
+    drop(pair)
+    if holder is not None and len(holder) == 0:
+        drop(holder)
+
+
+def notes(tree: Tree, set_id: str) -> list[Tree]:
+    """The pairs of a set of cluster options that are none of Pacemaker's, and what snow-ha must remember."""
+    return tree.findall(f"configuration/crm_config/{OPTIONS}[@id='{set_id}']/nvpair")
+
+
+def put_notes(tree: Tree, set_id: str, values: Mapping[str, str]) -> bool:
+    return bool(values) and put_pairs(section(tree, "crm_config"), OPTIONS, set_id, values)
+
+
 def put_option(tree: Tree, set_id: str, name: str, value: str) -> bool:
     """Give a cluster option a value where it is in force now, else in our set of that id; whether anything changed."""
     options = section(tree, "crm_config")
-    for options_set in sets(options, "cluster_property_set"):
+    for options_set in sets(options, OPTIONS):
         pair = options_set.find(f"nvpair[@name='{name}']")
         if pair is not None:
             changed = bool(pair.get("value") != value)
             pair.set("value", value)
             return changed
-    return put_pairs(options, "cluster_property_set", set_id, {name: value})
+    return put_pairs(options, OPTIONS, set_id, {name: value})
 
 
 def put_standby(tree: Tree, node: str, *, on: bool) -> bool:

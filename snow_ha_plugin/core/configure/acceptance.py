@@ -20,7 +20,6 @@ NO_FENCING = "no-fencing"
 
 # A set of cluster options that are none of Pacemaker's, with a pair for each.
 SET = ids.of(Kind.ACCEPTED)
-_PATH = f"configuration/crm_config/cluster_property_set[@id='{SET}']"
 _WORST_FIRST = list(Severity)
 
 
@@ -65,7 +64,7 @@ def sort(found: Iterable[Finding], acceptances: Iterable[Acceptance], now: float
 
 def acceptances(tree: cib.Tree) -> tuple[Acceptance, ...]:
     """By code and subject; without what somebody has made unreadable."""
-    found = [read(pair.get("value", "")) for pair in tree.iterfind(f"{_PATH}/nvpair")]
+    found = [read(pair.get("value", "")) for pair in cib.notes(tree, SET)]
     return tuple(sorted((each for each in found if each), key=lambda each: (each.code, each.subject)))
 
 
@@ -78,7 +77,7 @@ def accept(tree: cib.Tree, wanted: Iterable[Acceptance]) -> list[Change]:
     for each in new:
         name = f"{ids.OURS}accepted-{hashlib.sha256(each.what.encode()).hexdigest()[:12]}"
         value = json.dumps(asdict(each), sort_keys=True)
-        if cib.put_pairs(cib.section(tree, "crm_config"), "cluster_property_set", SET, {name: value}):
+        if cib.put_notes(tree, SET, {name: value}):
             text = f"leave {each.what} aside for {duration(each.until - each.since)}"
             changes.append(Change("accept", each.what, text))
     return changes
@@ -95,17 +94,12 @@ def is_accepted(tree: cib.Tree, code: str, now: float) -> bool:
 
 
 def _take_out(tree: cib.Tree, gone: Callable[[Acceptance], bool]) -> list[Acceptance]:
-    options = tree.find(_PATH)
-    if options is None:
-        return []
     taken = []
-    for pair in options.findall("nvpair"):
+    for pair in cib.notes(tree, SET):
         found = read(pair.get("value", ""))
         if found and gone(found):
-            cib.drop(pair)
+            cib.drop_pair(pair)
             taken.append(found)
-    if len(options) == 0:
-        cib.drop(options)
     return taken
 
 

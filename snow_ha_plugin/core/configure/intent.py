@@ -82,8 +82,7 @@ def resume(tree: cib.Tree) -> list[Change]:
 
 def left_out(tree: cib.Tree) -> tuple[str, ...]:
     """The domains that were taken out on purpose, by name."""
-    pairs = tree.xpath("configuration/crm_config/cluster_property_set[@id=$id]/nvpair", id=LEFT_OUT)
-    return tuple(sorted(named(pair.get("name", "")) for pair in pairs))
+    return tuple(sorted(named(pair.get("name", "")) for pair in cib.notes(tree, LEFT_OUT)))
 
 
 def named(option: str) -> str:
@@ -92,21 +91,15 @@ def named(option: str) -> str:
 
 
 def leave_out(tree: cib.Tree, names: Iterable[str]) -> None:
-    for name in names:
-        pair = {f"{_OPTION}{name}": "true"}
-        cib.put_pairs(cib.section(tree, "crm_config"), "cluster_property_set", LEFT_OUT, pair)
+    cib.put_notes(tree, LEFT_OUT, {f"{_OPTION}{name}": "true" for name in names})
 
 
 def take_in(tree: cib.Tree, names: Iterable[str]) -> list[Change]:
     """Forget that they were taken out."""
-    changes = []
-    for name in names:
-        path = "configuration/crm_config/*[@id=$id]/nvpair[@name=$name]"
-        for found in tree.xpath(path, id=LEFT_OUT, name=f"{_OPTION}{name}"):
-            options = found.getparent()
-            options.remove(found)
-            if len(options) == 0:
-                cib.drop(options)
+    wanted, changes = set(names), []
+    for pair in cib.notes(tree, LEFT_OUT):
+        if (name := named(pair.get("name", ""))) in wanted:
+            cib.drop_pair(pair)
             changes.append(Change("take-in", name, f"leave {name} out no longer"))
     return changes
 

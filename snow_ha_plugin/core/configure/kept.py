@@ -10,8 +10,6 @@ from snow_ha_plugin.model import Change
 
 SET = ids.of(Kind.KEPT)
 
-_PATH = f"configuration/crm_config/cluster_property_set[@id='{SET}']"
-
 
 def rules(tree: cib.Tree) -> list[cib.Tree]:
     """What `balance` has written; none of their attributes has a blank."""
@@ -24,19 +22,15 @@ def keep(tree: cib.Tree) -> None:
         f"{SET}-{number}": " ".join([str(rule.tag), *(f"{name}={value}" for name, value in rule.items())])
         for number, rule in enumerate(rules(tree))
     }
-    if pairs:
-        cib.put_pairs(cib.section(tree, "crm_config"), "cluster_property_set", SET, pairs)
+    cib.put_notes(tree, SET, pairs)
 
 
 def put_back(tree: cib.Tree) -> list[Change]:
     """Make rules of what was kept, where what they name is there and nothing newer is; nothing is kept then."""
-    found = tree.find(_PATH)
-    if found is None:
-        return []
     domains, servers = cib.domains(tree).keys(), {node.name for node in cib.nodes(tree)}
     present = {rule.get("id") for rule in rules(tree)}
     count = 0
-    for pair in found:
+    for pair in cib.notes(tree, SET):
         tag, *words = pair.get("value", "").split()
         attributes = dict(word.split("=", 1) for word in words)
         named = {attributes[key] for key in ("rsc", "with-rsc") if key in attributes}
@@ -48,8 +42,7 @@ def put_back(tree: cib.Tree) -> list[Change]:
 
 
 def forget(tree: cib.Tree) -> list[Change]:
-    found = tree.find(_PATH)
-    if found is None:
-        return []
-    cib.drop(found)
-    return [Change("forget", SET, "keep rules of balance from before disable no longer")]
+    found = cib.notes(tree, SET)
+    for pair in found:
+        cib.drop_pair(pair)
+    return [Change("forget", SET, "keep rules of balance from before disable no longer")] if found else []

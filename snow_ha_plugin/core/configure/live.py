@@ -73,11 +73,8 @@ def _values(tree: cib.Tree, name: str) -> list[tuple[str, str]]:
 
 def _put(primitive: cib.Tree, set_id: str, value: str) -> None:
     """Have the value in a set, and in no other; a set that is empty then goes."""
-    for holder in primitive.findall("meta_attributes"):
-        for pair in holder.findall(_PAIR):
-            holder.remove(pair)
-            if len(holder) == 0:
-                primitive.remove(holder)
+    for pair in primitive.findall(f"meta_attributes/{_PAIR}"):
+        cib.drop_pair(pair)
     cib.put_pairs(primitive, "meta_attributes", set_id, {OPTION: value})
 
 

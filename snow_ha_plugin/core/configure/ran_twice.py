@@ -17,12 +17,11 @@ CODE = "ran-twice"
 
 # A set of cluster options that are none of Pacemaker's, with a pair for each domain.
 SET = ids.of(Kind.RAN_TWICE)
-_PATH = f"configuration/crm_config/cluster_property_set[@id='{SET}']"
 
 
 def known(tree: cib.Tree) -> tuple[RanTwice, ...]:
     """By domain; without what somebody has made unreadable."""
-    found = [_read(pair.get("value", "")) for pair in tree.iterfind(f"{_PATH}/nvpair")]
+    found = [_read(pair.get("value", "")) for pair in cib.notes(tree, SET)]
     return tuple(sorted((each for each in found if each), key=lambda each: each.domain))
 
 
@@ -36,7 +35,7 @@ def note(tree: cib.Tree, new: Iterable[RanTwice]) -> list[Change]:
         ):
             continue
         pair = {f"{ids.OURS}{CODE}-{each.domain}": json.dumps(asdict(each), sort_keys=True)}
-        if cib.put_pairs(cib.section(tree, "crm_config"), "cluster_property_set", SET, pair):
+        if cib.put_notes(tree, SET, pair):
             where = " and ".join(each.servers)
             changes.append(Change("note", each.domain, f"note that {each.domain} ran on {where} at once"))
     return changes
@@ -45,13 +44,10 @@ def note(tree: cib.Tree, new: Iterable[RanTwice]) -> list[Change]:
 def acknowledge(tree: cib.Tree, domains: Collection[str]) -> list[Change]:
     """Forget it."""
     changes = []
-    for pair in tree.findall(f"{_PATH}/nvpair"):
+    for pair in cib.notes(tree, SET):
         found = _read(pair.get("value", ""))
         if found is None or found.domain in domains:
-            options = pair.getparent()
-            cib.drop(pair)
-            if options is not None and len(options) == 0:
-                cib.drop(options)
+            cib.drop_pair(pair)
             if found:
                 text = f"leave the double run of {found.domain} aside: somebody knows of it"
                 changes.append(Change("acknowledge", found.domain, text))
@@ -60,10 +56,9 @@ def acknowledge(tree: cib.Tree, domains: Collection[str]) -> list[Change]:
 
 def carry_over(now: cib.Tree, then: cib.Tree) -> None:
     """A configuration of before knows nothing of what is known now."""
-    for old in then.findall(_PATH):
-        cib.drop(old)
-    for each in now.iterfind(_PATH):
-        cib.section(then, "crm_config").append(cib.clone(each))
+    for old in cib.notes(then, SET):
+        cib.drop_pair(old)
+    cib.put_notes(then, SET, {each.get("name", ""): each.get("value", "") for each in cib.notes(now, SET)})
 
 
 def _read(text: str) -> RanTwice | None:
