@@ -12,7 +12,7 @@ from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.guide import hook
 from snow_ha_plugin.operations import events
 from snow_ha_plugin.operations.reporting import Report
-from snow_ha_plugin.system import pacemaker, published, record, snowtools
+from snow_ha_plugin.system import pacemaker, published, record, snow_conf, snowtools
 from snow_ha_plugin.system.cluster import LiveCluster
 from snow_ha_plugin.system.servers import Servers
 
@@ -29,7 +29,7 @@ def tend_hook(event: str) -> None:
         if hook.refresh(Servers(()), layout.hooks_dir):
             output.info(f"the hook of `snow` is that of this version now: {path}")
         return
-    servers = Servers(snowtools.read_conf(layout.conf).servers)
+    servers = Servers(snow_conf.read(layout.conf).servers)
     if users := hook.users(servers):
         output.info(f"the hook of `snow` stays for {', '.join(users)}: {path}")
     else:

@@ -17,7 +17,7 @@ from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.errors import PermissionDeniedError, UnavailableError
 from snow_ha_plugin.model import Domain, SnowConf
 from snow_ha_plugin.operations.site import Site
-from snow_ha_plugin.system import snowtools
+from snow_ha_plugin.system import snow_conf, snowtools
 from snow_ha_plugin.system.cluster import Cluster, LiveCluster
 from snow_ha_plugin.system.cluster_in_file import ClusterInFile
 from snow_ha_plugin.system.servers import Servers
@@ -104,7 +104,7 @@ class Files:
 
     @property
     def conf(self) -> SnowConf:
-        return snowtools.read_conf(self.snow_conf) if self.snow_conf else _NO_CONF
+        return snow_conf.read(self.snow_conf) if self.snow_conf else _NO_CONF
 
 
 def files(cib_path: Path | None, domains_dir: Path | None, snow_conf: Path | None = None) -> Files:

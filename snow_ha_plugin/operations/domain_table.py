@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from snow_ha_plugin.errors import SnowHaError
 from snow_ha_plugin.model import ClusterState, DomainRow, Guest
-from snow_ha_plugin.system import guest, pacemaker, snowtools, xen
+from snow_ha_plugin.system import guest, pacemaker, snow_conf, snowtools, xen
 from snow_ha_plugin.system.servers import Servers
 
 SERVER_TIMEOUT_S = 8
@@ -23,7 +23,7 @@ ON, OFF, UNKNOWN, DOWN = "on", "off", "unknown", "down"
 def rows(tell: Callable[[str], None]) -> list[DomainRow]:
     """A row for each domain file, by name; `tell` is given what could not be asked."""
     layout = snowtools.layout()
-    servers = Servers(snowtools.read_conf(layout.conf).servers)
+    servers = Servers(snow_conf.read(layout.conf).servers)
     roles = snowtools.roles(layout.domains_conf)
     names = sorted(filter(None, (snowtools.domain_file(str(path)).name for path in layout.domains_dir.glob("*.cfg"))))
     state = _state(tell)

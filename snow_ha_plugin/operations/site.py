@@ -8,7 +8,7 @@ from ipaddress import IPv4Interface, IPv6Interface
 
 from snow_ha_plugin.errors import ConfigurationError, SnowHaError
 from snow_ha_plugin.model import Domain, Finding, Hypervisor, Network, Server, Severity, SnowConf
-from snow_ha_plugin.system import snowtools
+from snow_ha_plugin.system import snow_conf, snowtools
 from snow_ha_plugin.system.cluster import LiveCluster
 from snow_ha_plugin.system.servers import Servers
 from snow_ha_plugin.system.snowtools import Layout
@@ -52,7 +52,7 @@ class Site:
         ConfigurationError where SNOW_NODES does not name two servers or more, and this one among them.
         """
         layout = snowtools.layout()
-        conf = snowtools.read_conf(layout.conf)
+        conf = snow_conf.read(layout.conf)
         mistyped = [
             f"line {n} sets {name}: did you mean {near}" for n, name, near in conf.unknown if near == "SNOW_NODES"
         ]

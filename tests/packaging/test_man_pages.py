@@ -70,7 +70,7 @@ def test_each_parameter_and_action_of_the_agent_is_there() -> None:
 
 
 def test_each_setting_is_there() -> None:
-    code = (ROOT / "snow_ha_plugin/system/snowtools.py").read_text()
+    code = "".join((ROOT / f"snow_ha_plugin/system/{name}.py").read_text() for name in ("snow_conf", "snowtools"))
     names = set(re.findall(r"\"((?:SNOW|NET)_[A-Z_]+)\"", code))
     assert {"SNOW_NODES", "NET_SNOW", "SNOW_ETC"} <= names
     assert all(name in source("snow-ha-settings.5") for name in names)
