@@ -99,8 +99,11 @@ def losses(path: Path) -> dict[str, set[str]]:
     cost = {}
     for server in up:
         quorum = len(members) == 2 or 2 * (len(up) - 1) > len(members)
-        then = outcome(path, "--node-down", server, "--quorum", "1" if quorum else "0").places
-        lost = {name for name in now if not set(then.get(name, ())) - {server}}
+        found = outcome(path, "--node-down", server, "--quorum", "1" if quorum else "0")
+        then = found.places
+        # What is stopped is stopped, although crm_simulate leaves a start on record that was under way.
+        stopped = {name for name in now if {task for task, resource in found.actions if resource == name} == {"stop"}}
+        lost = stopped | {name for name in now if not set(then.get(name, ())) - {server}}
         for other in up:
             here = [name for name in now if other in then.get(name, ())]
             if room.get(other) and sum(needs.get(name, 0) for name in here) > room[other]:
