@@ -163,6 +163,13 @@ def test_a_lost_server_its_fencing_and_its_domains_are_one_notice() -> None:
     assert "may still run there" not in notice.text
 
 
+@pytest.mark.parametrize(("before_s", "told_of"), [(notices.SKEW_S, True), (notices.SKEW_S + 1, False)])
+def test_what_was_started_before_is_told_only_where_clocks_may_differ_so(before_s: int, told_of: bool) -> None:
+    notice = told(LOST, FENCED, tree=started("nis01", AT - before_s))
+    assert notice is not None
+    assert ("nis01 was started" in notice.text) is told_of
+
+
 @pytest.mark.parametrize("fencings", [(), (replace(FENCED, rc=194),)])
 def test_a_server_that_is_not_fenced_may_still_run_its_domains(fencings: tuple[Alert, ...]) -> None:
     notice = told(LOST, *fencings)
