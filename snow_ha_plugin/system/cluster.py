@@ -21,6 +21,7 @@ from snow_ha_plugin.system import (
     pacemaker,
     qdevice,
     record,
+    waiting,
     written,
     xen,
 )
@@ -34,6 +35,9 @@ OLD = 103
 
 # A tenth of a second each; then all is decided anew.
 PATCH_TRIES = 20
+
+# For a server that has just started Pacemaker to be taken in by the others; dc-deadtime is 20 s.
+JOINED_WITHIN_S = 40
 
 # What `move` takes out again of what it has put in.
 PASSING = ("moved",)
@@ -200,6 +204,15 @@ class LiveCluster:
         return lock.held(Servers(online or [Servers([]).here]), what, waiting)
 
     def _put(self, old: cib.Tree, new: cib.Tree) -> bool:
+        """Commit, and keep the configuration of before; False if the CIB is not `old` any more.
+
+        A server that is not taken in yet has a CIB of its own, without what runs elsewhere. With a change in it that
+        one would be the newest, and all others would have to take it for theirs (met with 2.1.5: the server that ran
+        everything lost its history, and the other one never came in).
+        """
+        if not cib.is_shared(old):
+            waiting.until(lambda: cib.is_shared(self._query()), JOINED_WITHIN_S)
+            raise TryAgainError("this server is not in the cluster yet", remedy="run the command again")
         with configurations.kept(old) as keep:
             done = self._patch(old, new)
             if done:

@@ -76,6 +76,11 @@ def has_quorum(tree: Tree) -> bool:
     return bool(tree.get("have-quorum") == "1")
 
 
+def is_shared(tree: Tree) -> bool:
+    """Whether the cluster has this CIB: a server that has just started has one of its own, without a DC, at first."""
+    return bool(tree.get("dc-uuid"))
+
+
 def part(tree: Tree, path: str) -> Tree:
     """An element that must be there, as the sections are that each CIB has."""
     found = tree.find(path)

@@ -11,7 +11,7 @@ from pytest_mock import MockerFixture
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import primitive
 from snow_ha_plugin.errors import ConfigurationError, NoQuorumError, TryAgainError, UnavailableError
-from snow_ha_plugin.system import cluster, command, configurations, record
+from snow_ha_plugin.system import cluster, command, configurations, record, waiting
 from snow_ha_plugin.system.cluster import LiveCluster
 from snow_ha_plugin.system.command import Result
 from tests.captures import capture, domain
@@ -145,6 +145,24 @@ def test_nothing_is_changed_without_quorum(live: Path) -> None:
     with pytest.raises(NoQuorumError):
         LiveCluster().commit(old, new)
     assert live.read_bytes() == before
+
+
+def test_a_server_that_the_others_have_not_taken_in_yet_changes_nothing(live: Path, mocker: MockerFixture) -> None:
+    """Its CIB would be the newest of all, and knows nothing of what runs on the others."""
+    joined = live.read_bytes()
+    started = joined.replace(b' dc-uuid="1"', b"")
+    live.write_bytes(started)
+    mocker.patch.object(cluster, "JOINED_WITHIN_S", 0)
+    for change in (lambda: LiveCluster().commit(*adding("web01")), LiveCluster().renew_ids):
+        with pytest.raises(TryAgainError, match="not in the cluster yet"):
+            change()
+    assert (live.read_bytes(), history()) == (started, [])
+    mocker.patch.object(cluster, "JOINED_WITHIN_S", 60)
+    mocker.patch.object(waiting.time, "sleep", side_effect=lambda _: live.write_bytes(joined))
+    with pytest.raises(TryAgainError):
+        LiveCluster().commit(*adding("web01"))
+    LiveCluster().commit(*adding("web01"))
+    assert "web01" in cib.domains(LiveCluster().read())
 
 
 def test_what_crm_verify_refuses_is_not_committed(live: Path) -> None:
