@@ -12,7 +12,7 @@ from snow_ha_plugin.core.balancer.decision import Wishes
 from snow_ha_plugin.core.configure import acceptance
 from snow_ha_plugin.core.reports import dating, findings, health
 from snow_ha_plugin.core.reports.health import Standing
-from snow_ha_plugin.core.reports.overview import Overview, migrating, overview
+from snow_ha_plugin.core.reports.overview import DomainView, Overview, migrating, overview
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import SnowHaError
 from snow_ha_plugin.model import Finding, Severity
@@ -48,7 +48,23 @@ def look(cluster: Cluster, outlook: Outlook) -> Overview:
     if any(map(dating.is_undated, found)):
         found = dating.dated(found, past(cluster, 0, with_others=False).events)
     told = acceptance.sort(found, acceptance.acceptances(tree), time.time())
-    return replace(view, findings=told.open, accepted=told.accepted)
+    return replace(
+        view, domains=_since_they_came(cluster, tree, view.domains), findings=told.open, accepted=told.accepted
+    )
+
+
+def _since_they_came(cluster: Cluster, tree: cib.Tree, domains: tuple[DomainView, ...]) -> tuple[DomainView, ...]:
+    """With the record's time for those of which Pacemaker only knows when it has last looked anew."""
+    known = {each.name for each in domains if not each.server or cib.has_arrival(tree, each.name, each.server)}
+    if len(known) == len(domains):
+        return domains
+    events = cluster.past(0).events
+    return tuple(
+        each
+        if each.name in known
+        else replace(each, since=dating.arrival(each.name, each.server or "", events) or each.since)
+        for each in domains
+    )
 
 
 def by_xl(cluster: Cluster) -> str:

@@ -85,6 +85,12 @@ def was_started(tree: Tree, resource_id: str, node: str) -> bool:
     return bool(tree.xpath(path, id=resource_id, node=node))
 
 
+def has_arrival(tree: Tree, resource_id: str, node: str) -> bool:
+    """Whether a node's history knows how the resource came there; once a failure was cleaned up it has only a look."""
+    path = "status/node_state[@uname=$node]//lrm_resource[@id=$id]/lrm_rsc_op[@rc-code='0']/@operation"
+    return not {"start", "migrate_from"}.isdisjoint(tree.xpath(path, id=resource_id, node=node))
+
+
 def is_shutting_down(tree: Tree, node: str) -> bool:
     """Whether a node has asked to leave."""
     return shutting_down_since(tree, node) > 0

@@ -30,6 +30,13 @@ def dated(found: Iterable[Finding], events: Sequence[Event]) -> list[Finding]:
     return [_dated(each, events) if is_undated(each) else each for each in found]
 
 
+def arrival(domain: str, server: str, events: Sequence[Event]) -> int | None:
+    """When a domain that runs on a server has come there; None where the last that is known says another thing."""
+    own = (event for event in reversed(events) if event.subject == domain)
+    last = next((event for event in own if event.kind in (Kind.START, Kind.STOP, Kind.MIGRATE)), None)
+    return int(last.at) if last and last.server == server and last.kind != Kind.STOP else None
+
+
 def _dated(finding: Finding, events: Sequence[Event]) -> Finding:
     since = _since(finding, events)
     fenced = finding.id == "server-offline" and since is not None and _was_fenced(finding.subject, since, events)

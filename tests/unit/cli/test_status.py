@@ -5,12 +5,14 @@ from dataclasses import replace
 
 import click
 import pytest
+from pytest_mock import MockerFixture
 
 from snow_ha_plugin.cli import status as status_verb
 from snow_ha_plugin.cli import status_view
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import intent
 from snow_ha_plugin.core.reports import verdict
+from snow_ha_plugin.core.reports.events import Event, Kind
 from snow_ha_plugin.core.reports.overview import DomainView, FencingView, Overview, overview
 from snow_ha_plugin.core.reports.verdict import Verdict, Word
 from snow_ha_plugin.errors import UnavailableError
@@ -18,6 +20,7 @@ from snow_ha_plugin.model import FailedAction, MigrationProgress
 from snow_ha_plugin.operations import sight
 from snow_ha_plugin.system import pacemaker
 from snow_ha_plugin.system.cluster_in_file import ClusterInFile
+from snow_ha_plugin.system.record import Record
 from tests.captures import capture, guide_cluster
 from tests.unit.cli.conftest import Ended, Files
 
@@ -285,3 +288,23 @@ def test_watching_goes_on_where_nothing_can_be_asked(files: Files) -> None:
         assert shown == ["CANNOT TELL  Pacemaker does not run on this server; start it: snow ha start"]
     cluster.answers = 1
     assert click.unstyle(next(status_verb._drawn(cluster, files.domains, None))).startswith("DEGRADED  2 of 2 servers")
+
+
+def test_a_cleanup_makes_no_domain_younger(files: Files, mocker: MockerFixture) -> None:
+    """Pacemaker then knows only when it has looked anew; the record knows when the domain came there."""
+    came = Event(1_700_000_000, Kind.MIGRATE, "nis01", "snow02", "from snow01")
+    past = mocker.patch.object(ClusterInFile, "past", return_value=Record((came,)))
+
+    def since() -> int:
+        found: int = next(each["since"] for each in status(files, "--json").json["domains"] if each["name"] == "nis01")
+        return found
+
+    first = since()
+    past.assert_not_called()
+    tree = cib.parse(files.cib.read_bytes())
+    (start,) = tree.xpath("//lrm_resource[@id='nis01']/lrm_rsc_op[@operation='start']")
+    start.getparent().remove(start)
+    files.cib.write_bytes(cib.serialize(tree))
+    assert since() == came.at
+    past.return_value = Record(())
+    assert since() >= first

@@ -79,3 +79,19 @@ def test_the_words_are_those_of_the_verbs(tmp_path: Path) -> None:
     for on in (True, False):
         said += [change.message for change in standby.put(ClusterInFile(path), "snow02", on=on)]
     assert said[2:] == [text.format("snow02") for text in dating.CHANGES["server-standby"]]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        ([], None),
+        ([(Kind.START, "snow01")], 1),
+        ([(Kind.START, "snow02"), (Kind.MIGRATE, "snow01"), (Kind.FAILURE, "snow01")], 2),
+        ([(Kind.START, "snow01"), (Kind.STOP, "snow01")], None),
+        ([(Kind.START, "snow01"), (Kind.MIGRATE, "snow02")], None),
+    ],
+)
+def test_a_domain_is_there_since_it_last_came(kinds: list[tuple[Kind, str]], expected: int | None) -> None:
+    events = [Event(at, kind, "nis01", server) for at, (kind, server) in enumerate(kinds, 1)]
+    events.append(Event(9, Kind.START, "nis02", "snow01"))
+    assert dating.arrival("nis01", "snow01", events) == expected
