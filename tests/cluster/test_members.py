@@ -19,10 +19,11 @@ DOMAIN = "proxy01"
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """Three servers, of which the first and the last are a cluster with a domain that runs."""
-    site = partial(build_site, domains=[SiteDomain(DOMAIN, "proxy", 256)], settings={"SNOW_NODES": "( snow01 snow03 )"})
+    site = partial(build_site, domains=[SiteDomain(DOMAIN, "proxy", 256)], SNOW_NODES="( snow01 snow03 )")
     with Lab.up(f"members-{os.getpid()}", servers=3, site=site) as up:
         up.run("snow03", ["xl", "create", f"/sNow/snow-tools/etc/domains/{DOMAIN}.cfg"])
         assert enable(up).returncode == 0
+        assert members(up, "snow01") == {"snow01", "snow03"}
         yield up
 
 
