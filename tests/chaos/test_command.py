@@ -48,7 +48,7 @@ def test_what_cannot_be_played_is_refused(argv: list[str]) -> None:
 
 def test_rounds_of_replay_come_in_their_order() -> None:
     plan = Plan(WAYS["sbd"], replay=REPLAYED)
-    assert tuple(plan.chosen(None)) == REPLAYED  # type: ignore[arg-type]
+    assert tuple(plan.chosen(None)) == REPLAYED
 
 
 def test_totals_add_up() -> None:

@@ -255,7 +255,7 @@ class Snapshot:
 
 
 def snapshot(lab: Lab) -> Snapshot:
-    files = {}
+    files: dict[str, str] = {}
     for server in lab.names:
         for directory in ("etc", "var/lib/snow-ha"):
             files.update(_files(lab.disk(server), directory, server))

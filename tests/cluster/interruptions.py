@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.lab.cluster import Lab
 from tests.lab.host import wait_until
@@ -172,7 +173,7 @@ class Interrupter:
 
     # the domain
 
-    def _guests(self) -> list:
+    def _guests(self) -> list[Any]:
         return [guest for guest in self.world.guests() if guest.name.split("--")[0] in (DOMAIN, "")]
 
     def _destroy(self, server: str, state: str | None = None) -> None:

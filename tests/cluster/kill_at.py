@@ -37,9 +37,9 @@ def deadly(name, carry_out):
             return {server: work(server) for server in (self.names if names is None else names)}
 
         if POINT.startswith("within") and POINT.endswith(f" {name}"):
-            Servers.must, Servers.each = counted, one_by_one
+            Servers.must, Servers.each = counted, one_by_one  # type: ignore[method-assign]
         result = carry_out(*arguments)
-        Servers.must, Servers.each = must, each
+        Servers.must, Servers.each = must, each  # type: ignore[method-assign]
         die_at(f"after {name}")
         return result
 
@@ -58,5 +58,5 @@ def deadly_plan(site, plan=disable.plan):
 enable.SERVER_STEPS = deadly_steps(enable.SERVER_STEPS)
 enable.AFTERWARDS = deadly_steps(enable.AFTERWARDS)
 disable.plan = deadly_plan
-LiveCluster.commit = deadly("commit", LiveCluster.commit)
+LiveCluster.commit = deadly("commit", LiveCluster.commit)  # type: ignore[method-assign]
 main.main()

@@ -64,10 +64,10 @@ def before(directory: Path) -> Path:
         for name in package.files(package.CHECKOUT):
             (checkout / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(package.CHECKOUT / name, checkout / name)
-    for name in ("packaging/debian/changelog", "snow_ha_plugin/__init__.py"):
-        text = (checkout / name).read_text()
+    for file in (checkout / "packaging/debian/changelog", checkout / "snow_ha_plugin/__init__.py"):
+        text = file.read_text()
         assert __version__ in text
-        (checkout / name).write_text(text.replace(__version__, BEFORE, 1))
+        file.write_text(text.replace(__version__, BEFORE, 1))
     with (checkout / "hooks/50-snow-ha.sh").open("a") as hook:
         hook.write(f"# {BEFORE}\n")
     host.run(["git", "init", "--quiet", checkout])

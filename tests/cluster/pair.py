@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from subprocess import CompletedProcess
+from typing import Any
 
 from tests.cluster import cluster_state
 from tests.lab import host
@@ -56,7 +57,7 @@ class Pair:
             if name in value
         ]
 
-    def status(self) -> dict:
+    def status(self) -> dict[str, Any]:
         return json.loads(self.snow_ha("status", "--json").stdout)
 
     def files_of(self, name: str) -> list[str]:
@@ -103,7 +104,7 @@ class Pair:
 
 
 @contextmanager
-def enabled(purpose: str, domains: Sequence[SiteDomain], **settings: str) -> Iterator[Pair]:
+def enabled(purpose: str, domains: Sequence[SiteDomain], **settings: Any) -> Iterator[Pair]:
     """A lab with these domains, and settings of snow.conf, from `enable` on until the end of the block."""
     site = partial(build_site, domains=domains, **settings)
     with Lab.up(f"{purpose}-{os.getpid()}", site=site, disk=cluster_state.hasten) as lab:

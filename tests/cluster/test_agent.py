@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -68,7 +69,7 @@ def test_every_server_shows_how_far_a_migration_is(pair: Pair, home: str) -> Non
     pair.world.configure(copy_s=0.4)
 
 
-def progress(pair: Pair, server: str) -> dict | None:
+def progress(pair: Pair, server: str) -> dict[str, Any] | None:
     """What `status` on a server says of the domain's migration."""
     view = json.loads(pair.snow_ha("status", "--json", server=server).stdout)
     return next(domain["migration"] for domain in view["domains"] if domain["name"] == DOMAIN)

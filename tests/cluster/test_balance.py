@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ def balance(lab: Lab, *words: str) -> str:
     return lab.run("snow01", ["snow-ha", "balance", *words], timeout=BALANCED_WITHIN_S).stdout
 
 
-def plan(lab: Lab) -> dict:
+def plan(lab: Lab) -> dict[str, Any]:
     return json.loads(balance(lab, "--dry-run", "--json"))
 
 

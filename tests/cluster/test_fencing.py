@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,7 @@ def enable(lab: Lab, *words: str) -> str:
     return lab.run("snow01", ["snow-ha", "enable", *words], timeout=ENABLE_WITHIN_S).stdout
 
 
-def fencing_status(lab: Lab, server: str = "snow01") -> dict:
+def fencing_status(lab: Lab, server: str = "snow01") -> dict[str, Any]:
     shown = lab.run(server, ["snow-ha", "fencing", "status", "--json"], check=False)
     return json.loads(shown.stdout)
 
@@ -205,8 +206,10 @@ class TestDisable:
         for server in protected.names:
             assert protected.run(server, ["systemctl", "is-enabled", "sbd"], check=False).stdout.strip() == "disabled"
             assert "SBD_DEVICE=/" not in (protected.disk(server) / "etc/default/sbd").read_text()
-            left = protected.run(server, ["sh", "-c", "ls /dev/snow-ha-sbd /etc/systemd/system/snow-ha*"], check=False)
-            assert left.stdout == ""
+            listed = protected.run(
+                server, ["sh", "-c", "ls /dev/snow-ha-sbd /etc/systemd/system/snow-ha*"], check=False
+            )
+            assert listed.stdout == ""
 
     def test_a_cluster_without_fencing_gets_it_while_its_domains_run(self, site: Lab) -> None:
         began = time.monotonic()

@@ -14,6 +14,7 @@ import pytest
 from tests.lab.chassis import SELF_TEST_S
 from tests.lab.cluster import QNETD, Lab
 from tests.lab.host import LabError, wait_until
+from tests.lab.network import Direction
 from tests.lab.site import IPMI_PASSWORD, IPMI_USER, build_site
 from tests.lab.world import World
 
@@ -365,7 +366,9 @@ class TestNetwork:
         return int(dict(zip(*words, strict=True)).get("InType8", 0)) if words else 0
 
     @pytest.mark.parametrize(("direction", "hears", "is_heard"), [("in", False, True), ("out", True, False)])
-    def test_cable_can_be_cut_one_way(self, lab: Lab, victim: str, direction: str, hears: bool, is_heard: bool) -> None:
+    def test_cable_can_be_cut_one_way(
+        self, lab: Lab, victim: str, direction: Direction, hears: bool, is_heard: bool
+    ) -> None:
         lab.cut(victim, direction)
         assert self.reaches(lab, "snow01", victim) == hears
         assert self.reaches(lab, victim, "snow01") == is_heard

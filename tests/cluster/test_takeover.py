@@ -155,8 +155,10 @@ class TestAdministratorsWork:
         for name, value in (("migration-limit", "1"), ("no-quorum-policy", "ignore"), ("stonith-enabled", "no")):
             shown = taken.lab.run("snow01", ["crm_attribute", "--name", name, "--query", "--quiet"]).stdout
             assert shown.strip() == value
-        shown = taken.lab.run("snow01", ["crm_attribute", "-t", "rsc_defaults", "-n", "resource-stickiness", "-Gq"])
-        assert shown.stdout.strip() == "200"
+        shown = taken.lab.run(
+            "snow01", ["crm_attribute", "-t", "rsc_defaults", "-n", "resource-stickiness", "-Gq"]
+        ).stdout
+        assert shown.strip() == "200"
 
     def test_floating_ip_is_not_made_a_second_time(self, taken: Takeover) -> None:
         assert len(state.address_holders(taken.lab)) == 1

@@ -4,6 +4,8 @@ what `xl list` says.
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.contract.xen_pair import XenPair
 
 SUCCESS, GENERIC, ARGS, UNIMPLEMENTED, PERM, INSTALLED, CONFIGURED, NOT_RUNNING = range(8)
@@ -20,7 +22,7 @@ STATES = [
     ("web01--incoming", "running", GENERIC),
     ("web01--migratedaway", "suspended", GENERIC),
 ]
-BROKEN_LISTS = {
+BROKEN_LISTS: dict[str, dict[str, Any]] = {
     "fails": {"how": "fail", "stderr": "libxl: error: cannot open libxc handle"},
     "hangs": {"how": "hang"},
     "dies": {"how": "die"},

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,7 +76,7 @@ def as_pip(new: dict[Path, str], old: dict[Path, str], pause: Callable[[], None]
 
 
 @contextmanager
-def monitors(pair: XenPair, agent: Path, **more: object) -> Iterator[list[tuple[int, str]]]:
+def monitors(pair: XenPair, agent: Path, **more: Any) -> Iterator[list[tuple[int, str]]]:
     """As many as a server has domains, again and again; gives what each of them came to."""
     outcomes: list[tuple[int, str]] = []
     is_over = threading.Event()

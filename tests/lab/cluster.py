@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Self
 
 from tests.lab import base, host, installation, loops, native
 from tests.lab.hardware import Hardware
@@ -78,7 +79,7 @@ class Lab(Hardware):
         qnetd: bool = False,
         bmc: bool = False,
         disk: Disk | None = None,
-    ) -> "Lab":
+    ) -> Self:
         """Make a lab and wait until its servers are up; on any failure nothing of it remains.
 
         `site(shared, addresses)` fills /sNow before the servers start. LabError: also for a name in use.
@@ -138,7 +139,7 @@ class Lab(Hardware):
             server.wait_until_up()
         (self._directory / COMPLETE).write_text(json.dumps(asdict(self.equipment)))
 
-    def __enter__(self) -> "Lab":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: object, *rest: object) -> None:

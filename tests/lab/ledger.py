@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 FRESH_BOOTS = frozenset({"create", "reboot"})
 
@@ -52,7 +53,7 @@ class Double:
 
 def read(path: Path | str) -> list[Interval]:
     """The runs in the ledger file, by start. A last line without its newline is still being written."""
-    open_runs: dict[tuple[str, int, str], dict] = {}
+    open_runs: dict[tuple[str, int, str], dict[str, Any]] = {}
     found = []
     for line in Path(path).read_text().splitlines(keepends=True):
         if not line.endswith("\n"):
@@ -67,7 +68,7 @@ def read(path: Path | str) -> list[Interval]:
     return sorted(found, key=lambda run: (run.start, run.server, run.domain))
 
 
-def _interval(begun: dict, ended: dict | None) -> Interval:
+def _interval(begun: dict[str, Any], ended: dict[str, Any] | None) -> Interval:
     return Interval(
         begun["domain"],
         begun["server"],

@@ -106,6 +106,7 @@ def test_a_monitor_costs_little_beside_that_of_the_stock_agent(xenlab: XenLab) -
 
 
 def test_pacemaker_adopts_a_running_domain_and_moves_it(yard: Yard, guest: Guest, cluster: None) -> None:
+    assert isinstance(yard.lab, XenLab)
     started = yard.create(guest)
     run = yard.lab.run
     run(yard.here, ["crm_attribute", "--type", "crm_config", "--name", "stonith-enabled", "--update", "false"])

@@ -249,7 +249,7 @@ def test_an_interrupted_migration_leaves_one_copy_and_the_truth(migration: Migra
         assert row.stage == "before" or "still runs here" in said
         yard.still_ticks(guest, started)
         assert yard.live(guest) == [source]
-        taken = {name_taken: [guest.name], memory_taken: ["filler"]}
+        taken: dict[Act, list[str]] = {name_taken: [guest.name], memory_taken: ["filler"]}
         assert cut_off or yard.names(target) == taken.get(row.act, [])
     elif outcome == TARGET:
         assert status == SUCCESS

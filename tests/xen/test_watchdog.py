@@ -11,6 +11,7 @@ from tests.lab import host
 from tests.lab.host import LabError
 from tests.xen.guests import Yard
 from tests.xen.watchdog import FIRED, Keeper
+from tests.xenlab.cluster import XenLab
 from tests.xenlab.guest import Guest
 
 TIMEOUT_S = 10
@@ -18,9 +19,14 @@ TIMEOUT_S = 10
 LATE_S = 20
 
 
+def lab_of(yard: Yard) -> XenLab:
+    assert isinstance(yard.lab, XenLab)
+    return yard.lab
+
+
 @pytest.fixture
 def keeper(yard: Yard) -> Iterator[Keeper]:
-    keeper = Keeper(yard.lab, yard.here, TIMEOUT_S)
+    keeper = Keeper(lab_of(yard), yard.here, TIMEOUT_S)
     yield keeper
     if yard.lab.is_on(yard.here):
         keeper.close()
@@ -33,7 +39,7 @@ def stays_on(yard: Yard, seconds: float) -> None:
 
 @pytest.mark.smoke
 def test_a_machine_that_nobody_vouches_for_any_more_is_reset_with_its_guests(yard: Yard, keeper: Keeper) -> None:
-    lab, here = yard.lab, yard.here
+    lab, here = lab_of(yard), yard.here
     guest = Guest("doomed", 6)
     started = yard.create(guest)
     killed = time.monotonic()
@@ -55,4 +61,4 @@ def test_a_watchdog_that_is_tickled_or_closed_in_order_resets_nothing(yard: Yard
     keeper.close()
     assert keeper.state == "inactive"
     stays_on(yard, TIMEOUT_S + LATE_S)
-    assert FIRED not in yard.lab.console(yard.here)
+    assert FIRED not in lab_of(yard).console(yard.here)

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 from tests.lab.host import Cgroup, LabError
 from tests.xenlab import image
@@ -54,7 +55,7 @@ class XenLab:
         }  # fmt: skip
 
     @classmethod
-    def up(cls, name: str = "xenlab", hypervisor: str = "4.17.5") -> "XenLab":
+    def up(cls, name: str = "xenlab", hypervisor: str = "4.17.5") -> Self:
         """Make a lab and wait until its servers are up; on any failure nothing of it remains.
 
         `hypervisor`: 4.17.5 can migrate PV guests, 4.17.7 runs and migrates PVH guests. LabError: also for a name
@@ -99,7 +100,7 @@ class XenLab:
             self.run(name, ["tar", "-x", "-C", MODULES], input=modules)
             self.run(name, ["py3compile", f"{MODULES}/snow_ha_plugin"])
 
-    def __enter__(self) -> "XenLab":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:

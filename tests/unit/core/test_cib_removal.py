@@ -64,7 +64,7 @@ def configurations(draw: st.DrawFn) -> cib.Tree:
             }[kind]
         )
     about = [f"k{number}" for number in range(len(constraints))]
-    if about and draw(st.booleans()):
+    if about and draw(st.booleans()):  # type: ignore[arg-type]
         tags.append([draw(st.sampled_from(about))])
     permission = (
         '<acl_permission id="a1" kind="write" reference="{0}"/><acl_permission id="a2" kind="read" xpath="/cib"/>'

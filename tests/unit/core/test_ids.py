@@ -67,7 +67,7 @@ def write_all(tree: cib.Tree, members: list[str], domains: list[str]) -> None:
 def test_no_two_things_share_an_id(members: list[str], domains: list[str]) -> None:
     tree = bare(members)
     write_all(tree, members, domains)
-    found = Counter(tree.xpath("configuration//@id"))
+    found: Counter[str] = Counter(tree.xpath("configuration//@id"))
     assert [each for each, count in found.items() if count > 1] == []
     assert len(tree.findall("configuration/constraints/rsc_colocation")) == len(domains) * (len(domains) - 1) // 2
 

@@ -83,7 +83,7 @@ def test_a_file_is_called_as_its_volume(volume: str, name: str) -> None:
     assert rewrite.file_name("web01", xlcfg.disk(f"vdev=xvda,target={volume}")) == name
 
 
-COMMENTS = st.text(st.characters(blacklist_characters="\n", blacklist_categories=("Cs",)), max_size=8).map(
+COMMENTS = st.text(st.characters(blacklist_characters="\n", blacklist_categories=["Cs"]), max_size=8).map(
     "# {}\n".format
 )
 GAPS = st.lists(st.one_of(COMMENTS, st.sampled_from(["\n", "\t", " ", "# it is\r\n"])), max_size=3).map("".join)

@@ -94,7 +94,7 @@ def test_scores_are_those_of_pacemaker(tmp_path: Path) -> None:
     rule = '<rsc_location id="l{0}" rsc="r{0}-" node="a" score="{1}"/>'
     constraints = [rule.format(n, text) for n, text in enumerate(SCORES)]
     shown, _ = simulated(tmp_path, [dummy(n, "") for n in range(len(SCORES))], constraints)
-    read = {}
+    read: dict[str, object] = {}
     for line in shown.splitlines():
         words = line.split()
         if words[1:2] and "allocation score on a:" in line:

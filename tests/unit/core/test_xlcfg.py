@@ -11,7 +11,7 @@ from snow_ha_plugin import xlcfg
 from tests.xlcfg_table import DISKS, REFUSED, REFUSED_DISKS, TAKEN, Refused, Taken
 
 keys = st.from_regex(r"[a-z][a-z0-9._]{0,20}", fullmatch=True)
-strings = st.text(st.characters(blacklist_characters="\n\0", blacklist_categories=("Cs",)))
+strings = st.text(st.characters(blacklist_characters="\n\0", blacklist_categories=["Cs"]))
 values = st.recursive(strings, lambda children: st.lists(children, max_size=4), max_leaves=10)
 
 

@@ -6,6 +6,7 @@ The CIB is what Pacemaker 2.1.5 had in a lab: snow02 in standby, a01 blocked the
 from __future__ import annotations
 
 from dataclasses import replace
+from unittest.mock import MagicMock
 
 import pytest
 from pytest_mock import MockerFixture
@@ -202,26 +203,34 @@ def test_status_shows_it_where_it_was() -> None:
 
 
 @pytest.fixture
-def cluster(mocker: MockerFixture) -> Memory:
+def appended(mocker: MockerFixture) -> MagicMock:
+    return mocker.patch.object(record, "append")
+
+
+@pytest.fixture
+def mailed(mocker: MockerFixture) -> MagicMock:
+    return mocker.patch.object(mail, "send")
+
+
+@pytest.fixture
+def cluster(mocker: MockerFixture, appended: MagicMock, mailed: MagicMock) -> Memory:
     cluster = Memory(failed_cluster())
     real = pacemaker.state
     mocker.patch.object(pacemaker, "state", side_effect=lambda tree=None: real(cluster.tree if tree is None else tree))
     mocker.patch.object(pacemaker, "is_idle", return_value=True)
     mocker.patch.object(journal, "reason", return_value="no room")
-    mocker.patch.object(record, "append")
-    mocker.patch.object(mail, "send")
     return cluster
 
 
 def test_a_burst_of_failures_is_one_mail_and_each_is_on_record(
-    cluster: Memory, mocker: MockerFixture, looks: list[tuple[str, str]]
+    cluster: Memory, mocker: MockerFixture, looks: list[tuple[str, str]], appended: MagicMock, mailed: MagicMock
 ) -> None:
     mocker.patch.object(spool, "take", side_effect=[[FAILED], [], [FAILED], [], [FAILED], []])
     events.tend(cluster, "snow02")
     assert len(looks) == 2 * (ATTEMPTS - 1)
-    assert [len(call.args) for call in record.append.call_args_list] == [1, 1, 1]
-    mail.send.assert_called_once()
-    to, subject, text = mail.send.call_args.args
+    assert [len(call.args) for call in appended.call_args_list] == [1, 1, 1]
+    mailed.assert_called_once()
+    to, subject, text = mailed.call_args.args
     assert (to, subject) == ("root", "[snow-ha] a01 could not be migrated")
     assert f"a01 on snow02: migrate_to: no room ({ATTEMPTS} times)\n" in text
 
@@ -245,7 +254,9 @@ def test_a_server_that_leaves_gives_up_while_pacemaker_tries_on(
     assert looks == []
 
 
-def test_each_event_gives_a_busy_pacemaker_its_whole_time_anew(cluster: Memory, mocker: MockerFixture) -> None:
+def test_each_event_gives_a_busy_pacemaker_its_whole_time_anew(
+    cluster: Memory, mocker: MockerFixture, appended: MagicMock, mailed: MagicMock
+) -> None:
     clock = Clock()
     mocker.patch.object(waiting, "time", clock)
     mocker.patch.object(pacemaker, "is_idle", return_value=False)
@@ -253,14 +264,14 @@ def test_each_event_gives_a_busy_pacemaker_its_whole_time_anew(cluster: Memory, 
     taken = iter([[FAILED]])
 
     def take() -> list[Alert]:
-        is_late = clock.now_s >= 100 + events.QUIET_S - 10 and record.append.call_count == 1
+        is_late = clock.now_s >= 100 + events.QUIET_S - 10 and appended.call_count == 1
         return [FAILED] if is_late else next(taken, [])
 
     mocker.patch.object(spool, "take", side_effect=take)
     events.tend(cluster, "snow02")
-    assert record.append.call_count == 2
+    assert appended.call_count == 2
     assert clock.now_s == 100 + events.QUIET_S - 10 + events.QUIET_S
-    mail.send.assert_called_once()
+    mailed.assert_called_once()
 
 
 def test_a_double_run_is_noted_where_its_stop_is_seen(cluster: Memory, mocker: MockerFixture) -> None:
@@ -275,20 +286,20 @@ def test_a_double_run_is_noted_where_its_stop_is_seen(cluster: Memory, mocker: M
     assert ran_twice.known(cluster.read()) == (RanTwice("a01", ("snow02", "snow01"), 100, 1000),)
 
 
-def test_what_needs_no_care_ends_at_once(cluster: Memory, mocker: MockerFixture) -> None:
+def test_what_needs_no_care_ends_at_once(cluster: Memory, mocker: MockerFixture, mailed: MagicMock) -> None:
     take = mocker.patch.object(
         spool, "take", return_value=[Alert(1.0, "resource", "snow02", resource="a01", task="start")]
     )
     events.tend(cluster, "snow02")
     take.assert_called_once()
-    mail.send.assert_not_called()
+    mailed.assert_not_called()
 
 
-def test_without_an_address_nothing_is_sent(cluster: Memory, mocker: MockerFixture) -> None:
+def test_without_an_address_nothing_is_sent(cluster: Memory, mocker: MockerFixture, mailed: MagicMock) -> None:
     silent = [alerts.replace(FAILED, mail="")] * ATTEMPTS
     mocker.patch.object(spool, "take", side_effect=[silent, []])
     events.tend(cluster, "snow02")
-    mail.send.assert_not_called()
+    mailed.assert_not_called()
 
 
 def test_a_cluster_that_stops_costs_no_record(mocker: MockerFixture) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_mock import MockerFixture
@@ -251,12 +252,12 @@ def test_a_domain_is_let_go_where_it_runs_on() -> None:
 # --- where domains run
 
 
-def guests(mocker: MockerFixture, **by_server: object) -> None:
+def guests(mocker: MockerFixture, **by_server: Any) -> None:
     def look(servers: Machines, name: str) -> tuple[Guest, ...]:
         answer = by_server[name]
         if isinstance(answer, Exception):
             raise answer
-        return tuple(Guest(guest, number, 512, 1, "-b----") for number, guest in enumerate(answer))  # type: ignore[arg-type]
+        return tuple(Guest(guest, number, 512, 1, "-b----") for number, guest in enumerate(answer))
 
     mocker.patch.object(xen, "guests", side_effect=look)
 
