@@ -65,12 +65,12 @@ from snow_ha_plugin.core.cib.values import INFINITY, boolean, interval_s, is_sto
 
 __all__ = [
     "ADMIN_OPTIONS", "INFINITY", "Tree", "add", "add_operation", "boolean", "clone", "constraints", "domain",
-    "domains", "drop", "drop_pair", "empty", "epoch", "fail_counts", "failed_migrations", "former_ids", "goes_by_sizes",
-    "has_arrival", "has_quorum", "ids", "interval_s", "is_online", "is_shared", "is_shutting_down", "is_stopped", "meta",
-    "metas", "migration_target", "migrations_at_once", "nodes", "notes", "operation_timeout_s", "option_is_on", "options",
-    "overcommits", "pairs", "parse", "part", "primitives", "put_notes", "put_option", "put_pairs",
-    "put_standby", "raise_epoch", "raise_num_updates", "reconfigured", "remove_ours", "remove_resource",
-    "resource", "score", "section", "serialize", "shutting_down_since", "since", "stale_nodes", "started_since",
-    "template_operation", "took_ms", "transient_standby", "was_sent_since", "was_started", "was_told_to_leave",
-    "whole",
+    "domains", "drop", "drop_pair", "empty", "epoch", "fail_counts", "failed_migrations", "former_ids",
+    "goes_by_sizes", "has_arrival", "has_quorum", "ids", "interval_s", "is_online", "is_shared", "is_shutting_down",
+    "is_stopped", "meta", "metas", "migration_target", "migrations_at_once", "nodes", "notes",
+    "operation_timeout_s", "option_is_on", "options", "overcommits", "pairs", "parse", "part", "primitives",
+    "put_notes", "put_option", "put_pairs", "put_standby", "raise_epoch", "raise_num_updates", "reconfigured",
+    "remove_ours", "remove_resource", "resource", "score", "section", "serialize", "shutting_down_since", "since",
+    "stale_nodes", "started_since", "template_operation", "took_ms", "transient_standby", "was_sent_since",
+    "was_started", "was_told_to_leave", "whole",
 ]  # fmt: skip
