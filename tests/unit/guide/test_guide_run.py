@@ -13,7 +13,7 @@ from pytest_mock import MockerFixture
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import cluster_options, fencing
 from snow_ha_plugin.errors import UnavailableError
-from snow_ha_plugin.guide import disable, enable, events, hook
+from snow_ha_plugin.guide import AFTERWARDS, CONFIGURATION_STEPS, SERVER_STEPS, disable, enable, events, hook
 from snow_ha_plugin.guide.run import Blocked
 from snow_ha_plugin.guide.section import ConfigurationStep, Step
 from snow_ha_plugin.model import Change, Finding, Guest, Hypervisor, Severity
@@ -255,3 +255,14 @@ def test_all_of_it_is_carried_out_under_the_lock(enabled: Site, mocker: MockerFi
     mocker.patch.object(lock, "held", side_effect=lambda *words: nullcontext(done.append("lock")))
     disable.disable(enabled, Screen(), dry_run=False)
     assert done == ["lock", "part"]
+
+
+def test_the_order_and_the_names_by_which_scripts_know_sections_stay() -> None:
+    """--json has them."""
+    assert [section.name for section in SERVER_STEPS] == [
+        "settings", "packages", "shared", "pairs", "images", "bridges", "floating-ip", "xen", "corosync-by-hand",
+        "corosync-members", "qdevice-host", "fencing", "autostart", "xendomains", "authkey", "qdevice", "corosync",
+        "permissions", "shutdown", "events", "fencing-set-up", "start", "qdevice-vote",
+    ]  # fmt: skip
+    assert [each.name for each in CONFIGURATION_STEPS] == ["fencing", "defaults", "floating-ip", "domains", "events"]
+    assert [section.name for section in AFTERWARDS] == ["metrics", "hook"]
