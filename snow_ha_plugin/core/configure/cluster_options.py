@@ -144,7 +144,7 @@ def put_capacities(tree: cib.Tree, hypervisors: Mapping[str, Hypervisor]) -> lis
 
 def _put_missing(tree: cib.Tree, section: str, tag: str, set_id: str, wanted: Mapping[str, str]) -> Change | None:
     parent = cib.section(tree, section)
-    present = cib.options(tree) if section == "crm_config" else cib.pairs(parent, tag)
+    present = cib.pairs(parent, tag)
     missing = {name: value for name, value in wanted.items() if name not in present}
     if not missing:
         return None
