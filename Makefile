@@ -109,7 +109,7 @@ XEN = xen
 test-xen test-xen-smoke: PACKAGES += $(XEN_PACKAGES)
 test-xen: dependencies  ## real Xen under emulation, as root: an hour, or SNOW_HA_XEN_S seconds
 	$(PYTHON) -m pytest -q --durations=10 -m "$(XEN)" \
-		$(addprefix tests/xen/test_,agent.py xlcfg.py watchdog.py interruptions.py xenlab.py hypervisor.py split.py)
+		$(addprefix tests/xen/test_,agent.py xlcfg.py watchdog.py interruptions.py xenlab.py hypervisor.py split.py images.py)
 
 test-xen-smoke: dependencies  ## the least of it
 	$(PYTHON) -m pytest -q --durations=10 -m smoke tests/xen/test_agent.py tests/xen/test_watchdog.py

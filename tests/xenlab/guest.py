@@ -7,6 +7,8 @@ the shared disk in which it writes its ticks: so these can be read from this mac
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.lab.host import LabError
+
 SECTOR_BYTES = 512
 # One disk for both servers.
 SHARED_DISK = "/dev/vdb"
@@ -17,7 +19,7 @@ KERNEL_WORDS = "console=hvc0 quiet mitigations=off audit=0 apparmor=0 ipv6.disab
 class Guest:
     """A domain and what its file says. kind: pv or pvh. Its memory: 64 MiB are too few for it to start.
 
-    disk: a device or a file of the server that it runs on.
+    disk: a device or a file of the server that it runs on. words: for its kernel, and by it for guest-init.
     """
 
     name: str
@@ -25,6 +27,8 @@ class Guest:
     kind: str = "pv"
     memory_mib: int = 96
     disk: str = SHARED_DISK
+    kernel: str = "/guest/vmlinux"
+    words: str = ""
 
     @property
     def file(self) -> str:
@@ -36,9 +40,9 @@ class Guest:
         return (
             f'name = "{self.name}"\n'
             f'type = "{self.kind}"\n'
-            'kernel = "/guest/vmlinux"\n'
+            f'kernel = "{self.kernel}"\n'
             'ramdisk = "/guest/initrd"\n'
-            f'extra = "{KERNEL_WORDS} guest={self.number}"\n'
+            f'extra = "{KERNEL_WORDS} guest={self.number} {self.words}"\n'
             f"memory = {self.memory_mib}\n"
             "vcpus = 1\n"
             f'vif = [ "mac=00:16:3e:78:00:0{self.number},bridge=xenbr0" ]\n'
@@ -65,9 +69,14 @@ def last_tick(disk: Path, guest: Guest) -> Tick | None:
 
 
 def tick_in(sector: str) -> Tick | None:
-    """The tick in a guest's sector of a disk; None if there never was one."""
+    """The tick in a guest's sector of a disk; None if there never was one.
+
+    LabError once the guest has found that its disk is not as it has written it.
+    """
     words = sector.rstrip("\0").split()
     if not words:
         return None
-    _, boot, seconds = words
+    word, boot, seconds = words
+    if word != "tick":
+        raise LabError(f"the guest's disk is not as it was written: {sector!r}")
     return Tick(boot, int(seconds))

@@ -27,7 +27,8 @@ in_root apt-get update
 in_root apt-get install -y --no-install-recommends \
     systemd-sysv dbus iproute2 iputils-ping openssh-server procps kmod gawk python3 \
     xen-utils-4.17 corosync pacemaker pacemaker-cli-utils resource-agents \
-    sbd nfs-kernel-server
+    sbd nfs-kernel-server \
+    lvm2 qemu-system-xen python3-click python3-jinja2 python3-lxml python3-pluggy python3-rich python3-sh
 rm "$root/usr/sbin/policy-rc.d"
 
 # Not installed: nothing of these shall be configured in there, and both hypervisors are wanted.
@@ -120,8 +121,22 @@ image = Path(sys.argv[1]).read_bytes()
 Path(sys.argv[2]).write_bytes(lzma.LZMADecompressor(lzma.FORMAT_XZ).decompress(image[image.index(b"\xfd7zXZ\0") :]))
 END
 
+# As sites have it, too: a guest that is to become a PVH one is asked for its kernel's version.
+cp "$target/vmlinuz" "$root/guest/"
+
 # dom0's own settings
 
+# Without udev LVM makes its devices itself.
+cat >"$root/etc/lvm/lvmlocal.conf" <<'END'
+activation {
+    udev_sync = 0
+    udev_rules = 0
+}
+devices {
+    obtain_device_list_from_udev = 0
+    external_device_info_source = "none"
+}
+END
 # snow0N is 10.78.0.N. The name comes from the kernel's command line.
 printf '127.0.0.1 localhost\n10.78.0.1 snow01\n10.78.0.2 snow02\n' >"$root/etc/hosts"
 rm -f "$root/etc/hostname" "$root/etc/resolv.conf"
@@ -158,7 +173,8 @@ in_root systemctl enable lab-network.service
 # Cluster, fencing and NFS are started by who needs them; domains by nobody but who creates them. An sbd that is enabled
 # keeps corosync from starting until it has a configuration.
 in_root systemctl disable corosync.service pacemaker.service sbd.service sbd_remote.service xendomains.service \
-    nfs-server.service nfs-client.target rpcbind.service rpcbind.socket
+    nfs-server.service nfs-client.target rpcbind.service rpcbind.socket \
+    lvm2-monitor.service lvm2-lvmpolld.socket blk-availability.service
 # What an emulated processor should not spend its time on.
 for unit in systemd-udevd.service systemd-udev-trigger.service systemd-udevd-kernel.socket systemd-udevd-control.socket \
     systemd-logind.service systemd-random-seed.service systemd-update-utmp.service systemd-update-utmp-runlevel.service \
