@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from snow_ha_plugin.cli import images as images_verb
+from snow_ha_plugin.model import Change
+from snow_ha_plugin.operations import conversion
 from snow_ha_plugin.system import imagefiles
 from snow_ha_plugin.system.imagefiles import Meter
 from tests.unit.cli.conftest import Ended, Files
@@ -279,3 +281,11 @@ def test_a_file_that_xl_refuses_for_its_line_ends_is_told_and_left(images: Image
         assert ended.status == 65
         assert f"[E] {images.file}: line 1" in ended.err
     assert images.file.read_bytes() == before
+
+
+def test_a_file_that_needs_nothing_may_be_news_to_the_cluster(images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
+    images.file.write_text(images.file.read_text() + 'type = "pvh"\n')
+    live = Change("live", "web01", "let web01 migrate live")
+    monkeypatch.setattr(conversion, "tell_cluster", lambda servers, domain, rate: [live])
+    assert "would let" not in images.run("convert", "web01", "--dry-run").out
+    assert images.run("convert", "web01").out == "[*] let web01 migrate live\n"
