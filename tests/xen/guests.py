@@ -14,6 +14,8 @@ from tests.xenlab.guest import Guest, Tick
 # A guest that runs writes every second, on an emulated processor that others want as well.
 TICKS_WITHIN_S = 240
 MIGRATION_S = 500
+# xl unpacks a kernel itself, where it is packed.
+CREATE_S = 300
 
 Servers = XenLab | StandInLab
 
@@ -82,7 +84,7 @@ class Yard:
         """Start a guest here and wait for its first tick."""
         self.lab.add(guest)
         before = self.lab.last_tick(guest)
-        self.lab.run(self.here, ["xl", "create", guest.file])
+        self.lab.run(self.here, ["xl", "create", guest.file], timeout=CREATE_S)
         return self.first_tick(guest, before)
 
     def first_tick(self, guest: Guest, before: Tick | None) -> Tick:
