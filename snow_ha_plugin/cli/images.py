@@ -45,7 +45,7 @@ def status(as_json: bool) -> None:
     options.require_root()
     here = Site.load()
     seen = plans.look(here.servers, here.domains)
-    found = [*here.broken, *(finding for image in seen for finding in kinds.findings(image))]
+    found = [*here.broken, *(finding for image in seen for finding in kinds.findings(image)), *kinds.buffered(seen)]
     found += running.left_down({domain.name: domain.config_path for domain in here.domains})
     found += run_otherwise(here.domains, xen.answering(here.servers))
     if as_json:

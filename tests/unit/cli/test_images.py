@@ -289,3 +289,20 @@ def test_a_file_that_needs_nothing_may_be_news_to_the_cluster(images: Images, mo
     monkeypatch.setattr(conversion, "tell_cluster", lambda servers, domain, rate: [live])
     assert "would let" not in images.run("convert", "web01", "--dry-run").out
     assert images.run("convert", "web01").out == "[*] let web01 migrate live\n"
+
+
+def test_a_file_on_nfs_that_xl_reads_through_the_cache_is_told(images: Images) -> None:
+    (images.root / "bin/stat").write_text(
+        '#!/bin/sh\ncase $* in *--file-system*) echo nfs 1 ;; *) exec /usr/bin/stat "$@" ;; esac\n'
+    )
+    (images.root / "bin/stat").chmod(0o755)
+    (images.root / "web01.img").write_bytes(DATA)
+    for line, told in (
+        (f"file:{images.root}/web01.img,xvda,w", True),
+        (f"direct-io-safe,{images.root}/web01.img,,a,w", True),
+        (f"script=block-snow,file:{images.root}/web01.img,xvda,w", False),
+    ):
+        images.file.write_text(f"name = 'web01'\ndisk = [ '{line}' ]\n")
+        ended = images.run("status", "--json")
+        assert ended.status == 0
+        assert [each["id"] for each in ended.json["findings"]] == (["image-buffered"] if told else [])
