@@ -55,7 +55,7 @@ class SiteLab(ProtectedLab):
         """Have a site with these domains."""
         here = self.names[0]
         self.share()
-        tar = ["tar", "-c", "-C", CHECKOUT, "--exclude=__pycache__", "snow_ha_plugin"]
+        tar = ["tar", "-c", "-C", str(CHECKOUT), "--exclude=__pycache__", "snow_ha_plugin"]
         self.run(here, ["tar", "-x", "-C", MODULES], subprocess.run(tar, capture_output=True, check=True).stdout)
         for server in self.names:
             script = CHECKOUT / "packaging" / BLOCK_SCRIPT
