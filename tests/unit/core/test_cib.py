@@ -259,3 +259,16 @@ def test_a_domain_that_was_found_running_was_not_started() -> None:
     for operation in tree.xpath("//lrm_rsc_op[@operation='start']"):
         operation.getparent().remove(operation)
     assert not any(cib.was_started(tree, name, s) for name in started for s in ("snow01", "snow02"))
+
+
+def test_a_set_of_notes_goes_with_the_last_of_them() -> None:
+    tree = guide_cluster()
+    before = canonical(tree)
+    assert cib.put_notes(tree, "mine", {"one": "1", "other": "2"})
+    assert not cib.put_notes(tree, "mine", {"one": "1"})
+    assert not cib.put_notes(tree, "another", {})
+    one, other = cib.notes(tree, "mine")
+    cib.drop_pair(one)
+    assert [pair.get("name") for pair in cib.notes(tree, "mine")] == ["other"]
+    cib.drop_pair(other)
+    assert canonical(tree) == before
