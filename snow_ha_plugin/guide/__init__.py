@@ -50,6 +50,7 @@ SERVER_STEPS = (
     events.SERVERS,
     fencing.SET_UP,
     start.STEP,
+    start.LEFT,
     qdevice.VOTE,
 )
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from snow_ha_plugin.errors import TimedOutError, UnavailableError
+from snow_ha_plugin.errors import TimedOutError, UnavailableError, UnsafeError
 from snow_ha_plugin.guide import qdevice
 from snow_ha_plugin.guide.section import Step
-from snow_ha_plugin.model import Finding, Severity
+from snow_ha_plugin.model import Finding, NodeState, Severity
 from snow_ha_plugin.operations import joining
 from snow_ha_plugin.operations.joining import ONLINE_WITHIN_S
 from snow_ha_plugin.operations.site import Site
@@ -49,6 +49,42 @@ def _offline(site: Site) -> list[str]:
     return [name for name in site.servers.names if name not in online and name not in site.servers.silent]
 
 
+def check_left(site: Site) -> list[Finding]:
+    try:
+        left = _left(site)
+    except UnavailableError:
+        return []
+    return [
+        Finding(
+            Severity.ERROR,
+            "server-left",
+            f"{node.name} has left, and Pacemaker still counts with it",
+            "snow ha enable",
+            subject=node.name,
+        )
+        for node in left
+    ]
+
+
+def forget_left(site: Site) -> None:
+    """What a server ran that was not fenced may run there still: it is not forgotten."""
+    for node in _left(site):
+        if node.unclean:
+            raise UnsafeError(
+                f"{node.name} was lost, and what it ran may still run there",
+                "it is not in SNOW_NODES",
+                f"have it there once more, then snow ha confirm-off {node.name}",
+            )
+        pacemaker.forget_node(node.name)
+
+
+def _left(site: Site) -> list[NodeState]:
+    state = pacemaker.state()
+    gone = [node for node in state.nodes if not node.online and node.name not in site.servers.names]
+    return gone if state.quorum else []
+
+
 STEP = Step(
     "start", "Cluster running", check, apply, "Pacemaker waits 20 s (dc-deadtime) for servers that may run already"
 )
+LEFT = Step("left", "Servers that have left forgotten", check_left, forget_left)

@@ -76,6 +76,13 @@ def forget(resource: str, node: str = "") -> None:
         raise UnavailableError(f"Pacemaker still remembers {resource}", result.reason, " ".join(argv))
 
 
+def forget_node(node: str) -> None:
+    """Have Pacemaker forget a node that is no member of corosync's cluster any more, and all that it knows of it."""
+    result = command.run(["crm_node", "--remove", node, "--force"])
+    if not result.ok:
+        raise UnavailableError(f"Pacemaker still remembers {node}", result.reason, f"crm_node --remove {node} --force")
+
+
 def ending_moves(domains: Iterable[str]) -> AbstractContextManager[Callable[[], None]]:
     """A block that, where this process dies in it, has what pulls and holds domains taken out (command.cleaning_up)."""
     return command.cleaning_up(["sh", "-c", _END_MOVES, "sh", *domains])

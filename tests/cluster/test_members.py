@@ -1,6 +1,7 @@
 """Servers that come to a cluster that runs, or leave it: `enable` after a change of SNOW_NODES."""
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from functools import partial
@@ -97,4 +98,43 @@ def test_an_empty_server_that_was_stopped_can_be_left_out(lab: Lab) -> None:
     assert members(lab, "snow01") == {"snow01", "snow03"}
     assert "2Node" in lab.run("snow01", ["corosync-quorumtool", "-s"], check=False).stdout
     assert (pair.world.where(DOMAIN), pair.world.domid(DOMAIN)) == ([server], domid)
+    assert [found["name"] for found in pair.status()["servers"]] == ["snow01", "snow03"]
+    assert "nothing to do" in enable(lab).stdout
+
+
+def test_a_server_that_has_left_comes_back_with_another_address(lab: Lab) -> None:
+    pair = Pair(lab, "snow01", "snow03")
+    old, new = lab.address("snow02"), "10.77.0.62"
+    (server,), domid = pair.world.where(DOMAIN), pair.world.domid(DOMAIN)
+    for file in (lab.shared / "snow-tools/etc/domains.conf", *(lab.disk(name) / "etc/hosts" for name in lab.names)):
+        text = re.sub(rf"(?<![\d.]){re.escape(old)}(?!\d)", new, file.read_text())
+        file.resolve().write_text(text)
+    # Who deletes the first address of a network deletes all others of it.
+    lab.run("snow02", ["ip", "address", "delete", f"{old}/24", "dev", "xsnow0"])
+    lab.run("snow02", ["ip", "address", "add", f"{new}/24", "dev", "xsnow0"])
+    set_nodes(lab, "snow01", "snow02", "snow03")
+    enabled = enable(lab)
+    assert enabled.returncode == 0, enabled.stderr
+    for name in lab.names:
+        assert members(lab, name) == set(lab.names)
+        assert f"ring0_addr: {new}\n" in (lab.disk(name) / "etc/corosync/corosync.conf").read_text()
+    assert (pair.world.where(DOMAIN), pair.world.domid(DOMAIN)) == ([server], domid)
+    pair.snow_ha("move", DOMAIN, "snow02")
+
+
+def test_a_server_that_is_dead_for_good_is_left_out(lab: Lab) -> None:
+    pair = Pair(lab, "snow01", "snow03")
+    lab.power_off("snow02")
+    pair.wait_for(lambda: pair.world.where(DOMAIN) in (["snow01"], ["snow03"]), "its domain is started nowhere")
+    pair.settle()
+    (server,), domid = pair.world.where(DOMAIN), pair.world.domid(DOMAIN)
+    table = (lab.shared / "snow-tools/etc/domains.conf").resolve()
+    table.write_text("".join(row for row in table.read_text().splitlines(True) if not row.startswith("snow02")))
+    set_nodes(lab, "snow01", "snow03")
+    left = enable(lab)
+    assert left.returncode == 0, left.stderr
+    assert members(lab, "snow01") == members(lab, "snow03") == {"snow01", "snow03"}
+    assert "2Node" in lab.run("snow01", ["corosync-quorumtool", "-s"], check=False).stdout
+    assert (pair.world.where(DOMAIN), pair.world.domid(DOMAIN)) == ([server], domid)
+    assert [found["name"] for found in pair.status()["servers"]] == ["snow01", "snow03"]
     assert "nothing to do" in enable(lab).stdout

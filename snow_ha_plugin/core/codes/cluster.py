@@ -137,6 +137,12 @@ ENTRIES = (
         "Delete the old entry with the command that the finding shows.",
     ),
     Entry(
+        "server-left", Severity.ERROR, "A server that has left still counts",
+        "SNOW_NODES has it no more, but Pacemaker's configuration: status calls it offline, and N+1 counts with it.",
+        "snow ha enable has Pacemaker forget it, unless it was lost without being fenced.",
+        ("snow ha enable",),
+    ),
+    Entry(
         "no-quorum-ignored", Severity.WARNING, "The cluster goes on without quorum",
         "no-quorum-policy=ignore lets a server that is cut off run every domain once more.",
         "crm configure property no-quorum-policy=stop.",

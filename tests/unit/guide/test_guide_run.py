@@ -262,7 +262,7 @@ def test_the_order_and_the_names_by_which_scripts_know_sections_stay() -> None:
     assert [section.name for section in SERVER_STEPS] == [
         "settings", "packages", "shared", "pairs", "images", "bridges", "floating-ip", "xen", "corosync-by-hand",
         "corosync-members", "qdevice-host", "fencing", "autostart", "xendomains", "authkey", "qdevice", "corosync",
-        "permissions", "shutdown", "events", "fencing-set-up", "start", "qdevice-vote",
+        "permissions", "shutdown", "events", "fencing-set-up", "start", "left", "qdevice-vote",
     ]  # fmt: skip
     assert [each.name for each in CONFIGURATION_STEPS] == ["fencing", "defaults", "floating-ip", "domains", "events"]
     assert [section.name for section in AFTERWARDS] == ["metrics", "hook"]

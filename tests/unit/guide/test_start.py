@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from pytest_mock import MockerFixture
 
-from snow_ha_plugin.errors import TimedOutError
+from snow_ha_plugin.errors import TimedOutError, UnavailableError, UnsafeError
 from snow_ha_plugin.guide import start
 from snow_ha_plugin.model import ClusterState, NodeState
 from snow_ha_plugin.operations import joining
 from snow_ha_plugin.operations.site import Site
-from snow_ha_plugin.system import pacemaker
+from snow_ha_plugin.system import command, pacemaker
+from snow_ha_plugin.system.command import Result
 from tests.unit.conftest import Machines
 
 CRM_MON = """<pacemaker-result><summary><current_dc with_quorum="{quorum}"/></summary><nodes>
@@ -57,3 +58,31 @@ def test_a_cluster_without_quorum_can_fence_nobody_and_needs_the_other_server(
     cluster(machines, quorum="false", unclean="true")
     start.apply(site)
     assert len(started(machines)) == 2
+
+
+@pytest.mark.parametrize(("quorum", "unclean"), [(True, False), (True, True), (False, False)])
+def test_a_server_that_has_left_is_forgotten_once_it_is_dead_for_certain(
+    site: Site, mocker: MockerFixture, quorum: bool, unclean: bool
+) -> None:
+    nodes = [NodeState(name, True, False, False, False) for name in ("snow01", "by-hand")]
+    # Of ours, one that is offline is to come back.
+    nodes += [NodeState("snow02", False, False, False, False), NodeState("snow09", False, False, False, unclean)]
+    mocker.patch.object(pacemaker, "state", return_value=ClusterState(quorum, False, tuple(nodes), ()))
+    run = mocker.patch.object(command, "run", return_value=Result((), 0, b"", b""))
+    assert [found.subject for found in start.check_left(site)] == (["snow09"] if quorum else [])
+    if unclean:
+        with pytest.raises(UnsafeError, match="snow09 was lost, and what it ran may still run there"):
+            start.forget_left(site)
+    else:
+        start.forget_left(site)
+    forgotten = [call.args[0] for call in run.call_args_list]
+    assert forgotten == ([["crm_node", "--remove", "snow09", "--force"]] if quorum and not unclean else [])
+    run.return_value = Result((), 1, b"", b"busy")
+    if forgotten:
+        with pytest.raises(UnavailableError, match="still remembers snow09; busy"):
+            start.forget_left(site)
+
+
+def test_where_pacemaker_is_down_nobody_knows_who_has_left(site: Site, mocker: MockerFixture) -> None:
+    mocker.patch.object(pacemaker, "state", side_effect=UnavailableError("Pacemaker does not run"))
+    assert start.check_left(site) == []
