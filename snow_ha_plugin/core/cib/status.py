@@ -91,6 +91,15 @@ def has_arrival(tree: Tree, resource_id: str, node: str) -> bool:
     return not {"start", "migrate_from"}.isdisjoint(tree.xpath(path, id=resource_id, node=node))
 
 
+def is_degraded(tree: Tree, resource_id: str, node: str) -> bool:
+    """Whether the last look at a resource found it so (OCF 1.1: 190); the note of a failure outlives that."""
+    path = (
+        "status/node_state[@uname=$node]//lrm_resource[@id=$id]"
+        "/lrm_rsc_op[@operation='monitor' and @rc-code='190' and not(contains(@id, '_last_failure_'))]"
+    )
+    return bool(tree.xpath(path, id=resource_id, node=node))
+
+
 def is_shutting_down(tree: Tree, node: str) -> bool:
     """Whether a node has asked to leave."""
     return shutting_down_since(tree, node) > 0

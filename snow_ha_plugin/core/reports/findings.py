@@ -136,7 +136,7 @@ def of_domains(tree: cib.Tree, state: ClusterState) -> Iterator[Finding]:
         if resource is None or resource.pending or not resource.managed or resource.blocked:
             continue
         if resource.servers:
-            yield from _monitored(state, resource)
+            yield from _monitored(tree, state, resource)
             continue
         if cib.is_stopped(roles[name]):
             continue
@@ -150,10 +150,12 @@ def of_domains(tree: cib.Tree, state: ClusterState) -> Iterator[Finding]:
         )
 
 
-def _monitored(state: ClusterState, resource: ResourceState) -> Iterator[Finding]:
+def _monitored(tree: cib.Tree, state: ClusterState, resource: ResourceState) -> Iterator[Finding]:
     """Why Pacemaker has restarted a domain that runs, as long as it remembers that, or restarts it no more."""
     failure = last_failure(state, resource.id)
     if failure and failure.degraded:
+        if not cib.is_degraded(tree, resource.id, failure.server):
+            return
         remedy = f"mend its guest: snow console {resource.id}, snow reset {resource.id}"
         message = f"on {failure.server} {failure.reason}"
         yield Finding(Severity.WARNING, "degraded", message, remedy, since=failure.when, subject=resource.id)

@@ -98,6 +98,9 @@ def test_what_runs_degraded_is_told_with_the_agents_reason() -> None:
     (found,) = findings.of_domains(tree, pacemaker.state(tree))
     assert (found.id, found.severity, found.subject) == ("degraded", Severity.WARNING, "nis01")
     assert found.message == "on snow02 nis01 runs, but fails its watch"
+    # Once its guest has answered, only this is left.
+    operation.set("id", "nis01_last_failure_0")
+    assert list(findings.of_domains(tree, pacemaker.state(tree))) == []
 
 
 def test_what_would_run_a_domain_twice_ends_with_unsafe() -> None:
