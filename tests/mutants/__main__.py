@@ -104,10 +104,14 @@ class Scratch:
             hangs = bool(test) and time.time() - self.running.stat().st_mtime > TEST_WITHIN_S
             late = time.monotonic() - began > WAIT_FACTOR * processor_s
             if hangs or late or used_s(child) > processor_s:
-                os.killpg(child, signal.SIGKILL)
-                os.waitpid(child, 0)
+                kill(child)
                 return (End.HANGS if hangs else End.UNFINISHED), test
-            time.sleep(POLL_S)
+            try:
+                time.sleep(POLL_S)
+            except KeyboardInterrupt:
+                # It would go on writing into what is about to be removed.
+                kill(child)
+                raise
 
     def try_out(self, mutant: Mutant, tests: list[str], processor_s: float) -> End:
         """What fails or hangs without the change too, as some tests do on a busy machine, kills nothing."""
@@ -122,6 +126,11 @@ class Scratch:
                 return End.KILLED
             print(f"left out, since it fails as the code is: {test}", flush=True)
             left_out += ["--deselect", test]
+
+
+def kill(group: int) -> None:
+    os.killpg(group, signal.SIGKILL)
+    os.waitpid(group, 0)
 
 
 def used_s(process: int) -> float:
