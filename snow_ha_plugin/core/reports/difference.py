@@ -23,7 +23,10 @@ _NOUNS = dict.fromkeys(("rsc_location", "rsc_colocation", "rsc_order", "rsc_tick
 _NOISE = "last-lrm-refresh"
 
 
-def changes(now: cib.Tree, then: cib.Tree, *, before: str = "now") -> list[Change]:
+NOW = "now"
+
+
+def changes(now: cib.Tree, then: cib.Tree, *, before: str = NOW) -> list[Change]:
     """What turns the configuration of `now` into that of `then`; none where they say the same.
 
     `before` is the word for how something is without it.
@@ -83,7 +86,8 @@ class _Words:
             pair = f"{rsc} and {element.get('with-rsc')}"
             return Change("apart", rsc, f"keep {pair} on different servers" if comes else f"let {pair} share a server")
         called = _called(element)
-        return Change("put-back", name, f"put the {called} back" if comes else f"remove the {called}")
+        comes_in = f"put the {called} back" if self.before == NOW else f"add the {called}"
+        return Change("put-back", name, comes_in if comes else f"remove the {called}")
 
     def _changed(self, old: cib.Tree, new: cib.Tree) -> Iterator[Change]:
         names = [name for name in {**old.attrib, **new.attrib} if old.get(name) != new.get(name)]

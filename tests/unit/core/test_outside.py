@@ -54,6 +54,15 @@ def test_a_change_by_another_tool_is_told_with_who_when_and_what() -> None:
     assert (event.by, event.text) == ("root: crm_attribute", "set migration-limit to 5 (before 2)")
 
 
+def test_what_somebody_made_anew_is_not_put_back() -> None:
+    def make(tree: cib.Tree) -> None:
+        dummy = {"class": "ocf", "provider": "pacemaker", "type": "Dummy"}
+        cib.add(cib.section(tree, "resources"), "primitive", id="dummy", **dummy)
+
+    (event,) = outside.changes(history(make), [])
+    assert (event.subject, event.text) == ("dummy", "add the resource dummy")
+
+
 def test_a_resource_that_somebody_stopped_is_the_subject() -> None:
     (event,) = outside.changes(history(lambda tree: intent.want(tree, ["nis01"], "Stopped")), [])
     assert (event.subject, event.text) == ("nis01", "keep nis01 stopped")
