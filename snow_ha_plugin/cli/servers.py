@@ -54,8 +54,16 @@ def what_if(
     else:
         _show(outcome, meant, f"if {' and '.join(servers)} failed")
     if meant.harm:
-        why = "" if outcome.has_quorum else "the servers that are left have no quorum"
-        raise UnsafeError(meant.harm, why, "see snow ha balance, and the memory of the other servers")
+        raise UnsafeError(meant.harm, *_why(outcome))
+
+
+def _why(outcome: Outcome) -> tuple[str, str]:
+    """Why a failure costs domains, as far as it is no matter of room, and what to do."""
+    if not outcome.serving:
+        return "no server is left", "one server at a time"
+    if not outcome.has_quorum:
+        return "the servers that are left have no quorum", "keep more than half of them up"
+    return "", "see snow ha balance, and the memory of the other servers"
 
 
 def _outlook(cluster: Cluster, files: options.Files, apart_off: frozenset[str]) -> tuple[Outlook, dict[str, str]]:
@@ -112,6 +120,8 @@ def _show(outcome: Outcome, meant: Consequences, when: str) -> None:
     for found in meant.sharing:
         if not found.is_harm:
             output.info(f"{found.text}, which then takes them down together")
+    if not outcome.serving or not outcome.has_quorum:
+        return
     if len(outcome.serving) == 1:
         output.info(f"memory of {outcome.serving[0]} {meant.fullest:.0%}; no spare is left then")
         return
@@ -149,6 +159,10 @@ def drain(server: str, force: bool, apart_off: frozenset[str], yes: bool, dry_ru
         )
     if meant.harm:
         output.warning(meant.harm)
+    node = next(node for node in now.now.state.nodes if node.name == server)
+    if not node.online and not as_json:
+        what = "what it ran may still run there" if node.unclean else "nothing runs there"
+        output.warning(f"{server} is not in the cluster, {what}; it takes no domains when it comes back")
     if not as_json and fencing.is_last_one_weak(now.tree) and not qdevice.votes_here():
         output.warning(
             f"once {server} is stopped, a stall of the shared file system longer than the watchdog and 4 s resets the "
@@ -163,7 +177,7 @@ def drain(server: str, force: bool, apart_off: frozenset[str], yes: bool, dry_ru
             output.info("nothing was changed")
             return
         there = [domain for domain, place in outcome.before.items() if place == server]
-        with emptying(cluster, server, there, quiet=as_json) as on_wait:
+        with emptying(cluster, server, there, quiet=as_json or not node.online) as on_wait:
             changes = standby.empty(cluster, server, there, outcome.after, on_wait)
         if changes and not as_json:
             output.info(f"{server} takes no domains until snow ha undrain {server}")

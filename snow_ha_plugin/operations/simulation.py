@@ -22,6 +22,9 @@ from snow_ha_plugin.system import scheduler
 # For all servers' failures together; a scheduler's run that takes longer is none that a terminal waits for.
 FAILURES_WITHIN_S = 20
 
+# Of the domains that harm is done to, in one line.
+NAMED = 8
+
 # What would disturb a domain that runs. To reload is no more than to have the agent read parameters anew, in place.
 DISTURBING = ("stop", "restart", "recover", "move", "migrate", "leave")
 
@@ -249,9 +252,9 @@ class Loss:
 def _harm(cost: Failure, sharing: Iterable[Sharing]) -> str:
     told = [found.text for found in sharing if found.is_harm]
     if cost.squeezed:
-        told.insert(0, f"{in_words(cost.squeezed)} would run where memory does not suffice")
+        told.insert(0, f"{in_words(cost.squeezed, NAMED)} would run where memory does not suffice")
     if cost.lost:
-        told.insert(0, f"{in_words(cost.lost)} would not run")
+        told.insert(0, f"{in_words(cost.lost, NAMED)} would not run")
     return ", and ".join(told)
 
 

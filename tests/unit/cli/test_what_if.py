@@ -101,6 +101,25 @@ def test_drain_tells_before_it_drains_that_the_last_server_is_weak(
     assert ("[W] once snow02 is stopped, a stall of the shared file system" in shown) is warns
 
 
+@pytest.mark.parametrize(
+    ("crmd", "told"), [("offline", "nothing runs there"), ("online", "what it ran may still run there")]
+)
+def test_a_server_that_is_not_there_is_not_said_to_be_emptied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, crmd: str, told: str
+) -> None:
+    text = SERVERS.replace("snow03 16384 8", "snow03 16384 8 offline") + "option stonith-enabled=true\n"
+    tree = cluster.read(text).tree
+    join = {"offline": "down", "online": "member"}[crmd]
+    tree.find("status/node_state[@uname='snow03']").attrib.update({"crmd": crmd, "join": join, "expected": join})
+    path = tmp_path / "cib.xml"
+    path.write_bytes(cib.serialize(tree))
+    monkeypatch.setattr("snow_ha_plugin.cli.servers.options.cluster", lambda cib_path: ClusterInFile(path))
+    shown = CliRunner().invoke(drain, ["snow03"])
+    assert shown.exit_code == 0, shown
+    assert f"[W] snow03 is not in the cluster, {told}; it takes no domains when it comes back" in shown.output
+    assert "emptied" not in shown.output
+
+
 def test_nothing_is_restarted_without_consent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "cib.xml"
     text = SERVERS + "domain web 2048 1 on snow02 allow-migrate=false\ndomain db 2048 1 on snow02\n"
@@ -130,8 +149,17 @@ def test_replicas_on_the_one_server_that_is_left_are_told_and_no_harm(ask: Any) 
 
 def test_without_quorum_nothing_runs(ask: Any) -> None:
     result, told = ask(SERVERS + REPLICAS, "snow02", "snow03")
-    assert "no quorum" in str(result.exception)
+    assert str(result.exception).endswith("have no quorum; keep more than half of them up")
     assert told["lost"] == ["slurm-master", "slurm-slave", "web"]
+
+
+def test_no_memory_is_looked_for_where_no_server_is_left(tmp_path: Path) -> None:
+    many = "".join(f"domain d{number:02} 256 1 on snow01\n" for number in range(20))
+    path = tmp_path / "cib.xml"
+    path.write_bytes(cib.serialize(cluster.read(SERVERS.replace("server snow03 16384 8\n", "") + many).tree))
+    result = CliRunner().invoke(what_if, ["--cib", str(path), "snow01", "snow02"])
+    assert str(result.exception).endswith("and 12 more would not run; no server is left; one server at a time")
+    assert "N+1" not in result.output
 
 
 def test_roles_come_from_the_file_beside_the_domain_files(ask: Any, tmp_path: Path) -> None:
