@@ -25,7 +25,6 @@ PROGRAMS = {
     "ipmitool": "ipmitool",
     "/usr/lib/ocf/resource.d/heartbeat/IPaddr2": "resource-agents",
     "/usr/lib/ocf/resource.d/snow/Xen": "snow-ha",
-    "/etc/xen/scripts/block-snow": "snow-ha",
     "snow-ha": "snow-ha",
 }
 

@@ -23,10 +23,10 @@ pytestmark = pytest.mark.lab
 LABS_AT_ONCE = 3
 WITHIN_S = 1500
 
-# Without a third vote and numbers for Prometheus, whose steps have nothing to do.
+# Without a third vote and numbers for Prometheus, and no server has left: these steps have nothing to do.
+IDLE = ("metrics", "qdevice", "qdevice-vote", "left")
 BEFORE, AFTER = (
-    [step.name for step in steps if step.apply and step.name != "metrics" and not step.name.startswith("qdevice")]
-    for steps in (SERVER_STEPS, AFTERWARDS)
+    [step.name for step in steps if step.apply and step.name not in IDLE] for steps in (SERVER_STEPS, AFTERWARDS)
 )
 # The CIB is committed when the servers are ready and the hook is not there yet.
 IN_ORDER = [*BEFORE, "commit", *AFTER]
