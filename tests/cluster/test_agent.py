@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.pair import Pair, enabled
+from tests.lab import host
 from tests.lab.site import SiteDomain
 
 pytestmark = pytest.mark.lab
@@ -119,7 +120,8 @@ def test_a_guest_that_answers_no_more_is_restarted_three_times_and_status_says_w
     (found,) = [finding for finding in pair.status()["findings"] if finding["id"] == "restarted"]
     assert f"failed its watch twice: `{look} {DOMAIN}` exited with 1 (it is silent)" in found["message"]
     silent.touch()
-    pair.wait_for(lambda: "degraded" in known(pair), "it is restarted for ever")
+    # Three times two failed looks, a stop and a start.
+    host.wait_until(lambda: "degraded" in known(pair), 180, "it is restarted for ever")
     assert "also after 3 restarts" in known(pair)["degraded"]
     domid = pair.world.domid(DOMAIN)
     silent.unlink()
