@@ -11,8 +11,8 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "snow_ha_plugin"
 
 VERBS = frozenset({
-    "boot", "bring", "configure", "copy", "fence", "give", "have", "keep", "leave", "let", "migrate", "note", "prefer",
-    "put", "register", "remove", "run", "set", "stop", "take", "try", "unregister",
+    "add", "boot", "bring", "configure", "copy", "fence", "give", "have", "keep", "leave", "let", "migrate", "note",
+    "prefer", "put", "register", "remove", "run", "set", "stop", "take", "try", "unregister",
 })  # fmt: skip
 
 

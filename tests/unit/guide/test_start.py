@@ -69,7 +69,9 @@ def test_a_server_that_has_left_is_forgotten_once_it_is_dead_for_certain(
     nodes += [NodeState("snow02", False, False, False, False), NodeState("snow09", False, False, False, unclean)]
     mocker.patch.object(pacemaker, "state", return_value=ClusterState(quorum, False, tuple(nodes), ()))
     run = mocker.patch.object(command, "run", return_value=Result((), 0, b"", b""))
-    assert [found.subject for found in start.check_left(site)] == (["snow09"] if quorum else [])
+    assert [(found.id, found.subject) for found in start.check_left(site)] == (
+        [("server-left", "snow09")] if quorum else []
+    )
     if unclean:
         with pytest.raises(UnsafeError, match="snow09 was lost, and what it ran may still run there"):
             start.forget_left(site)
