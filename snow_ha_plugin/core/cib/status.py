@@ -92,12 +92,17 @@ def has_arrival(tree: Tree, resource_id: str, node: str) -> bool:
 
 
 def is_degraded(tree: Tree, resource_id: str, node: str) -> bool:
-    """Whether the last look at a resource found it so (OCF 1.1: 190); the note of a failure outlives that."""
-    path = (
-        "status/node_state[@uname=$node]//lrm_resource[@id=$id]"
-        "/lrm_rsc_op[@operation='monitor' and @rc-code='190' and not(contains(@id, '_last_failure_'))]"
-    )
-    return bool(tree.xpath(path, id=resource_id, node=node))
+    """Whether the last look at a resource found it so (OCF 1.1: 190).
+
+    Pacemaker notes that beside the look that had found all well, and keeps the note; once all is well again that look
+    has the later time (measured, 2.1.5).
+    """
+    times: dict[bool, int] = {}
+    path = "status/node_state[@uname=$node]//lrm_resource[@id=$id]/lrm_rsc_op[@operation='monitor']"
+    for operation in tree.xpath(path, node=node, id=resource_id):
+        degraded = operation.get("rc-code") == "190"
+        times[degraded] = max(times.get(degraded, 0), int(operation.get("last-rc-change", "0")))
+    return True in times and times[True] >= times.get(False, 0)
 
 
 def is_shutting_down(tree: Tree, node: str) -> bool:

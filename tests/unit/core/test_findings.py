@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import pytest
@@ -89,17 +90,21 @@ def test_why_a_domain_was_restarted_is_told_as_long_as_pacemaker_remembers(task:
     assert all("since it failed on snow01: its watch tcp:22" in finding.message for finding in found)
 
 
-def test_what_runs_degraded_is_told_with_the_agents_reason() -> None:
+def test_what_runs_degraded_is_told_with_the_agents_reason_until_it_is_well_again() -> None:
     tree = guide_cluster()
     monitor = "status/node_state[@uname='snow02']//lrm_resource[@id='nis01']/lrm_rsc_op[@operation='monitor']"
-    (operation,) = tree.xpath(monitor)
-    operation.set("rc-code", "190")
-    operation.set("exit-reason", "nis01 runs, but fails its watch")
+    (well,) = tree.xpath(monitor)
+    degraded = copy.copy(well)
+    well.addnext(degraded)
+    began = int(well.get("last-rc-change"))
+    degraded.attrib.update(
+        {"id": "nis01_last_failure_0", "rc-code": "190", "exit-reason": "nis01 runs, but fails its watch"}
+        | {"last-rc-change": str(began + 20)}
+    )
     (found,) = findings.of_domains(tree, pacemaker.state(tree))
     assert (found.id, found.severity, found.subject) == ("degraded", Severity.WARNING, "nis01")
     assert found.message == "on snow02 nis01 runs, but fails its watch"
-    # Once its guest has answered, only this is left.
-    operation.set("id", "nis01_last_failure_0")
+    well.set("last-rc-change", str(began + 60))
     assert list(findings.of_domains(tree, pacemaker.state(tree))) == []
 
 
