@@ -33,6 +33,7 @@ AGENT = "/usr/lib/ocf/resource.d/snow/Xen"
 MODULES = "/usr/lib/python3/dist-packages"
 MODULE_NAMES = [
     "snow_ha_plugin/__init__.py",
+    "snow_ha_plugin/watches.py",
     "snow_ha_plugin/xlcfg.py",
     *(str(path.relative_to(CHECKOUT)) for path in sorted((CHECKOUT / "snow_ha_plugin/agent").glob("*.py"))),
 ]
