@@ -280,7 +280,8 @@ class Case:
 
 
 def refused(case: Case) -> bool:
-    return case.did() == [] and case.says(r"^\[E\]|FAIL$") and cib.epoch(case.site.tree()) == cib.epoch(case.before)
+    """Nothing was done, and it is told; what tells it may meet a turn of the host's spinner in the same line."""
+    return case.did() == [] and case.says(r"\[E\] |FAIL *$") and cib.epoch(case.site.tree()) == cib.epoch(case.before)
 
 
 def why_on_none(case: Case) -> bool:
