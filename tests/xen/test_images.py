@@ -67,11 +67,12 @@ def test_a_volume_that_fails_in_its_middle_is_told_with_the_place(lab: SiteLab, 
     lab.put(here, file, before)
     table = f"0 8192 linear {volume} 0\n8192 8192 error\n"
     lab.run(here, ["dmsetup", "create", "--noudevsync", "--noudevrules", "broken"], table.encode())
+    lab.run(here, ["dmsetup", "mknodes", "broken"])
     try:
         done = lab.run(here, [*site.SNOW_HA, "images", "migrate", "broken"], timeout=site.VERB_S, check=False)
     finally:
         lab.run(here, ["dmsetup", "remove", "--noudevsync", "--noudevrules", "broken"])
-    assert (done.returncode, "cannot be read at 4194304 bytes; Input/output error" in done.stderr) == (69, True)
+    assert (done.returncode, "cannot be read at 4194304 bytes; Input/output error" in done.stderr) == (69, True), done.stderr
     assert lab.run(here, ["cat", file]).stdout == before
     # What has its name is whole; the beginning of it has another.
     assert "broken-xvda\n" not in lab.run(here, ["ls", f"{ROOT}/domains/broken"]).stdout

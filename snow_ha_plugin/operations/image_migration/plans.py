@@ -89,6 +89,12 @@ def _plan(servers: Servers, domain: Domain, seen: Iterable[Image], directory: st
     at_of = {disk.vdev: at for at, disk in enumerate(disks)}
     copies = []
     for image in seen:
+        if image.kind == Kind.NOTHING:
+            raise ConfigurationError(
+                f"{image.name} of {domain.name} is not there on {in_words(image.looks)}",
+                "there is nothing to copy",
+                "put it back (a volume: lvchange -ay), or mend its domain file",
+            )
         if image.kind not in (Kind.DEVICE, Kind.FILE) or image.shared == Shared.YES:
             continue
         _refuse_others(servers.here, image)

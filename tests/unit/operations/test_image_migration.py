@@ -305,6 +305,13 @@ def test_a_volume_of_another_server_is_copied_there(place: Place) -> None:
     assert error.remedy == "on snow01: snow-ha images migrate web01"
 
 
+def test_an_image_that_is_nowhere_is_not_taken_for_shared(place: Place) -> None:
+    (place.volumes / "web01-swap").unlink()
+    with pytest.raises(ConfigurationError, match=r"web01-swap of web01 is not there on snow01 and snow02; there is"):
+        place.migrate()
+    assert place.file.read_bytes() == place.before
+
+
 def test_the_way_back_is_not_lost_by_a_second_migration(place: Place) -> None:
     place.migrate()
     (place.volumes / "more").write_bytes(b"more")
