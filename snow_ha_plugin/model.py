@@ -328,22 +328,20 @@ class Answer:
 
     @property
     def after(self) -> Places:
-        """Where each resource would be once all of `actions` have been carried out."""
-        if self.settled:
-            return _places(self.settled)
-        gone = {node.name for node in self.state.nodes if node.unclean or not node.online}
-        found = {name: tuple(server for server in at if server not in gone) for name, at in self.before.items()}
-        for action in self.actions:
+        """Where each resource would be once all of `actions` have been carried out; on no server that nobody sees.
+
+        Who may not fence, without quorum, takes what a lost server ran for running.
+        """
+        shown = self.settled or self.state
+        gone = {node.name for node in shown.nodes if node.unclean or not node.online}
+        found = {name: tuple(server for server in at if server not in gone) for name, at in _places(shown).items()}
+        for action in () if self.settled else self.actions:
             found[action.resource] = () if action.task == "stop" or not action.node else (action.node,)
         return found
 
 
 def _places(state: ClusterState) -> dict[str, tuple[str, ...]]:
-    """By resource; the instances of a clone have one name."""
-    found: dict[str, tuple[str, ...]] = {}
-    for resource in state.resources:
-        found[resource.id] = (*found.get(resource.id, ()), *resource.servers)
-    return found
+    return {resource.id: resource.servers for resource in state.resources}
 
 
 @dataclass(frozen=True)

@@ -169,8 +169,6 @@ class Outlook:
     def _outcome(self, answer: Answer, gone: Sequence[str]) -> Outcome:
         serving = tuple(node.name for node in answer.state.nodes if node.serves and node.name not in gone)
         before, after = (self._of_domains(found) for found in (self.now.before, answer.after))
-        # Who may not fence, without quorum, takes what a lost server ran for running.
-        after = {name: tuple(server for server in servers if server not in gone) for name, servers in after.items()}
         restarted = [
             action.resource for action in answer.actions if action.task == "move" and action.resource in before
         ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from lxml import etree
@@ -49,7 +51,7 @@ def state_in(root: cib.Tree, *, quorum: bool = True, maintenance: bool = False, 
         quorum=quorum,
         maintenance=maintenance,
         nodes=tuple(members.values()),
-        resources=tuple(_resource_state(resource) for resource in root.iterfind("resources//resource")),
+        resources=_one_of_each(map(_resource_state, root.iterfind("resources//resource"))),
         failures=tuple(_failed_action(failure) for failure in root.iterfind("failures/failure")),
         dc=dc,
     )
@@ -91,6 +93,20 @@ def _node_state(node: cib.Tree) -> NodeState:
         leaving=says["shutdown"],
         health=node.get("health", "green"),
     )
+
+
+def _one_of_each(instances: Iterable[ResourceState]) -> tuple[ResourceState, ...]:
+    """The instances of an anonymous clone have one id: together they are wherever one of them is."""
+    found: dict[str, ResourceState] = {}
+    for each in instances:
+        other = found.get(each.id, each)
+        found[each.id] = replace(
+            other if other.servers else each,
+            servers=tuple(dict.fromkeys((*other.servers, *each.servers))),
+            failed=other.failed or each.failed,
+            blocked=other.blocked or each.blocked,
+        )
+    return tuple(found.values())
 
 
 def _resource_state(resource: cib.Tree) -> ResourceState:

@@ -103,7 +103,9 @@ def losses(path: Path) -> dict[str, set[str]]:
         then = found.places
         # What is stopped is stopped, although crm_simulate leaves a start on record that was under way.
         stopped = {name for name in now if {task for task, resource in found.actions if resource == name} == {"stop"}}
-        lost = stopped | {name for name in now if not set(then.get(name, ())) - {server}}
+        # Nor is what an unseen server has left on record known to run.
+        unseen = {*members, server} - set(online(found.path))
+        lost = stopped | {name for name in now if not set(then.get(name, ())) - unseen}
         for other in up:
             here = [name for name in now if other in then.get(name, ())]
             if room.get(other) and sum(needs.get(name, 0) for name in here) > room[other]:

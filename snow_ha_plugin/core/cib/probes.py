@@ -57,13 +57,24 @@ def without_idle_probes(tree: cib.Tree) -> cib.Tree:
     """A copy without the results of probes that have found nothing, which are most of a large cluster's CIB.
 
     The scheduler says the same of it: what it has not probed it takes for stopped, since the copy has startup probes
-    switched off.
+    switched off. Those of a migration's two servers stay: on its target the probe is what makes it half done.
     """
     thin = cib.clone(tree)
-    for resource in thin.findall("status/node_state/lrm/lrm_resources/lrm_resource"):
-        found = [(each.get("operation"), each.get("rc-code"), each.get("op-status")) for each in resource]
-        if found == [("monitor", str(NOT_RUNNING), "0")]:
-            cib.drop(resource)
+    histories = [
+        (state.get("uname"), history)
+        for state in thin.iterfind("status/node_state")
+        for history in state.iterfind("lrm/lrm_resources/lrm_resource")
+    ]
+    ends = {
+        (operation.get(end), history.get("id"))
+        for _, history in histories
+        for operation in history
+        for end in ("migrate_source", "migrate_target")
+    }
+    for server, history in histories:
+        found = [(each.get("operation"), each.get("rc-code"), each.get("op-status")) for each in history]
+        if found == [("monitor", str(NOT_RUNNING), "0")] and (server, history.get("id")) not in ends:
+            cib.drop(history)
     cib.put_option(thin, cib.ids.of(cib.ids.Kind.COPY, part="thin"), "enable-startup-probes", "false")
     return thin
 

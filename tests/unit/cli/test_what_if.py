@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from snow_ha_plugin.cli.moves import move
 from snow_ha_plugin.cli.servers import drain, undrain, what_if
 from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.cib import probes
 from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.core.configure.fencing import Timing
 from snow_ha_plugin.errors import NoSuchObjectError, UnsafeError, UsageError
@@ -151,6 +152,17 @@ def test_without_quorum_nothing_runs(ask: Any) -> None:
     result, told = ask(SERVERS + REPLICAS, "snow02", "snow03")
     assert str(result.exception).endswith("have no quorum; keep more than half of them up")
     assert told["lost"] == ["slurm-master", "slurm-slave", "web"]
+
+
+def test_with_nobody_left_nothing_is_known_to_run(tmp_path: Path) -> None:
+    two = "option stonith-enabled=true\n" + SERVERS.replace("server snow03 16384 8\n", "")
+    clone = '<clone id="all"><primitive id="pills" class="stonith" type="fence_sbd"/></clone>'
+    tree = cluster.read(f"{two}domain lost 256 1 on snow01\nxml resources {clone}\n").tree
+    probes.fail(tree, ["snow01"], fenced=True, quorum=True)
+    path = tmp_path / "cib.xml"
+    path.write_bytes(cib.serialize(tree))
+    told = json.loads(CliRunner().invoke(what_if, ["--cib", str(path), "snow02", "--json"]).stdout)
+    assert told["lost"] == ["lost"]
 
 
 def test_no_memory_is_looked_for_where_no_server_is_left(tmp_path: Path) -> None:

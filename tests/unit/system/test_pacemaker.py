@@ -52,6 +52,18 @@ def test_a_migration_is_seen_while_it_goes_on(version: str) -> None:
     assert {found.role for found in state.resources if found.id != "nis02"} == {"Started"}
 
 
+def test_a_clone_is_wherever_one_of_its_instances_is() -> None:
+    instance = '<resource id="nis01" role="{}" managed="true" failed="{}">{}</resource>'
+    instances = [
+        instance.format("Stopped", "false", ""),
+        instance.format("Started", "false", '<node name="snow01"/>'),
+        instance.format("Started", "true", '<node name="snow02"/>'),
+    ]
+    told = f"<api><summary/><resources><clone id='c'>{''.join(instances)}</clone></resources></api>".encode()
+    (found,) = crm_mon.parse_state(told).resources
+    assert (found.role, found.servers, found.failed) == ("Started", ("snow01", "snow02"), True)
+
+
 def test_trouble_is_seen() -> None:
     state = seen("2.1.5-troubled")
     assert {node.name: node.standby for node in state.nodes} == {"snow01": False, "snow02": True}

@@ -64,6 +64,20 @@ def test_a_lost_server_leaves_its_domains_to_the_others() -> None:
     assert scheduler.ask(settled).before == answer.after
 
 
+def test_a_migration_between_its_halves_is_seen_as_in_the_whole_cib() -> None:
+    tree = guide_cluster()
+    (source,) = scheduler.ask(tree).before["nis01"]
+    (target,) = {"snow01", "snow02"} - {source}
+    here = tree.find(f"status/node_state[@uname='{source}']//lrm_resource[@id='nis01']")
+    for operation in list(here)[1:]:
+        cib.drop(operation)
+    ends = {"migrate_source": source, "migrate_target": target}
+    here[0].attrib.update({"operation": "migrate_to", "operation_key": "nis01_migrate_to_0", "rc-code": "0", **ends})
+    there = tree.find(f"status/node_state[@uname='{target}']//lrm_resource[@id='nis01']")
+    assert [operation.get("rc-code") for operation in there] == ["7"]
+    assert set(scheduler.ask(tree).before["nis01"]) == {source, target}
+
+
 def test_without_quorum_nothing_runs() -> None:
     tree = guide_cluster()
     probes.fail(tree, ["snow01"], fenced=False, quorum=False)
