@@ -69,6 +69,7 @@ def _enable(site: Site, screen: Screen, *, replace_agents: bool, dry_run: bool) 
     screen.info(f"fencing: {run.site.fencing}; {run.site.why}")
     if run.site.qdevice:
         screen.info(f"third vote: {run.site.qdevice}")
+    run.look(section for section in SERVER_STEPS if section.apply)
     for section in SERVER_STEPS:
         run.mend(section)
     run.try_fencing()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, suppress
 from typing import Protocol
 
 from snow_ha_plugin.errors import SnowHaError
@@ -47,6 +48,7 @@ class Run:
         self.screen = screen
         self.dry_run = dry_run
         self.report: list[Looked] = []
+        self._seen: dict[Step, list[Finding]] = {}
 
     def refuse_blocked(self, sections: Iterable[Step]) -> None:
         """Of what nobody but the administrator can mend: Blocked, with all that is found in `sections`."""
@@ -58,15 +60,26 @@ class Run:
         if serious:
             raise Blocked(serious)
 
+    def look(self, sections: Iterable[Step]) -> None:
+        """Look at sections all at a time. What they find holds until one is mended; an error is met again in `mend`."""
+
+        def see(section: Step) -> None:
+            with suppress(SnowHaError):
+                self._seen[section] = section.check(self.site)
+
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(see, sections))
+
     def mend(self, section: Step) -> None:
-        """Look at a section, and mend what is wrong; Blocked where that does not help."""
+        """Mend what is wrong with a section; Blocked where that does not help."""
         if section.apply is None:
             return
-        findings = section.check(self.site)
+        findings = self._seen.pop(section) if section in self._seen else section.check(self.site)
         self.report.append((section, findings))
         if not errors(findings) or self.dry_run:
             return
         with self.screen.progress(section.title, section.takes):
+            self._seen.clear()
             section.apply(self.site)
             left = errors(section.check(self.site))
         if left:
