@@ -50,7 +50,8 @@ class Disk:
     """A disk of a domain. `path` is the file or device that a server must have for it, absolute.
 
     `path` is empty where there is none: `drbd` then names the resource, or `target` is for a script, for QEMU or for
-    another domain to understand. `is_direct`: it is written past the page cache.
+    another domain to understand. `is_direct`: it is written past the page cache. `wants_aio`: by QEMU, which needs
+    aio=native for it. `is_raw`: it is in no format of QEMU's.
     """
 
     vdev: str
@@ -58,6 +59,9 @@ class Disk:
     path: str
     drbd: str = ""
     is_direct: bool = False
+    wants_aio: bool = False
+    is_raw: bool = True
+    is_read_only: bool = False
 
 
 @dataclass(frozen=True)

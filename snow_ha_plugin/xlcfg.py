@@ -117,13 +117,22 @@ class Disk:
         self.others: tuple[str, ...] = ()
 
     @property
-    def is_direct(self) -> bool:
-        """Whether what it writes goes past the page cache of Domain-0, as far as the line decides that.
+    def is_raw(self) -> bool:
+        """Whether others than QEMU can read it."""
+        return self.format in ("", "raw")
+
+    @property
+    def wants_aio(self) -> bool:
+        """Whether QEMU serves it, and is to write past the page cache: it then takes aio=native (hw/block/xen-block.c).
 
         Of a raw file xl makes a loop device itself, unless the line says qdisk: direct-io-safe means nothing to that.
         """
-        by_qemu = self.backendtype == "qdisk" or self.format not in ("", "raw")
-        return self.script == BLOCK_SCRIPT or (by_qemu and "direct-io-safe" in self.others)
+        return (self.backendtype == "qdisk" or not self.is_raw) and "direct-io-safe" in self.others
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether what it writes goes past the page cache of Domain-0, as far as the line decides that."""
+        return self.script == BLOCK_SCRIPT or self.wants_aio
 
     @property
     def path(self) -> str:

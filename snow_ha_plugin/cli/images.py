@@ -12,7 +12,7 @@ import click
 
 from snow_ha_plugin.cli import conversion, interruption, options, output
 from snow_ha_plugin.cli.interruption import Account
-from snow_ha_plugin.core.images import kinds
+from snow_ha_plugin.core.images import disk_lines, kinds
 from snow_ha_plugin.core.images.kinds import Image
 from snow_ha_plugin.errors import SnowHaError
 from snow_ha_plugin.guide.xen import run_otherwise
@@ -45,7 +45,11 @@ def status(as_json: bool) -> None:
     options.require_root()
     here = Site.load()
     seen = plans.look(here.servers, here.domains)
-    found = [*here.broken, *(finding for image in seen for finding in kinds.findings(image)), *kinds.buffered(seen)]
+    found = [
+        *here.broken,
+        *(finding for image in seen for finding in kinds.findings(image)),
+        *disk_lines.findings(seen),
+    ]
     found += running.left_down({domain.name: domain.config_path for domain in here.domains})
     found += run_otherwise(here.domains, xen.answering(here.servers))
     if as_json:

@@ -88,7 +88,10 @@ def disks(settings: xlcfg.Settings, path: str) -> list[xlcfg.Disk]:
 def _disk(found: xlcfg.Disk) -> Disk:
     is_drbd = found.script.rpartition("/")[2] == "block-drbd"
     drbd = found.target if is_drbd else ""
-    return Disk(found.vdev, found.target, found.path, drbd, found.is_direct)
+    return Disk(
+        found.vdev, found.target, found.path, drbd, is_direct=found.is_direct, wants_aio=found.wants_aio,
+        is_raw=found.is_raw, is_read_only=found.access in ("r", "ro"),
+    )  # fmt: skip
 
 
 def _boot(settings: xlcfg.Settings) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from snow_ha_plugin.core.images import kinds
+from snow_ha_plugin.core.images import disk_lines, kinds
 from snow_ha_plugin.guide import shared
 from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import Finding
@@ -23,7 +23,7 @@ def check(site: Site) -> list[Finding]:
         found += [finding for image in images_of for finding in kinds.findings(image)]
         found += kinds.boot_findings(domain, looks)
     down = running.left_down({domain.name: domain.config_path for domain in site.domains})
-    return found + kinds.buffered(seen) + down
+    return found + disk_lines.findings(seen) + down
 
 
 STEP = Step("images", "Domain files and images", check)

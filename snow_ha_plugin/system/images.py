@@ -4,24 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from snow_ha_plugin.core.images.kinds import Kind, Look, devices_identity
+from snow_ha_plugin.core.images.kinds import AIO, Kind, Look, devices_identity
 from snow_ha_plugin.errors import SnowHaError, UnavailableError
 from snow_ha_plugin.model import Domain
+from snow_ha_plugin.system import probe
 from snow_ha_plugin.system.servers import LeftOut, Servers
 
 # A file server that hangs must not hang the verb.
 LOOK_TIMEOUT_S = 30
 
-# A line for each argument, a path or drbd:RESOURCE. DRBD's devices have the major number 147.
-_LOOK = r"""
+# Whether something may write to a device-mapper device, by its number: dmsetup tells so of logical volumes too, and
+# asks the kernel alone where lvs reads all disks. What a domain that migrates has open on two servers is no news.
+_WRITING = r"""
+writing() {
+    state=$(dmsetup info --columns --noheadings --separator ' ' --options open,attr -j "${1%:*}" -m "${1#*:}" \
+        2>/dev/null)
+    case $state in '' | 0* | *r) return 1 ;; esac
+    ! timeout 10 xl list 2>/dev/null | grep -q -e '--incoming ' -e '--migratedaway '
+}
+"""
+
+# A line for each pair of arguments: a path, drbd:RESOURCE or qemu:aio; and the probe of a path's file system, or
+# nothing. DRBD's devices have the major number 147.
+_LOOK = (
+    _WRITING
+    + r"""
 drbd() {
     dump=$(drbdadm dump "$1" 2>/dev/null) || { echo missing; return; }
     name=$(printf '%s\n' "$dump" | sed -n 's/^resource \([^ ]*\) .*/\1/p')
     two=$(printf '%s\n' "$dump" | grep -c 'allow-two-primaries\( *yes\)\{0,1\};')
     echo "DRBD ${2:-0} $two $name"
 }
-for path; do
-    case $path in drbd:*) drbd "${path#drbd:}"; continue ;; esac
+while [ $# -gt 0 ]; do
+    path=$1 probe=$2
+    shift 2
+    case $path in
+        drbd:*) drbd "${path#drbd:}"; continue ;;
+        qemu:aio)
+            ldd /usr/libexec/xen-qemu-system-i386 2>/dev/null | grep -q libaio && echo "qemu yes" || echo missing
+            continue
+            ;;
+    esac
     readable=no
     head -c 1 -- "$path" >/dev/null 2>&1 && readable=yes
     if [ -b "$path" ]; then
@@ -30,17 +53,26 @@ for path; do
         case $number in 147:*) drbd "minor-${number#147:}" "$size"; continue ;; esac
         dm=$(tr ' ' _ <"/sys/dev/block/$number/dm/uuid" 2>/dev/null)
         part=$(cat "/sys/dev/block/$number/partition" 2>/dev/null)
+        writes=no
+        [ -n "$dm" ] && writing "$number" && writes=yes
         tree=$(lsblk --json --inverse --output NAME,WWN,SERIAL,MODEL "$path" 2>/dev/null | tr -d '\n')
-        echo "device ${size:-0} $readable ${dm:--} ${part:--} $tree"
+        echo "device ${size:-0} $readable ${dm:--} ${part:--} $writes $tree"
     elif [ -f "$path" ]; then
-        seen=$(stat --dereference --format '%i %s %b' -- "$path")
+        seen=$(stat --dereference --format '%i %s %b %d' -- "$path")
         folder=$(stat --dereference --format %i -- "${path%/*}/")
-        echo "file $readable $folder $(stat --file-system --format '%T %i' -- "$path") $seen"
+        if [ "$probe" != "$last" ]; then
+            last=$probe found=no at=$(stat --dereference --format %d -- "${probe%/*}/" 2>/dev/null)
+            [ "$(cat -- "$probe" 2>/dev/null)" = "${probe##*-}" ] && found=yes
+        fi
+        proof=-
+        [ -n "$probe" ] && [ "$at" = "${seen##* }" ] && proof=$found
+        echo "file $readable $folder $proof ${seen% *} $(stat --file-system --format '%i %T' -- "$path")"
     else
         echo missing
     fi
 done
 """
+)
 
 # As stat(1) calls those that one server has for itself.
 _OWN = ("ext2/ext3", "xfs", "btrfs", "zfs", "f2fs", "jfs", "reiserfs", "tmpfs", "overlayfs")
@@ -51,19 +83,23 @@ Looks = Mapping[str, Mapping[str, Look]]
 def look(servers: Servers, domains: Iterable[Domain]) -> tuple[Looks, dict[str, SnowHaError]]:
     """What each server sees of every path and DRBD resource that the domains name; why some do not answer."""
     domains = tuple(domains)
-    disks = [disk.path or f"drbd:{disk.drbd}" for domain in domains for disk in domain.disks if disk.path or disk.drbd]
-    wanted = list(dict.fromkeys([*disks, *(path for domain in domains for path in domain.boot)]))
+    disks = [disk for domain in domains for disk in domain.disks]
+    images = [disk.path or f"drbd:{disk.drbd}" for disk in disks if disk.path or disk.drbd]
+    boot = [path for domain in domains for path in domain.boot]
+    wanted = list(dict.fromkeys([*images, *boot, *(AIO for disk in disks if disk.wants_aio)]))
     if not wanted:
         return {name: {} for name in servers.names}, {}
 
     def ask(name: str) -> dict[str, Look]:
-        result = servers.must(name, ["sh", "-c", _LOOK, "sh", *wanted], timeout_s=LOOK_TIMEOUT_S, looks=True)
+        pairs = [word for key in wanted for word in (key, probes.get(key, ""))]
+        result = servers.must(name, ["sh", "-c", _LOOK, "sh", *pairs], timeout_s=LOOK_TIMEOUT_S, looks=True)
         lines = result.text.splitlines()
         if len(lines) != len(wanted):
             raise UnavailableError(f"{name} does not tell of its images", result.reason, "see that /sNow is mounted")
         return dict(zip(wanted, map(parse, lines), strict=True))
 
-    outcomes = servers.outcomes(ask)
+    with probe.written(servers, images) as probes:
+        outcomes = servers.outcomes(ask)
     silent = {name: answer for name, answer in outcomes.items() if isinstance(answer, SnowHaError)}
     return {name: answer for name, answer in outcomes.items() if not isinstance(answer, SnowHaError)}, silent
 
@@ -79,18 +115,20 @@ def look_everywhere(servers: Servers, domains: Iterable[Domain]) -> Looks:
 
 def parse(line: str) -> Look:
     """A line of the script above."""
-    kind, *words = line.split(" ", 5)
+    kind, *words = line.split(" ", 6)
     if kind == Kind.DRBD:
         size, two, name = words
         return Look(Kind.DRBD, int(size), int(size), True, name, migrates=int(two) > 0)
     if kind == Kind.DEVICE:
-        size, readable, dm_uuid, partition, tree = words
+        size, readable, dm_uuid, partition, writes, tree = words
         identity = devices_identity(tree, dm_uuid.strip("-"), partition.strip("-"))
-        return Look(Kind.DEVICE, int(size), int(size), readable == "yes", identity)
+        return Look(Kind.DEVICE, int(size), int(size), readable == "yes", identity, is_written=writes == "yes")
     if kind == Kind.FILE:
-        readable, folder, file_system, fs_id, rest = words
-        inode, size, blocks = rest.split()
+        readable, folder, proof, inode, size, rest = words
+        blocks, fs_id, file_system = rest.split(" ", 2)
         place = fs_id if file_system in _OWN else ""
         return Look(Kind.FILE, int(size), int(blocks) * 512, readable == "yes", f"{folder} {inode}", place,
-                    is_nfs=file_system == "nfs")  # fmt: skip
+                    is_nfs=file_system == "nfs", proof=proof)  # fmt: skip
+    if kind == "qemu":
+        return Look(Kind.FILE, readable=True)
     return Look(Kind.NOTHING)

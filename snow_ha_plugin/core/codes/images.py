@@ -22,7 +22,8 @@ ENTRIES = (
     ),
     Entry(
         "image-not-shared", Severity.ERROR, "An image is not on all servers",
-        "Only the servers that have it can run the domain; a different one of the same name would run another system.",
+        "Only the servers that have it can run the domain; a different one of the same name would run another system."
+        " Of files, also those of one number: what is written beside one is to be read beside the other.",
         "snow ha images migrate DOMAIN copies it to where all servers have it.",
         ("snow ha images status", "snow ha images migrate"),
     ),
@@ -39,11 +40,30 @@ ENTRIES = (
         ("snow ha images status", "snow ha move"),
     ),
     Entry(
+        "image-written-twice", Severity.ERROR, "Two servers have a volume open for writing",
+        "No domain migrates, and yet a logical volume that servers share is open on two of them. LVM keeps nobody from"
+        " that, and two writers destroy what is on it.",
+        "Close it where the domain does not run: lsblk tells what has it mounted or mapped, xl list which domains run,"
+        " dmsetup info how often it is open.",
+        ("lsblk", "dmsetup info", "xl list"),
+    ),
+    Entry(
+        "image-not-served", Severity.ERROR, "A domain starts without its disk",
+        "Its disk line has QEMU write past the page cache (direct-io-safe, with backendtype=qdisk or a format of"
+        " QEMU's). QEMU needs aio=native for that, and Debian's for Xen is built without it: the guest waits for its"
+        " disk for ever.",
+        "For a raw file script=block-snow, before all else in that line, without backendtype and direct-io-safe; it"
+        " writes past the page cache too. Make a raw file of any other with qemu-img convert -O raw. A device needs"
+        " neither of the two words.",
+        ("xl-disk-configuration(5)",),
+    ),
+    Entry(
         "image-buffered", Severity.WARNING, "A live migration can damage an image on NFS",
         "Without script=block-snow in its disk line, what the guest has written can still be in the memory of the"
         " server that it leaves when it goes on elsewhere.",
-        "Add script=block-snow, before all else in those lines, and restart the domains; snow ha hold keeps them from"
-        " moving until then.",
+        "Put script=block-snow, before all else in those lines, without backendtype and direct-io-safe, and restart the"
+        " domains; what is not raw is made so first, with qemu-img convert -O raw. snow ha hold keeps them from moving"
+        " until then.",
         ("xl-disk-configuration(5)",),
     ),
     Entry(

@@ -6,14 +6,16 @@ Shared is what is seen to be shared, not what is called so: two servers may each
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import ConfigurationError
 from snow_ha_plugin.model import Disk, Domain, Finding, Severity
-from snow_ha_plugin.xlcfg import BLOCK_SCRIPT
+
+# As servers are asked, beside their images, whether QEMU can write past the page cache (aio=native).
+AIO = "qemu:aio"
 
 # QEMU gives each of its disks the same serial number, whatever machine it is in.
 _NO_SERIALS_FROM = "QEMU"
@@ -39,7 +41,8 @@ class Look:
 
     `place` is the file system, of a file that is on one of this server's own. `migrates`: whether a DRBD resource may
     be primary on two servers at a time, which a live migration needs. `is_nfs`: servers do not know of each other's
-    page caches.
+    page caches. `is_written`: something of the server has a device-mapper device open, and may write to it; not told
+    while a domain migrates. `proof`: whether what another server wrote to its file system is there, "yes" or "no".
     """
 
     kind: Kind
@@ -50,15 +53,19 @@ class Look:
     place: str = ""
     migrates: bool = True
     is_nfs: bool = False
+    is_written: bool = False
+    proof: str = ""
 
 
 @dataclass(frozen=True)
 class Image:
-    """A disk of a domain, and what it is. `looks` has the servers that answered."""
+    """A disk of a domain, and what it is. `looks` has the servers that answered; `without_aio` those whose QEMU cannot
+    serve it, as its line wants that."""
 
     domain: str
     disk: Disk
     looks: Mapping[str, Look]
+    without_aio: tuple[str, ...] = ()
 
     @property
     def kind(self) -> Kind:
@@ -81,6 +88,8 @@ class Image:
             return Shared.NO
         if len({look.identity for look in looks}) > 1 or len({look.place for look in looks} - {""}) > 1:
             return Shared.NO
+        if any(look.proof == "no" for look in looks):
+            return Shared.NO
         return Shared.YES if all(look.identity for look in looks) else Shared.UNKNOWN
 
     @property
@@ -90,7 +99,16 @@ class Image:
     @property
     def fit(self) -> bool:
         """Whether nothing is known that speaks against high availability with it."""
-        return self.shared != Shared.NO and not self.unreadable
+        return self.shared != Shared.NO and not (self.unreadable or self.without_aio or self.is_written_twice)
+
+    @property
+    def is_written_twice(self) -> bool:
+        return self.shared != Shared.NO and not self.disk.is_read_only and len(self.writers) > 1
+
+    @property
+    def writers(self) -> tuple[str, ...]:
+        """The servers on which something has it open for writing."""
+        return tuple(server for server, look in self.looks.items() if look.is_written)
 
     @property
     def size(self) -> int:
@@ -136,12 +154,16 @@ def _disk_identity(device: Mapping[str, object]) -> str:
 
 
 def images_of(domain: Domain, looks: Mapping[str, Mapping[str, Look]]) -> list[Image]:
-    """The images of a domain by what servers see of each path or DRBD resource."""
+    """The images of a domain by what servers see of each path or DRBD resource, and of AIO."""
+    lacking = tuple(server for server, seen in looks.items() if AIO in seen and not seen[AIO].readable)
     return [
-        Image(domain.name, disk, {server: seen[key] for server, seen in looks.items() if key in seen})
+        Image(
+            domain.name, disk, {server: seen[key] for server, seen in looks.items() if key in seen},
+            lacking if disk.wants_aio else (),
+        )
         for disk in domain.disks
         for key in [disk.path or f"drbd:{disk.drbd}"]
-    ]
+    ]  # fmt: skip
 
 
 def findings(image: Image, silent: tuple[str, ...] = ()) -> list[Finding]:
@@ -179,6 +201,10 @@ def findings(image: Image, silent: tuple[str, ...] = ()) -> list[Finding]:
         found.append(
             _error("image-unreadable", message, "see the mode of it, and the options of its mount", image.domain)
         )
+    if image.is_written_twice:
+        message = f"{who} is open for writing on {in_words(image.writers)} at once, which destroys it"
+        remedy = f"close it where {image.domain} does not run: lsblk and xl list tell what has it open"
+        found.append(_error("image-written-twice", message, remedy, image.domain))
     if not all(look.migrates for look in image.looks.values()):
         message = f"{who} may be primary on one server only: {image.domain} is restarted instead of migrated"
         found.append(
@@ -187,25 +213,6 @@ def findings(image: Image, silent: tuple[str, ...] = ()) -> list[Finding]:
             )
         )
     return found
-
-
-def buffered(images: Iterable[Image]) -> list[Finding]:
-    """Of domains whose images may be behind what they have written when they migrate.
-
-    Xen's loop device leaves it to the source's page cache, and ends there only after the domain has gone on on the
-    target, which reads what the file server has. So does QEMU where it may not write directly.
-    """
-    late = [
-        image for image in images
-        if image.kind == Kind.FILE and not image.disk.is_direct and any(look.is_nfs for look in image.looks.values())
-    ]  # fmt: skip
-    if not late:
-        return []
-    domains = list(dict.fromkeys(image.domain for image in late))
-    names = in_words(domains, 8)
-    message = f"a live migration can damage the images of {names}: on NFS, and written through a page cache"
-    remedy = f"add `script={BLOCK_SCRIPT},` before all else in those disk lines, and restart the domains"
-    return [_warning("image-buffered", message, remedy, " ".join(domains))]
 
 
 def _not_shared(image: Image, who: str) -> Finding:

@@ -293,7 +293,7 @@ def test_a_file_that_needs_nothing_may_be_news_to_the_cluster(images: Images, mo
 
 def test_a_file_on_nfs_that_xl_reads_through_the_cache_is_told(images: Images) -> None:
     (images.root / "bin/stat").write_text(
-        '#!/bin/sh\ncase $* in *--file-system*) echo nfs 1 ;; *) exec /usr/bin/stat "$@" ;; esac\n'
+        '#!/bin/sh\ncase $* in *--file-system*) echo 1 nfs ;; *) exec /usr/bin/stat "$@" ;; esac\n'
     )
     (images.root / "bin/stat").chmod(0o755)
     (images.root / "web01.img").write_bytes(DATA)
@@ -306,3 +306,14 @@ def test_a_file_on_nfs_that_xl_reads_through_the_cache_is_told(images: Images) -
         ended = images.run("status", "--json")
         assert ended.status == 0
         assert [each["id"] for each in ended.json["findings"]] == (["image-buffered"] if told else [])
+
+
+def test_a_disk_that_no_qemu_can_open_is_not_fit(images: Images) -> None:
+    (images.root / "web01.img").write_bytes(DATA)
+    (images.root / "bin/ldd").write_text("#!/bin/sh\necho libc.so.6\n")
+    (images.root / "bin/ldd").chmod(0o755)
+    line = f"direct-io-safe,backendtype=qdisk,vdev=xvda,target={images.root}/web01.img"
+    images.file.write_text(f"name = 'web01'\ndisk = [ '{line}' ]\n")
+    ended = images.run("status", "--json")
+    assert [each["id"] for each in ended.json["findings"]] == ["image-not-served"]
+    assert (ended.status, ended.json["images"][0]["fit"]) == (78, False)

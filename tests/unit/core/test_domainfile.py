@@ -130,14 +130,20 @@ def test_a_disk_that_qemu_may_write_directly_is_one_whose_line_says_so() -> None
         " 'direct-io-safe,backendtype=qdisk,vdev=xvdd,target=/d.img', 'direct-io-safe,qcow2:/e.img,xvde,w'"
     )
     disks = domainfile.domain_from(f"name = 'a'\ndisk = [ {lines} ]", "a", "a.cfg").disks
-    assert [(disk.path, disk.is_direct) for disk in disks] == [
-        ("/a.img", True),
+    assert [(disk.path, disk.is_direct, disk.wants_aio, disk.is_raw) for disk in disks] == [
+        ("/a.img", True, False, True),
         # xl makes a loop device of it all the same.
-        ("/b.img", False),
-        ("/c.img", False),
-        ("/d.img", True),
-        ("/e.img", True),
+        ("/b.img", False, False, True),
+        ("/c.img", False, False, True),
+        ("/d.img", True, True, True),
+        ("/e.img", True, True, False),
     ]
+
+
+def test_a_disk_that_is_only_read_is_told() -> None:
+    text = "name = 'a'\ndisk = [ '/a.img,,xvda,r', '/b.img,,xvdb,rw', 'vdev=xvdc,access=ro,target=/c', '/d,,xvdd' ]"
+    disks = domainfile.domain_from(text, "a", "a.cfg").disks
+    assert [disk.is_read_only for disk in disks] == [True, False, True, False]
 
 
 def test_an_empty_drive_is_no_image() -> None:

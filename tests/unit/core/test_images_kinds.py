@@ -13,6 +13,7 @@ from tests.captures import domain
 
 FILE = Look(Kind.FILE, 100, 50, True, "1 2")
 VOLUME = Look(Kind.DEVICE, 100, 100, True, "0x5000c500a1b2c3d4 LVM-1")
+WRITTEN = replace(VOLUME, is_written=True)
 NAMELESS = replace(VOLUME, identity="")
 DRBD = Look(Kind.DRBD, 100, 100, True, "r0")
 NOTHING = Look(Kind.NOTHING)
@@ -120,13 +121,32 @@ def test_a_kernel_must_be_readable_on_every_server() -> None:
     assert kinds.boot_findings(boots, looks) == []
 
 
-def test_files_on_nfs_that_qemu_buffers_are_told_of_at_once() -> None:
-    on_nfs, elsewhere = replace(FILE, is_nfs=True), FILE
-    direct = replace(domain("web03"), disks=(Disk("xvda", "/a", "/a", is_direct=True),))
-    late = [seen(elsewhere, on_nfs, of=replace(with_disk("/a"), name=name)) for name in ("web01", "web01", "web02")]
-    (found,) = kinds.buffered([*late, seen(on_nfs, on_nfs, of=direct)])
-    assert (found.id, "the images of web01 and web02: on NFS" in found.message) == ("image-buffered", True)
-    assert kinds.buffered([seen(elsewhere, elsewhere), seen(VOLUME, VOLUME)]) == []
+@pytest.mark.parametrize(
+    ("looks", "codes"),
+    [
+        ((WRITTEN, VOLUME), []),
+        ((WRITTEN, WRITTEN), ["image-written-twice"]),
+        # Each is its own.
+        ((WRITTEN, replace(WRITTEN, identity="other")), ["image-not-shared"]),
+    ],
+)
+def test_a_volume_that_two_servers_write_to_is_told(looks: tuple[Look, ...], codes: list[str]) -> None:
+    image = seen(*looks)
+    assert [finding.id for finding in kinds.findings(image)] == codes
+    assert image.fit == (not codes)
+
+
+def test_a_volume_that_a_domain_only_reads_may_be_open_twice() -> None:
+    assert kinds.findings(seen(WRITTEN, WRITTEN, of=with_disk(is_read_only=True))) == []
+
+
+def test_a_file_of_one_number_is_another_where_a_probe_is_not_found() -> None:
+    """As of two servers whose disks were cloned: everything on them has the same numbers."""
+    proved, cloned = replace(FILE, proof="yes"), replace(FILE, proof="no")
+    assert seen(proved, proved).shared == Shared.YES
+    assert seen(proved, cloned).shared == Shared.NO
+    (found,) = kinds.findings(seen(proved, cloned))
+    assert "is another one on each of snow01 and snow02" in found.message
 
 
 def lsblk(*chain: dict[str, str | None]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from snow_ha_plugin.core.images.kinds import Kind, Look
+from snow_ha_plugin.core.images.kinds import AIO, Kind, Look
 from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.model import Disk, Domain
 from snow_ha_plugin.system import images
@@ -30,7 +30,8 @@ def test_each_server_tells_of_all_images_in_one_go(machines: Machines) -> None:
     assert there["/sNow/a b.img"] == here["/dev/no_vg/web01"] == Look(Kind.NOTHING)
     assert there["/sNow/boot/vmlinuz"].readable
     assert here["/sNow/boot/vmlinuz"].identity != there["/sNow/boot/vmlinuz"].identity
-    assert len(machines.calls) == 2
+    assert [server for server, argv in machines.calls if images._LOOK in argv] == ["snow01", "snow02"]
+    assert {server for server, argv in machines.calls if images._LOOK not in argv} == {"snow01"}
 
 
 def test_a_link_is_what_it_leads_to(machines: Machines) -> None:
@@ -93,16 +94,53 @@ def test_nobody_is_asked_where_there_is_nothing_to_ask(machines: Machines) -> No
 
 def test_a_volumes_line_is_read_whole() -> None:
     tree = '{ "blockdevices": [ {"name":"vg-web01", "children": [ {"name":"sda", "wwn":"0x5 0"} ]} ]}'
-    found = images.parse(f"device 1048576 yes LVM-1 - {tree}")
-    assert found == Look(Kind.DEVICE, 1048576, 1048576, True, "0x5 0 LVM-1")
-    assert images.parse("device 1048576 no - - ").identity == ""
+    found = images.parse(f"device 1048576 yes LVM-1 - yes {tree}")
+    assert found == Look(Kind.DEVICE, 1048576, 1048576, True, "0x5 0 LVM-1", is_written=True)
+    unknown = images.parse("device 1048576 no - - no ")
+    assert (unknown.identity, unknown.is_written) == ("", False)
 
 
-@pytest.mark.parametrize(("file_system", "place"), [("ext2/ext3", "f1"), ("nfs", ""), ("fuseblk", "")])
+@pytest.mark.parametrize(
+    ("file_system", "place"), [("ext2/ext3", "f1"), ("nfs", ""), ("fuseblk", ""), ("UNKNOWN (0x7)", "")]
+)
 def test_only_a_file_of_a_servers_own_file_system_has_a_place(file_system: str, place: str) -> None:
-    found = images.parse(f"file yes 7 {file_system} f1 9 4096 2")
+    found = images.parse(f"file yes 7 - 9 4096 2 f1 {file_system}")
     assert (found.place, found.is_nfs) == (place, file_system == "nfs")
 
 
 def test_the_script_is_one_that_sh_reads(tmp_path: Path, machines: Machines) -> None:
     assert machines.run("snow01", ["sh", "-n", "-c", images._LOOK]).ok
+
+
+@pytest.mark.parametrize(
+    ("state", "listing", "writes"),
+    [
+        ("1 L--w", "", True),
+        ("0 L--w", "", False),
+        ("2 L--r", "", False),
+        # No device-mapper device.
+        ("", "", False),
+        # Half a domain is on this server: it may have it open on the other one as well.
+        ("1 L--w", "web01--incoming  7 512 1 --p--- 0.0", False),
+        ("1 L--w", "web01--migratedaway  7 512 1 ---ss- 0.0", False),
+    ],
+)
+def test_a_volume_that_is_open_is_one_that_is_written(
+    machines: Machines, state: str, listing: str, writes: bool
+) -> None:
+    machines.stand_in("dmsetup", f"echo '{state}'")
+    machines.stand_in("xl", f"echo '{listing}'")
+    asked = machines.run("snow01", ["sh", "-c", images._WRITING + 'writing "$1"', "sh", "253:4"])
+    assert asked.ok == writes
+    assert machines.log()[0].endswith("--options open,attr -j 253 -m 4")
+
+
+@pytest.mark.parametrize("linked", ["libaio.so.1 => /lib/libaio.so.1", "libc.so.6 => /lib/libc.so.6"])
+def test_each_servers_qemu_is_asked_whether_it_can_write_directly(machines: Machines, linked: str) -> None:
+    machines.stand_in("ldd", f"echo '{linked}'")
+    disk = Disk("xvda", "/sNow/a.img", "/sNow/a.img", wants_aio=True)
+    looks, _ = images.look(machines, [Domain("web01", "/d/web01.cfg", 512, 1, (disk,))])
+    assert [seen[AIO].readable for seen in looks.values()] == ["libaio" in linked] * 2
+    machines.look_anew()
+    looks, _ = images.look(machines, [with_disks("/sNow/a.img")])
+    assert AIO not in looks["snow01"]

@@ -1,0 +1,50 @@
+"""Whether servers share a file system: what one of them writes there the others read. Leaves nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+
+from snow_ha_plugin.errors import SnowHaError
+from snow_ha_plugin.system.servers import Servers
+
+TIMEOUT_S = 30
+
+_NAME = ".snow-ha-probe-"
+# For each file the device that it is on and, of the first on each device, the probe that is written beside it. Its
+# name is one that no server can remember to be absent, and ends with its content. Where a run was killed one is left.
+_WRITE = f"""
+token=$1 known=' '
+shift
+for path; do
+    [ -f "$path" ] && device=$(stat --dereference --format %d -- "$path") || {{ echo; continue; }}
+    case $known in *" $device "*) echo "$device"; continue ;; esac
+    known="$known$device "
+    folder=$(dirname -- "$(realpath -- "$path")")
+    find "$folder" -maxdepth 1 -name '{_NAME}*' -mmin +60 -delete 2>/dev/null
+    probe=$folder/{_NAME}$token
+    (umask 077 && echo "$token" >"$probe") 2>/dev/null || {{ rm -f -- "$probe"; probe=; }}
+    echo "$device $probe"
+done
+"""
+
+
+@contextlib.contextmanager
+def written(servers: Servers, paths: Sequence[str]) -> Iterator[Mapping[str, str]]:
+    """By path the probe on its file system: of what is a file here, where one can be written. At the end all are gone.
+
+    They are written from this server beside one of the paths on each file system, never into one.
+    """
+    rows: list[list[str]] = []
+    # That this server's images cannot be looked at is told by whoever looks at them.
+    with contextlib.suppress(SnowHaError):
+        argv = ["sh", "-c", _WRITE, "sh", secrets.token_hex(8), *paths]
+        result = servers.run(servers.here, argv, timeout_s=TIMEOUT_S, looks=True)
+        rows = [line.split(" ", 1) for line in result.text.splitlines()]
+    probes = {row[0]: row[1] for row in rows if len(row) == 2 and row[1]}
+    try:
+        yield {path: probes.get(row[0], "") for path, row in zip(paths, rows, strict=False)}
+    finally:
+        if probes:
+            servers.run(servers.here, ["rm", "-f", "--", *probes.values()], timeout_s=TIMEOUT_S, looks=True)
