@@ -69,7 +69,7 @@ class Domain:
     """A Xen guest as its domain file describes it. `boot` are the paths of its kernel and ramdisk.
 
     `bridges` are those of Linux that its network interfaces are on; `is_pv`: para-virtualised, not PVH or HVM.
-    `addresses` are those of its guest, as far as the file has them.
+    `addresses` are those of its guest, as far as the file has them; `cpuid` is that list of it (xl.cfg(5)).
     """
 
     name: str
@@ -82,6 +82,7 @@ class Domain:
     bridges: tuple[str, ...] = ()
     is_pv: bool = False
     addresses: tuple[str, ...] = ()
+    cpuid: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,17 @@ class Guest:
 
 
 @dataclass(frozen=True)
+class Processors:
+    """What a server's processors give to guests: the names of `features` by register, as xl.cfg(5) names it, and bit.
+
+    `leaves` are those of cpuid that guests of each type have something in. Both are empty where nothing tells.
+    """
+
+    features: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    leaves: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Hypervisor:
     """What `xl info` says of a server, and the guests on it (Domain-0 is not one). `features` are its processors'."""
 
@@ -122,6 +134,7 @@ class Hypervisor:
     guests: tuple[Guest, ...] = ()
     dom0_is_fixed: bool = True
     features: str = ""
+    processors: Processors = field(default_factory=Processors)
 
 
 @dataclass(frozen=True)

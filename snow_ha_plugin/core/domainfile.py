@@ -57,6 +57,7 @@ def domain_from(text: str, name: str, path: str) -> Domain:
         bridges=_bridges(settings),
         is_pv=is_pv(settings),
         addresses=tuple(xlcfg.addresses(settings)),
+        cpuid=tuple(xlcfg.lines(settings, "cpuid")),
     )
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from snow_ha_plugin.core import processors
 from snow_ha_plugin.core.configure import live
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import UnsafeError
@@ -53,13 +54,7 @@ def check(site: Site) -> list[Finding]:
                     )
                 )
     findings += run_otherwise(site.domains, hypervisors)
-    kinds = {hypervisor.features: server for server, hypervisor in hypervisors.items()}
-    if len(kinds) > 1:
-        message = f"the processors of {in_words(kinds.values())} differ: a domain may not survive a live migration"
-        remedy = "compare hw_caps in xl info; leave to all what all have with cpuid= in the domain files (xl.cfg(5))"
-        findings.append(
-            Finding(Severity.WARNING, "processors-differ", message, remedy, subject=" ".join(kinds.values()))
-        )
+    findings += _processors(hypervisors, site.domains)
     places = Counter(guest.name for hypervisor in hypervisors.values() for guest in hypervisor.guests)
     for domain in site.domains:
         if places[domain.name] > 1:
@@ -75,6 +70,18 @@ def check(site: Site) -> list[Finding]:
                 )
             )
     return findings
+
+
+def _processors(hypervisors: Mapping[str, Hypervisor], domains: Iterable[Domain]) -> Iterator[Finding]:
+    told = {server: found.processors for server, found in hypervisors.items()}
+    if all(found.features for found in told.values()):
+        yield from processors.findings(told, domains)
+        return
+    kinds = {found.features: server for server, found in hypervisors.items()}
+    if len(kinds) > 1:
+        message = f"the processors of {in_words(kinds.values())} differ: a domain may not survive a live migration"
+        remedy = "compare xen-cpuid; leave to all what all have with cpuid= in the domain files (xl.cfg(5))"
+        yield Finding(Severity.WARNING, "processors-differ", message, remedy, subject=" ".join(kinds.values()))
 
 
 def run_otherwise(domains: Iterable[Domain], hypervisors: Mapping[str, Hypervisor]) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 
+from snow_ha_plugin.core import processors
 from snow_ha_plugin.errors import SnowHaError, TimedOutError, UnavailableError
 from snow_ha_plugin.model import Guest, Hypervisor
 from snow_ha_plugin.system import command
@@ -66,19 +67,25 @@ done
 
 
 # One trip for all: a list that xl failed to give must not pass for an empty one. The long one tells the types alone.
-_LOOK = "xl info && echo ---- && xl list && echo ---- && { timeout 10 xl list -l || :; }"
+_LOOK = """
+xl info && echo ---- && xl list && echo ---- && { timeout 10 xl list -l || :; } && echo ----
+status=$?
+timeout 10 xen-cpuid --detail 2>/dev/null | sed -n '/^Dynamic sets:/,$p'
+exit $status
+"""
 
 
 def look(servers: Servers, server: str) -> Hypervisor:
     """The hypervisor of a server and its guests; UnavailableError where xl does not answer."""
     result = servers.run(server, ["sh", "-c", _LOOK], timeout_s=XL_TIMEOUT_S, looks=True)
     info, separator, rest = result.text.partition("----\n")
-    listing, _, details = rest.partition("----\n")
+    listing, _, rest = rest.partition("----\n")
+    details, _, cpuid = rest.partition("----\n")
     if not result.ok or not separator:
         raise UnavailableError(
             f"xl does not answer on {server}", result.reason, "see that the server runs Xen: xl info"
         )
-    return parse(info, listing, server, details)
+    return replace(parse(info, listing, server, details), processors=processors.parse(cpuid))
 
 
 def answering(servers: Servers) -> dict[str, Hypervisor]:

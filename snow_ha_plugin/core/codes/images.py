@@ -117,9 +117,12 @@ ENTRIES = (
     ),
     Entry(
         "processors-differ", Severity.WARNING, "The processors of servers differ",
-        "A domain that uses what only one of them has does not survive a live migration.",
-        "Compare hw_caps in xl info, and leave to all domains what all servers have, with cpuid= in the domain files.",
-        ("xl.cfg(5)",),
+        "A domain is given what the processors of the server have that it starts on, and goes on using it after a live"
+        " migration to one without, where it then crashes.",
+        "Put the line cpuid = [ ... ] of the finding into the domain files, and start the domains anew: it leaves to"
+        " all what all servers have. What a server has no leaf of cpuid for cannot be hidden: to there a domain is to"
+        " be restarted (crm resource meta DOMAIN set allow-migrate false).",
+        ("xl.cfg(5)", "xen-cpuid"),
     ),
     Entry(
         "migration-rest", Severity.WARNING, "Half a domain is left over from a migration",

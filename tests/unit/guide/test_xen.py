@@ -25,6 +25,29 @@ def test_processors_that_differ_are_warned_of(machines: Machines, site: Site, ot
         assert "the processors of snow01 and snow02 differ" in finding.message
 
 
+def test_processors_that_xen_tells_of_are_compared_by_what_guests_are_given(
+    machines: Machines, make_site: MakeSite
+) -> None:
+    site = make_site(domains=(domain(),))
+    info, old = capture("xl-standin-info.txt").decode(), capture("xen-cpuid-4.17.7-haswell.txt").decode()
+    without_avx2 = old.replace("000007ab", "0000078b").replace("00000329", "00000309")
+    for server, sets in (("snow01", old), ("snow02", without_avx2)):
+        # What no guest is given does not matter.
+        (machines.root / f"info-{server}").write_text(info.replace("178bf3ff", server))
+        (machines.root / f"cpuid-{server}").write_text(f"Static sets:\nPV Default  {'f' * 8}\n\nDynamic sets:\n{sets}")
+    (machines.root / "list").write_bytes(capture("xl-standin-list-guide-domains.txt"))
+    machines.stand_in(
+        "xl", f'if [ "$1" = info ]; then cat {machines.root}/info-$SERVER; else cat {machines.root}/list; fi'
+    )
+    machines.stand_in("xen-cpuid", f"cat {machines.root}/cpuid-$SERVER")
+    (found,) = [finding for finding in xen.check(site) if finding.id == "processors-differ"]
+    assert "snow01 and snow02 differ (avx2): a domain may" in found.message
+    assert found.remedy.endswith(f'cpuid = [ "0x00000007,0:ebx={"x" * 26}0xxxxx" ]')
+    machines.look_anew()
+    (machines.root / "cpuid-snow02").write_text(f"Dynamic sets:\n{old}")
+    assert "processors-differ" not in [finding.id for finding in xen.check(site)]
+
+
 def test_what_keeps_domains_from_migrating_or_starting_is_found(machines: Machines, make_site: MakeSite) -> None:
     site = make_site(domains=(replace(domain(), is_pv=True),))
     info = capture("xl-standin-info.txt").decode().replace(" shadow", "")
