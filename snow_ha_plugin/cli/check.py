@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import click
 
@@ -13,24 +13,33 @@ from snow_ha_plugin.cli import migration_test, options, output, status_view
 from snow_ha_plugin.core.reports.verdict import Word
 from snow_ha_plugin.guide import check as looking
 from snow_ha_plugin.guide.check import Checked
-from snow_ha_plugin.model import Severity
+from snow_ha_plugin.guide.fix import fix
+from snow_ha_plugin.model import Change, Severity
 from snow_ha_plugin.operations.site import Site
 
 
 @click.command()
 @click.argument("domain", required=False)
 @click.option("--migration", is_flag=True, help="Really migrate a domain, the smallest by default, and measure it.")
+@click.option("--fix", "fixes", is_flag=True, help="Put right what needs no question: no domain is disturbed by it.")
 @click.option("-v", "--verbose", is_flag=True, help="List also what enable does by itself.")
 @options.yes
+@options.dry_run
 @options.json_output
-def check(domain: str | None, migration: bool, verbose: bool, yes: bool, as_json: bool) -> None:
+def check(
+    domain: str | None, migration: bool, fixes: bool, verbose: bool, yes: bool, dry_run: bool, as_json: bool
+) -> None:
     """Look whether every step of the guide holds, and what `status` knows of; say what to do about what is wrong.
 
     Exit status as of `status`: 0 all is well, 1 warnings, 2 errors, 3 not enabled, or it cannot be told.
 
+    With --fix it first puts right what is safe of that, and tells what; what is then still wrong it tells as ever.
+
     With --migration: one domain migrates live to each server and back, once that is agreed to.
     """
     options.require_root()
+    if (migration and fixes) or (dry_run and not fixes):
+        raise click.UsageError("--fix does not go with --migration, and --dry-run only with --fix")
     if domain and not migration:
         raise click.UsageError("a DOMAIN goes with --migration")
     began = time.monotonic()
@@ -39,16 +48,22 @@ def check(domain: str | None, migration: bool, verbose: bool, yes: bool, as_json
         migration_test.run(site, domain or "", yes=yes, as_json=as_json)
         return
     checked = looking.check(site)
+    fixed = fix(site, checked, output.warning, dry_run=dry_run) if fixes else []
+    if fixed and not dry_run:
+        site.servers.look_anew()
+        checked = looking.check(site)
     if as_json:
-        output.as_json(_json(checked))
+        output.as_json(_json(checked, fixed))
     else:
+        output.changes(fixed, dry_run=dry_run)
         for line in _lines(site, checked, verbose=verbose, took_s=time.monotonic() - began):
             output.echo(line)
     sys.exit(checked.word.exit_code)
 
 
-def _json(checked: Checked) -> dict[str, object]:
+def _json(checked: Checked, fixed: Iterable[Change] = ()) -> dict[str, object]:
     return {
+        "fixed": output.changes_json(fixed),
         "verdict": checked.word.text.lower(),
         "fine": list(checked.fine),
         "todo": output.findings_json(checked.todo),

@@ -44,6 +44,8 @@ def _page(found: Entry) -> Iterator[str]:
     yield textwrap.fill(found.cause, COLUMNS, break_long_words=False, break_on_hyphens=False)
     yield ""
     yield _item("do:", found.remedy)
+    if found.is_safe:
+        yield _item("", "snow ha check --fix does what is safe of it")
     if found.may_run_twice:
         yield _item("accept:", "cannot be accepted, since a domain could run twice meanwhile")
     else:

@@ -20,6 +20,7 @@ from snow_ha_plugin.core.reports.overview import Overview
 from snow_ha_plugin.core.reports.verdict import Word
 from snow_ha_plugin.errors import SnowHaError, TimedOutError, UnavailableError
 from snow_ha_plugin.guide import AFTERWARDS, CONFIGURATION_STEPS, SERVER_STEPS, fencing, xen
+from snow_ha_plugin.guide.run import Looked
 from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.operations import sight
 from snow_ha_plugin.operations.site import Site
@@ -30,13 +31,17 @@ ANSWERS_WITHIN_S = 3
 
 @dataclass(frozen=True)
 class Checked:
-    """`fine` are the titles of the sections that hold; `todo` is what `enable` does by itself, where it has not run."""
+    """`fine` are the titles of the sections that hold; `todo` is what `enable` does by itself, where it has not run.
+
+    `looked` has what each section has found.
+    """
 
     word: Word
     fine: tuple[str, ...]
     todo: tuple[Finding, ...]
     findings: tuple[Finding, ...]
     accepted: tuple[tuple[Finding, Acceptance], ...] = ()
+    looked: tuple[Looked, ...] = ()
 
 
 def check(site: Site) -> Checked:
@@ -51,8 +56,10 @@ def check(site: Site) -> Checked:
     found += unfenced
     fine: list[str] = []
     todo: list[Finding] = []
+    looked: list[Looked] = []
     for section in (*SERVER_STEPS, *AFTERWARDS):
         seen = _attempt(section.title, partial(section.check, site))
+        looked.append((section, seen))
         mended = not is_enabled and section.apply is not None
         (todo if mended else found).extend(seen)
         if not seen:
@@ -63,7 +70,7 @@ def check(site: Site) -> Checked:
     word = Word.NOT_ENABLED if not is_enabled else verdict.by(told.open)
     if view and not view.has_quorum:
         word = Word.CANNOT_TELL
-    return Checked(word, tuple(fine), tuple(todo), told.open, told.accepted)
+    return Checked(word, tuple(fine), tuple(todo), told.open, told.accepted, tuple(looked))
 
 
 def _view(site: Site) -> Overview | None:

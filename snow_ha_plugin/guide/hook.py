@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.operations.site import Site
@@ -23,9 +24,8 @@ def check(site: Site) -> list[Finding]:
     try:
         if present == _shipped():
             return []
-    except FileNotFoundError as error:
-        message = f"this server's own copy of the hook is not there: {error.filename}"
-        return [Finding(Severity.ERROR, "hook", message, "apt install --reinstall snow-ha")]
+    except UnavailableError as error:
+        return [Finding(Severity.ERROR, "hook", error.message, error.remedy)]
     message = f"`snow` does not know of high availability: {site.layout.hooks_dir / NAME} is " + (
         "old" if present else "missing"
     )
@@ -62,7 +62,13 @@ def users(servers: Servers) -> list[str]:
 
 
 def _shipped() -> bytes:
-    return Path(sys.prefix, "share/snow-ha", NAME).read_bytes()
+    try:
+        return Path(sys.prefix, "share/snow-ha", NAME).read_bytes()
+    except FileNotFoundError as error:
+        raise UnavailableError(
+            f"this server's own copy of the hook is not there: {error.filename}",
+            remedy="apt install --reinstall snow-ha",
+        ) from None
 
 
 STEP = Step("hook", "Hook of the snow command", check, apply)

@@ -134,7 +134,7 @@ ENTRIES = (
     Entry(
         "stale-node", Severity.WARNING, "A server stands twice in the configuration",
         "It had another id once, and that entry stayed.",
-        "Delete the old entry with the command that the finding shows.",
+        "Delete the old entry with the command that the finding shows.", is_safe=True,
     ),
     Entry(
         "server-left", Severity.ERROR, "A server that has left still counts",
@@ -151,8 +151,9 @@ ENTRIES = (
         "cli-constraint", Severity.WARNING, "A rule is left over from a move by hand",
         "crm resource move, ban or crm_resource --move write a rule that stays, and that keeps a domain on a server or"
         " off it.",
-        "crm resource clear DOMAIN. Use snow ha move, which leaves no rule behind.",
-        ("snow ha move",),
+        "crm resource clear DOMAIN; a ban may be meant, a rule of a move (cli-prefer-) is never needed any more. Use"
+        " snow ha move, which leaves no rule behind.",
+        ("snow ha move",), is_safe=True,
     ),
     Entry(
         "foreign-constraint", Severity.INFO, "A rule was written by hand",

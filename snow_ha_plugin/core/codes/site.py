@@ -92,19 +92,19 @@ ENTRIES = (
     Entry(
         "cluster-autostart", Severity.ERROR, "A server joins the cluster by itself at boot",
         "A broken one that was fenced would come back, and be fenced again.",
-        _MENDED,
+        _MENDED, is_safe=True,
     ),
     Entry(
         "xendomains", Severity.ERROR, "Xen starts or saves domains by itself",
         "/etc/default/xendomains lets it do so beside Pacemaker, at boot on every server: a domain could run twice.",
-        _MENDED,
+        _MENDED, is_safe=True,
     ),
     Entry(
         "events-unseen", Severity.ERROR, "A server does not take up Pacemaker's events",
         "They are neither recorded for snow ha history nor told by mail, and a migration that has failed is tried again"
         " only when the failure-timeout is over.",
         _MENDED,
-        ("systemctl status snow-ha-events.path",),
+        ("systemctl status snow-ha-events.path",), is_safe=True,
     ),
     Entry(
         "no-mailer", Severity.WARNING, "A server cannot send mail",
@@ -114,17 +114,17 @@ ENTRIES = (
     Entry(
         "shutdown-order", Severity.ERROR, "A server may stop Xen or its network before Pacemaker",
         "At a reboot its domains would be shut down instead of migrated.",
-        _MENDED,
+        _MENDED, is_safe=True,
     ),
     Entry(
         "hook", Severity.ERROR, "`snow` does not know of high availability",
         "Its hook on the shared file system is missing or old: snow deploy, boot and shutdown act beside Pacemaker.",
-        _MENDED + " Where this server's own copy is gone: apt install --reinstall snow-ha.",
+        _MENDED + " Where this server's own copy is gone: apt install --reinstall snow-ha.", is_safe=True,
     ),
     Entry(
         "pacemaker-permissions", Severity.ERROR, "Pacemaker's files have the wrong owner",
         "Its daemons run as hacluster, and cannot write them.",
-        _MENDED,
+        _MENDED, is_safe=True,
     ),
     Entry(
         "authkey-missing", Severity.ERROR, "A server has no key of corosync",
@@ -139,7 +139,7 @@ ENTRIES = (
     Entry(
         "authkey-mode", Severity.ERROR, "A key of corosync can be read by others",
         "Whoever has it can join the cluster.",
-        _MENDED,
+        _MENDED, is_safe=True,
     ),
     Entry(
         "authkey-differs", Severity.ERROR, "Servers have different keys of corosync",

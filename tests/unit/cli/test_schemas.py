@@ -14,7 +14,7 @@ from snow_ha_plugin.core.reports import verdict
 from snow_ha_plugin.core.reports.overview import DomainView, FencingView, Overview
 from snow_ha_plugin.core.reports.verdict import Word
 from snow_ha_plugin.guide.check import Checked
-from snow_ha_plugin.model import Finding, MigrationProgress, Severity
+from snow_ha_plugin.model import Change, Finding, MigrationProgress, Severity
 from tests.scenarios import cluster
 from tests.schemas import SCHEMAS, agree
 from tests.unit.cli.conftest import Files
@@ -48,7 +48,8 @@ def test_status_of_a_migration_and_without_the_schedulers_answer() -> None:
 @pytest.mark.parametrize("word", Word)
 def test_check(word: Word) -> None:
     given = Acceptance("no-fencing", "", Severity.ERROR, 1, 2)
-    agree("check", check._json(Checked(word, ("Bridges",), (FINDING,), (FINDING,), ((FINDING, given),))))
+    checked = Checked(word, ("Bridges",), (FINDING,), (FINDING,), ((FINDING, given),))
+    agree("check", check._json(checked, [Change("fix", "snow01", "put right: it was wrong")]))
 
 
 def test_balance(files: Files) -> None:

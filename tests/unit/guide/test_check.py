@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 import pytest
+from click.testing import CliRunner
 from pytest_mock import MockerFixture
 
 from snow_ha_plugin.cli import check as check_verb
@@ -222,3 +223,35 @@ def test_the_screen_has_what_is_wrong_last_and_a_summary(cluster: Cluster, mocke
     assert "      not-configured  still to do in the CIB: register web01" in [click.unstyle(line) for line in verbose]
     shown = check_verb._json(checked)
     assert (shown["verdict"], shown["fine"]) == ("not enabled", ["Bridges", "Packages"])
+
+
+@pytest.fixture
+def verb(site: Site, mocker: MockerFixture) -> MockerFixture:
+    """`check` on a site where one look finds something, and the next one nothing."""
+    mocker.patch.object(check_verb.options, "require_root")
+    mocker.patch.object(check_verb.Site, "load", return_value=site)
+    looks = [Checked(Word.BROKEN, (), (), (DISK,)), Checked(Word.HEALTHY, ("Images",), (), ())]
+    mocker.patch.object(check_verb.looking, "check", side_effect=looks)
+    mocker.patch.object(check_verb, "fix", return_value=[Change("fix", "web01", "put right: it was gone")])
+    return mocker
+
+
+@pytest.mark.parametrize(
+    ("words", "first_line", "status"),
+    [
+        (["--fix"], "[*] put right: it was gone", 0),
+        (["--fix", "--dry-run"], "[I] would put right: it was gone", 2),
+        ([], "ERROR image-missing  the image of web01 is not there", 2),
+    ],
+)
+def test_what_was_put_right_is_told_before_what_is_left(
+    verb: MockerFixture, words: list[str], first_line: str, status: int
+) -> None:
+    ended = CliRunner().invoke(check_verb.check, words)
+    assert (ended.output.splitlines()[0], ended.exit_code) == (first_line, status)
+
+
+@pytest.mark.parametrize("words", [["--dry-run"], ["--fix", "--migration"]])
+def test_what_goes_with_fix_and_what_does_not(verb: MockerFixture, words: list[str]) -> None:
+    assert CliRunner().invoke(check_verb.check, words).exit_code == 2
+    assert check_verb.fix.call_count == 0  # type: ignore[attr-defined]
