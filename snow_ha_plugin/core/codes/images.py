@@ -106,8 +106,8 @@ ENTRIES = (
         "restarts", Severity.WARNING, "Domains are restarted where others migrate",
         "They are para-virtualised, and a server's hypervisor has no shadow paging: a live migration would fail, and"
         " end in a restart. So allow-migrate is false for them until that is mended.",
-        "snow ha images convert DOMAIN makes one a PVH guest; or a hypervisor with shadow paging everywhere, then"
-        " snow ha sync.",
+        "snow ha images convert DOMAIN makes one a PVH guest at its next start; or a hypervisor with shadow paging"
+        " everywhere. After either: snow ha sync.",
         ("snow ha images convert", "snow ha sync"),
     ),
     Entry(

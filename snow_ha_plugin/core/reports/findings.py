@@ -280,7 +280,9 @@ def _restarted(tree: cib.Tree, names: list[str]) -> Iterator[Finding]:
     if found:
         why = "para-virtualised, and a hypervisor lacks shadow paging"
         message = f"{in_words(found)} cannot migrate live and would be restarted: {why}"
-        remedy = f"make it a PVH guest: snow ha images convert {found[0]} --try"
+        # What its file says by now is not in the CIB.
+        then = "; once its file is that of one: start it anew, then snow ha sync"
+        remedy = f"make it a PVH guest: snow ha images convert {found[0]} --try{then}"
         yield Finding(Severity.WARNING, "restarts", message, remedy, subject=" ".join(found))
     if wanted := [name for name in names if name not in found]:
         message = f"{in_words(wanted)} would be restarted instead of migrated (allow-migrate), and that is respected"
