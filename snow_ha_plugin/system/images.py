@@ -65,7 +65,7 @@ while [ $# -gt 0 ]; do
             [ "$(cat -- "$probe" 2>/dev/null)" = "${probe##*-}" ] && found=yes
         fi
         proof=-
-        [ -n "$probe" ] && [ "$at" = "${seen##* }" ] && proof=$found
+        [ -n "$probe" ] && [ $readable = yes ] && [ "$at" = "${seen##* }" ] && proof=$found
         echo "file $readable $folder $proof ${seen% *} $(stat --file-system --format '%i %T' -- "$path")"
     else
         echo missing

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from snow_ha_plugin.errors import SnowHaError
 from snow_ha_plugin.system.servers import Servers
 
-TIMEOUT_S = 30
+# Where nothing can be written for so long, whoever looks at the images meets the same.
+TIMEOUT_S = 15
 
 _NAME = ".snow-ha-probe-"
 # For each file the device that it is on and, of the first on each device, the probe that is written beside it. Its
@@ -24,7 +25,7 @@ for path; do
     folder=$(dirname -- "$(realpath -- "$path")")
     find "$folder" -maxdepth 1 -name '{_NAME}*' -mmin +60 -delete 2>/dev/null
     probe=$folder/{_NAME}$token
-    (umask 077 && echo "$token" >"$probe") 2>/dev/null || {{ rm -f -- "$probe"; probe=; }}
+    (umask 022 && echo "$token" >"$probe") 2>/dev/null || {{ rm -f -- "$probe"; probe=; }}
     echo "$device $probe"
 done
 """
@@ -37,7 +38,6 @@ def written(servers: Servers, paths: Sequence[str]) -> Iterator[Mapping[str, str
     They are written from this server beside one of the paths on each file system, never into one.
     """
     rows: list[list[str]] = []
-    # That this server's images cannot be looked at is told by whoever looks at them.
     with contextlib.suppress(SnowHaError):
         argv = ["sh", "-c", _WRITE, "sh", secrets.token_hex(8), *paths]
         result = servers.run(servers.here, argv, timeout_s=TIMEOUT_S, looks=True)
@@ -47,4 +47,5 @@ def written(servers: Servers, paths: Sequence[str]) -> Iterator[Mapping[str, str
         yield {path: probes.get(row[0], "") for path, row in zip(paths, rows, strict=False)}
     finally:
         if probes:
-            servers.run(servers.here, ["rm", "-f", "--", *probes.values()], timeout_s=TIMEOUT_S, looks=True)
+            with contextlib.suppress(SnowHaError):
+                servers.run(servers.here, ["rm", "-f", "--", *probes.values()], timeout_s=TIMEOUT_S, looks=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from snow_ha_plugin.core.images.kinds import Shared, images_of
+from snow_ha_plugin.errors import TimedOutError
 from snow_ha_plugin.model import Disk, Domain
 from snow_ha_plugin.system import images, probe
 from snow_ha_plugin.system.command import Result
@@ -57,6 +58,14 @@ def test_a_file_on_a_clone_of_the_disk_is_another_one(cloned: Machines) -> None:
     assert left(cloned) == []
 
 
+def test_where_an_image_cannot_be_read_nothing_is_proved(cloned: Machines) -> None:
+    """As where a file server takes root for nobody: that is told as what it is."""
+    cloned.file("snow02", IMAGE).write_text("image")
+    cloned.stand_in("head", "exit 1")
+    looks, _ = images.look(cloned, [WEB])
+    assert [seen[IMAGE].proof for seen in looks.values()] == ["-", "-"]
+
+
 def test_there_is_one_probe_for_each_file_system_beside_what_a_link_leads_to(machines: Machines) -> None:
     first, second = machines.file("snow01", "/sNow/real/a.img"), machines.file("snow01", "/sNow/b.img")
     first.write_text("image")
@@ -91,3 +100,12 @@ def test_what_a_killed_run_has_left_is_removed_later(machines: Machines) -> None
     with probe.written(machines, [IMAGE]):
         pass
     assert left(machines) == [str(new)]
+
+
+def test_a_server_that_hangs_has_no_probe_and_no_error(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hang(server: str, argv: Sequence[str], stdin: bytes = b"", timeout_s: float = 60) -> Result:
+        raise TimedOutError("sh did not end within 15 s")
+
+    monkeypatch.setattr(machines, "_reach", hang)
+    with probe.written(machines, [IMAGE]) as probes:
+        assert probes == {}
