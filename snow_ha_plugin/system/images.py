@@ -13,13 +13,14 @@ from snow_ha_plugin.system.servers import LeftOut, Servers
 # A file server that hangs must not hang the verb.
 LOOK_TIMEOUT_S = 30
 
-# Whether something may write to a device-mapper device, by its number: dmsetup tells so of logical volumes too, and
-# asks the kernel alone where lvs reads all disks. What a domain that migrates has open on two servers is no news.
+# Whether something may write to a logical volume, by its number and uuid: dmsetup asks the kernel alone, where lvs
+# reads all disks. What is no volume, such as a multipath device, is open for its partitions. What a domain that
+# migrates has open on two servers is no news.
 _WRITING = r"""
 writing() {
-    state=$(dmsetup info --columns --noheadings --separator ' ' --options open,attr -j "${1%:*}" -m "${1#*:}" \
-        2>/dev/null)
-    case $state in '' | 0* | *r) return 1 ;; esac
+    case $2 in LVM-*) ;; *) return 1 ;; esac
+    state=$(dmsetup info --columns --noheadings --options attr,open -j "${1%:*}" -m "${1#*:}" 2>/dev/null)
+    case $state in *w*[1-9]*) ;; *) return 1 ;; esac
     ! timeout 10 xl list 2>/dev/null | grep -q -e '--incoming ' -e '--migratedaway '
 }
 """
@@ -54,7 +55,7 @@ while [ $# -gt 0 ]; do
         dm=$(tr ' ' _ <"/sys/dev/block/$number/dm/uuid" 2>/dev/null)
         part=$(cat "/sys/dev/block/$number/partition" 2>/dev/null)
         writes=no
-        [ -n "$dm" ] && writing "$number" && writes=yes
+        writing "$number" "$dm" && writes=yes
         tree=$(lsblk --json --inverse --output NAME,WWN,SERIAL,MODEL "$path" 2>/dev/null | tr -d '\n')
         echo "device ${size:-0} $readable ${dm:--} ${part:--} $writes $tree"
     elif [ -f "$path" ]; then

@@ -41,7 +41,7 @@ class Look:
 
     `place` is the file system, of a file that is on one of this server's own. `migrates`: whether a DRBD resource may
     be primary on two servers at a time, which a live migration needs. `is_nfs`: servers do not know of each other's
-    page caches. `is_written`: something of the server has a device-mapper device open, and may write to it; not told
+    page caches. `is_written`: something of the server has a logical volume open, and may write to it; not told
     while a domain migrates. `proof`: whether what another server wrote to its file system is there, "yes" or "no".
     """
 

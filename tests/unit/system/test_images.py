@@ -113,26 +113,30 @@ def test_the_script_is_one_that_sh_reads(tmp_path: Path, machines: Machines) -> 
 
 
 @pytest.mark.parametrize(
-    ("state", "listing", "writes"),
+    ("uuid", "state", "listing", "writes"),
     [
-        ("1 L--w", "", True),
-        ("0 L--w", "", False),
-        ("2 L--r", "", False),
-        # No device-mapper device.
-        ("", "", False),
+        ("LVM-a", "L--w:1", "", True),
+        ("LVM-a", "L--w   12", "", True),
+        ("LVM-a", "L--w:0", "", False),
+        ("LVM-a", "L--r:2", "", False),
+        ("LVM-a", "", "", False),
+        # Its partitions have it open on each server.
+        ("mpath-35", "L--w:1", "", False),
         # Half a domain is on this server: it may have it open on the other one as well.
-        ("1 L--w", "web01--incoming  7 512 1 --p--- 0.0", False),
-        ("1 L--w", "web01--migratedaway  7 512 1 ---ss- 0.0", False),
+        ("LVM-a", "L--w:1", "web01--incoming  7 512 1 --p--- 0.0", False),
+        ("LVM-a", "L--w:1", "web01--migratedaway  7 512 1 ---ss- 0.0", False),
     ],
 )
 def test_a_volume_that_is_open_is_one_that_is_written(
-    machines: Machines, state: str, listing: str, writes: bool
+    machines: Machines, uuid: str, state: str, listing: str, writes: bool
 ) -> None:
     machines.stand_in("dmsetup", f"echo '{state}'")
     machines.stand_in("xl", f"echo '{listing}'")
-    asked = machines.run("snow01", ["sh", "-c", images._WRITING + 'writing "$1"', "sh", "253:4"])
+    asked = machines.run("snow01", ["sh", "-c", images._WRITING + 'writing "$@"', "sh", "253:4", uuid])
     assert asked.ok == writes
-    assert machines.log()[0].endswith("--options open,attr -j 253 -m 4")
+    assert [line for line in machines.log() if "dmsetup" in line] == (
+        ["snow01 dmsetup info --columns --noheadings --options attr,open -j 253 -m 4"] if uuid == "LVM-a" else []
+    )
 
 
 @pytest.mark.parametrize("linked", ["libaio.so.1 => /lib/libaio.so.1", "libc.so.6 => /lib/libc.so.6"])
