@@ -46,6 +46,14 @@ def test_a_set_that_xen_does_not_have_hides_nothing_of_the_other() -> None:
     assert processors.parse("") == Processors()
 
 
+def test_a_leaf_that_one_type_of_guest_lacks_has_no_mask() -> None:
+    text = capture("xen-cpuid-4.17.7-haswell.txt").decode()
+    words, bare = text.splitlines()[0].split()[2], ["00000000"] * 18
+    bare[0] = words.split(":")[0]
+    found = processors.parse(text.replace(words, ":".join(bare), 1))
+    assert found.leaves == {"0x00000001"}
+
+
 def test_processors_of_one_kind_are_fine() -> None:
     assert found(OLD, OLD) == found(NEW, NEW) == []
 

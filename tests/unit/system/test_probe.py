@@ -58,6 +58,16 @@ def test_a_file_on_a_clone_of_the_disk_is_another_one(cloned: Machines) -> None:
     assert left(cloned) == []
 
 
+def test_a_probe_says_nothing_of_another_file_system(cloned: Machines) -> None:
+    """As where one server has mounted a directory of images by itself."""
+    cloned.file("snow02", IMAGE).write_text("image")
+    stat = (cloned.root / "bin/stat").read_text()
+    other = 'case "$SERVER $*" in "snow02 --dereference --format %d -- "*) echo 99; exit ;; esac\n'
+    (cloned.root / "bin/stat").write_text(stat.replace("case ", f"{other}case ", 1))
+    looks, _ = images.look(cloned, [WEB])
+    assert [seen[IMAGE].proof for seen in looks.values()] == ["yes", "-"]
+
+
 def test_where_an_image_cannot_be_read_nothing_is_proved(cloned: Machines) -> None:
     """As where a file server takes root for nobody: that is told as what it is."""
     cloned.file("snow02", IMAGE).write_text("image")
