@@ -15,6 +15,11 @@ def test_a_code_has_its_page(files: Files) -> None:
         assert text in " ".join(ended.out.split())
 
 
+@pytest.mark.parametrize(("code", "is_told"), [("xendomains", True), ("no-fencing", False)])
+def test_what_check_fix_does_something_about_says_so(files: Files, code: str, is_told: bool) -> None:
+    assert ("snow ha check --fix does what is safe of it" in files.run("explain", code).out) == is_told
+
+
 @pytest.mark.parametrize("code", [None, *TABLE])
 def test_no_line_is_longer_than_a_terminal(files: Files, code: str | None) -> None:
     ended = files.run("explain", *([code] if code else []))
