@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -14,17 +15,22 @@ TIMEOUT_S = 15
 
 _NAME = ".snow-ha-probe-"
 # For each file the device that it is on and, of the first on each device, the probe that is written beside it. Its
-# name is one that no server can remember to be absent, and ends with its content. Where a run was killed one is left.
+# name is one that no server can remember to be absent: server, process, content. What a killed run has left goes with
+# the next one of that server, or of any an hour later.
 _WRITE = f"""
-token=$1 known=' '
-shift
+mine={_NAME}$1- process=$2 token=$3 known=' '
+shift 3
 for path; do
     [ -f "$path" ] && device=$(stat --dereference --format %d -- "$path") || {{ echo; continue; }}
     case $known in *" $device "*) echo "$device"; continue ;; esac
     known="$known$device "
     folder=$(dirname -- "$(realpath -- "$path")")
     find "$folder" -maxdepth 1 -name '{_NAME}*' -mmin +60 -delete 2>/dev/null
-    probe=$folder/{_NAME}$token
+    for left in "$folder/$mine"*; do
+        whose=${{left#"$folder/$mine"}}
+        [ -e "/proc/${{whose%-*}}" ] || rm -f -- "$left"
+    done
+    probe=$folder/$mine$process-$token
     (umask 022 && echo "$token" >"$probe") 2>/dev/null || {{ rm -f -- "$probe"; probe=; }}
     echo "$device $probe"
 done
@@ -39,7 +45,7 @@ def written(servers: Servers, paths: Sequence[str]) -> Iterator[Mapping[str, str
     """
     rows: list[list[str]] = []
     with contextlib.suppress(SnowHaError):
-        argv = ["sh", "-c", _WRITE, "sh", secrets.token_hex(8), *paths]
+        argv = ["sh", "-c", _WRITE, "sh", servers.here, str(os.getpid()), secrets.token_hex(8), *paths]
         result = servers.run(servers.here, argv, timeout_s=TIMEOUT_S, looks=True)
         rows = [line.split(" ", 1) for line in result.text.splitlines()]
     probes = {row[0]: row[1] for row in rows if len(row) == 2 and row[1]}

@@ -103,13 +103,15 @@ def test_where_nothing_can_be_written_there_is_no_probe(machines: Machines) -> N
 def test_what_a_killed_run_has_left_is_removed_later(machines: Machines) -> None:
     image = machines.file("snow01", IMAGE)
     image.write_text("image")
-    old, new = (image.parent / f"{probe._NAME}{name}" for name in ("old", "new"))
-    for path in (old, new):
+    names = ("snow01-4194305-0a", f"snow01-{os.getpid()}-0b", "snow02-4194305-0c", "snow02-1-0d")
+    dead_here, here, dead_there, there = paths = [image.parent / f"{probe._NAME}{name}" for name in names]
+    for path in paths:
         path.write_text("")
-    os.utime(old, (time.time() - 7200,) * 2)
+    os.utime(dead_there, (time.time() - 7200,) * 2)
     with probe.written(machines, [IMAGE]):
         pass
-    assert left(machines) == [str(new)]
+    assert sorted(left(machines)) == [str(here), str(there)]
+    assert not dead_here.exists()
 
 
 def test_a_server_that_hangs_has_no_probe_and_no_error(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
