@@ -79,10 +79,11 @@ def by_xl(cluster: Cluster) -> str:
 
 def _stopped(tree: cib.Tree) -> dict[str, str]:
     """The domain files of those that Pacemaker keeps stopped: for no other one /sNow, which may hang, is looked at."""
+    roles = cib.metas(tree, "target-role", "")
     return {
         name: primitive.parameters.get("xmfile", "")
         for name, primitive in cib.domains(tree).items()
-        if cib.is_stopped(cib.meta(tree, name, "target-role", "")) and "xmfile" in primitive.parameters
+        if cib.is_stopped(roles[name]) and "xmfile" in primitive.parameters
     }
 
 

@@ -25,7 +25,8 @@ def pairs(element: Tree, set_tag: str, *, without: str = "") -> dict[str, str]:
 
 def sets(element: Tree, set_tag: str) -> list[Tree]:
     """An element's sets of one kind, the one that counts most first."""
-    return sorted(map(_referred, element.iterchildren(set_tag)), key=_rank)
+    found = [_referred(each) for each in element.iterchildren(set_tag)]
+    return sorted(found, key=_rank) if len(found) > 1 else found
 
 
 def _referred(element: Tree) -> Tree:

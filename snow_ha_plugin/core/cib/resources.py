@@ -28,14 +28,18 @@ def domain(tree: Tree, name: str) -> Primitive | None:
 
 
 def _primitive(element: Tree) -> Primitive:
-    source = next(iter(_templates(element)), element)
-    agent = [source.get(key) for key in ("class", "provider", "type")]
+    sources = [*_templates(element)[:1], element]
+
+    def values(set_tag: str) -> dict[str, str]:
+        return {name: value for source in sources for name, value in pairs(source, set_tag).items()}
+
+    agent = [sources[0].get(key) for key in ("class", "provider", "type")]
     return Primitive(
         id=element.get("id", ""),
         agent=":".join(part for part in agent if part),
-        parameters=pairs(source, "instance_attributes") | pairs(element, "instance_attributes"),
-        utilization=pairs(source, "utilization") | pairs(element, "utilization"),
-        meta=pairs(source, "meta_attributes") | pairs(element, "meta_attributes"),
+        parameters=values("instance_attributes"),
+        utilization=values("utilization"),
+        meta=values("meta_attributes"),
     )
 
 

@@ -11,7 +11,7 @@ from snow_ha_plugin.core.cib import ids
 from snow_ha_plugin.core.cib.ids import Kind
 from snow_ha_plugin.core.configure import primitive
 from snow_ha_plugin.errors import ConfigurationError
-from snow_ha_plugin.model import Change, Domain
+from snow_ha_plugin.model import Change, Domain, Primitive
 
 NONE = "none"
 WATCH, GRACE = "watch", "watch_grace"
@@ -29,10 +29,9 @@ def put(tree: cib.Tree, domains: Iterable[Domain], wanted: str, grace_s: int) ->
     return [change for domain in domains if (change := _put(tree, domain, wanted, grace_s))]
 
 
-def of(tree: cib.Tree, name: str) -> str:
+def of(domain: Primitive) -> str:
     """A domain's watch, or nothing."""
-    found = cib.domain(tree, name)
-    return found.parameters.get(WATCH, "") if found else ""
+    return domain.parameters.get(WATCH, "")
 
 
 def _put(tree: cib.Tree, domain: Domain, wanted: str, grace_s: int) -> Change | None:

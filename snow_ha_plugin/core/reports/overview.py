@@ -176,7 +176,7 @@ def _domain(
         migration=migration,
         wanted=wanted,
         hands_off=off,
-        watch=watch.of(tree, primitive.id),
+        watch=watch.of(primitive),
     )
 
 

@@ -26,23 +26,26 @@ def put(tree: cib.Tree, wanted: str, grace_s: int = 300) -> list[str]:
     return [change.message for change in watch.put(tree, [WEB], wanted, grace_s)]
 
 
+def watched(tree: cib.Tree) -> str:
+    return watch.of(cib.domains(tree)["web01"])
+
+
 def test_a_watch_is_written_changed_and_taken_out_again() -> None:
     tree = registered()
     before = canonical(tree)
     assert put(tree, "tcp:22") == [
         "have web01 restarted when its guest fails tcp:22 twice in a row, from 300 s after a start on"
     ]
-    assert (watch.of(tree, "web01"), schema_errors(tree)) == ("tcp:22", "")
+    assert (watched(tree), schema_errors(tree)) == ("tcp:22", "")
     assert cib.domains(tree)["web01"].parameters["watch_grace"] == "300"
     assert put(tree, "tcp:22") == []
     assert len(put(tree, "ping", grace_s=60)) == 1
-    assert watch.of(tree, "web01") == "ping"
+    assert watched(tree) == "ping"
     primitive.register(tree, WEB, 80)
-    assert watch.of(tree, "web01") == "ping", "bringing it up to its domain file ends the watch"
+    assert watched(tree) == "ping", "bringing it up to its domain file ends the watch"
     assert put(tree, "none") == ["leave the guest of web01 unwatched"]
-    assert (canonical(tree), watch.of(tree, "web01")) == (before, "")
+    assert (canonical(tree), watched(tree)) == (before, "")
     assert put(tree, "none") == []
-    assert watch.of(tree, "nosuch") == ""
 
 
 def test_a_guest_without_an_address_can_only_be_watched_by_a_program() -> None:
