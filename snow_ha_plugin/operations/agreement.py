@@ -6,7 +6,6 @@ What the scheduler does otherwise is planned around; what stays a contradiction 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from snow_ha_plugin.core import cib
@@ -20,6 +19,7 @@ from snow_ha_plugin.errors import TimedOutError
 from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.operations import simulation
 from snow_ha_plugin.operations.simulation import DISTURBING, Outlook
+from snow_ha_plugin.operations.survey import survey
 from snow_ha_plugin.system import scheduler
 
 # How often a plan is changed after what the scheduler said of it, before no domain moves at all.
@@ -56,20 +56,10 @@ class Agreement:
         return tuple(found)
 
 
-def survey(outlook: Outlook, groups: Mapping[str, str], wishes: Wishes) -> loader.Instance:
-    """The balancer's problem, as Pacemaker sees the cluster; DataError for sizes that are none."""
-    loader.check(outlook.tree)
-    with ThreadPoolExecutor(1) as meanwhile:
-        wanted = meanwhile.submit(scheduler.ask, loader.wanted(outlook.tree))
-        now = outlook.now
-    advice = loader.without_hold(wanted.result())
-    return loader.build(outlook.tree, now, advice, outlook.files, groups, wishes.by)
-
-
 def agree(outlook: Outlook, roles_of: Mapping[str, tuple[str, ...]], wishes: Wishes, *, rules_move: bool) -> Agreement:
     """The best plan that Pacemaker agrees to; with `rules_move` the moving rules are those that are written."""
     groups = replicas.groups(outlook.domains, roles_of, wishes.apart_off)
-    found = survey(outlook, groups, wishes)
+    found = survey(outlook, groups, wishes.by)
     search = _Search(outlook, found, roles_of, groups, wishes, rules_move)
     refused = ""
     for enforced, large_first in WAYS:
@@ -171,7 +161,7 @@ class _Search:
     def _moved_again(self, decision: Decision, settled: Outlook) -> set[str]:
         """One domain that the next run would move once more, if there is one: what the administrator wants of it
         changes with where others are, as two domains that dislike each other would both leave, and meet again."""
-        found = survey(settled, self.groups, self.wishes)
+        found = survey(settled, self.groups, self.wishes.by)
         again = decide(settled.tree, found, self.roles_of, self.groups, self.wishes)
         return set(sorted(again.targets.keys() & decision.targets.keys())[:1])
 

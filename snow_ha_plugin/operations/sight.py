@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.balancer.decision import Wishes
+from snow_ha_plugin.core.balancer.problem import By
 from snow_ha_plugin.core.configure import acceptance
 from snow_ha_plugin.core.reports import dating, findings, health
 from snow_ha_plugin.core.reports.health import Standing
@@ -16,10 +16,10 @@ from snow_ha_plugin.core.reports.overview import DomainView, Overview, migrating
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import SnowHaError
 from snow_ha_plugin.model import Finding, Severity
-from snow_ha_plugin.operations.agreement import survey
 from snow_ha_plugin.operations.image_migration import running
 from snow_ha_plugin.operations.looking_back import past
 from snow_ha_plugin.operations.simulation import Outlook
+from snow_ha_plugin.operations.survey import survey
 from snow_ha_plugin.system import record, snowtools
 from snow_ha_plugin.system.cluster import Cluster
 
@@ -90,7 +90,7 @@ def _stopped(tree: cib.Tree) -> dict[str, str]:
 def _standing(outlook: Outlook) -> tuple[Standing | None, tuple[Finding, ...]]:
     """How the cluster stands; of one that the scheduler or the balancer does not take only why."""
     try:
-        return health.of(survey(outlook, {}, Wishes()), outlook.n_plus_1), ()
+        return health.of(survey(outlook, {}, By.BOTH), outlook.n_plus_1), ()
     except SnowHaError as error:
         reason = "; ".join(part for part in (error.message, error.details) if part)
         message = f"the balance is unknown: {reason}"

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 from snow_ha_plugin.cli import page
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.balancer.decision import Wishes
+from snow_ha_plugin.core.balancer.problem import By
 from snow_ha_plugin.core.reports import health
 from snow_ha_plugin.core.reports.events import Event, Kind, in_order
 from snow_ha_plugin.core.reports.overview import Overview, overview
-from snow_ha_plugin.operations.agreement import survey
 from snow_ha_plugin.operations.simulation import Outlook
+from snow_ha_plugin.operations.survey import survey
 from snow_ha_plugin.system import pacemaker
 
 REASON = "/sNow/domains/a-long-name-of-a-directory/disk.img is missing or not readable on this server"
@@ -22,7 +22,7 @@ REASON = "/sNow/domains/a-long-name-of-a-directory/disk.img is missing or not re
 def sheet(tree: cib.Tree, *, now: float | None = None, most_events: int = 6) -> page.Sheet:
     """All that a page can show, of a cluster with this configuration and state."""
     outlook = Outlook(tree, {})
-    stands = health.of(survey(outlook, {}, Wishes()), outlook.n_plus_1)
+    stands = health.of(survey(outlook, {}, By.BOTH), outlook.n_plus_1)
     view = overview(tree, pacemaker.state(tree), stands, {})
     now = time.time() if now is None else now
     return page.Sheet(tree, view, in_order(_events(view, now, most_events)), "", now, view.servers[0].name, 5)
