@@ -68,8 +68,12 @@ class Outlook:
         self.domains = cib.domains(tree)
 
     @cached_property
+    def _taken(self) -> tuple[Answer, cib.Tree]:
+        return scheduler.take(self.tree)
+
+    @property
     def now(self) -> Answer:
-        return scheduler.ask(self.tree)
+        return self._taken[0]
 
     @cached_property
     def places(self) -> Where:
@@ -139,7 +143,7 @@ class Outlook:
         """Whether any one server may fail, by the scheduler's answer for each that is online."""
         online = [node.name for node in self.now.state.nodes if node.online]
         losses_of = {name: self._loss([name]) for name in online}
-        answers = scheduler.ask_each(self.tree, losses_of, within_s=FAILURES_WITHIN_S)
+        answers = scheduler.ask_each(self._taken[1], losses_of, within_s=FAILURES_WITHIN_S)
         failures, unasked = {}, []
         for server, answer in answers.items():
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import probes
 from snow_ha_plugin.core.configure import primitive
 from snow_ha_plugin.errors import DataError, TimedOutError
+from snow_ha_plugin.model import Answer
 from snow_ha_plugin.system import command, scheduler
 from tests.captures import domain, guide_cluster
 from tests.unit.core.test_cib import with_parts
@@ -90,19 +92,41 @@ def test_each_failure_has_its_answer_and_one_without_time_its_error() -> None:
         "snow01": lambda edited: probes.fail(edited, ["snow01"], fenced=False, quorum=True),
         "snow02": lambda edited: probes.fail(edited, ["snow02"], fenced=False, quorum=True),
     }
-    answers: dict[str, Any] = {**scheduler.ask_each(tree, failures, within_s=60)}
+    _, taken = scheduler.take(tree)
+    answers: dict[str, Any] = {**scheduler.ask_each(taken, failures, within_s=60)}
     assert {name: set(answers[name].after.values()) for name in failures} == {
         "snow01": {("snow02",)},
         "snow02": {("snow01",)},
     }
     assert all(not (answer.scores or answer.sizes) for answer in answers.values())
-    assert all(isinstance(found, TimedOutError) for found in scheduler.ask_each(tree, failures, within_s=0).values())
+    assert all(isinstance(found, TimedOutError) for found in scheduler.ask_each(taken, failures, within_s=0).values())
 
 
-def test_a_cib_that_it_cannot_read_is_told_as_such() -> None:
+def test_what_was_taken_is_asked_about_without_a_schema_and_the_answer_is_the_same(mocker: MockerFixture) -> None:
+    tree = guide_cluster()
+    # Of Pacemaker 2, and upgraded by the scheduler before it reads it.
+    tree.set("validate-with", "pacemaker-2.0")
+    answer, taken = scheduler.take(tree)
+    assert answer == scheduler.ask(tree)
+    assert taken.get("validate-with", "") > "pacemaker-3"
+
+    def lose(edited: cib.Tree) -> None:
+        probes.fail(edited, ["snow01"], fenced=True, quorum=True)
+
+    asked = mocker.spy(scheduler.verification, "scratch")
+    alone = scheduler.ask_each(taken, {"snow01": lose}, within_s=60)["snow01"]
+    assert asked.call_args.args[0].get("validate-with") == "none"
+    lose(tree)
+    assert isinstance(alone, Answer)
+    assert (alone.actions, alone.after) == (scheduler.ask(tree).actions, scheduler.ask(tree).after)
+    assert alone.actions
+
+
+@pytest.mark.parametrize("asked", [scheduler.ask, scheduler.take])
+def test_a_cib_that_it_cannot_read_is_told_as_such(asked: Callable[[cib.Tree], object]) -> None:
     tree = with_parts(constraints='<rsc_location id="x"/>')
     with pytest.raises(DataError, match="scheduler cannot read"):
-        scheduler.ask(tree)
+        asked(tree)
 
 
 def test_what_it_cannot_play_to_its_end_is_told_in_its_own_words(mocker: MockerFixture) -> None:
