@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer.problem import By
 from snow_ha_plugin.core.configure import acceptance
 from snow_ha_plugin.core.reports import dating, findings, health
+from snow_ha_plugin.core.reports.events import Event
 from snow_ha_plugin.core.reports.health import Standing
 from snow_ha_plugin.core.reports.overview import DomainView, Overview, migrating, overview
 from snow_ha_plugin.core.reports.text import in_words
@@ -45,26 +47,23 @@ def look(cluster: Cluster, outlook: Outlook) -> Overview:
     if cluster.lacks_third_vote():
         found.append(findings.no_third_vote(record.here()))
     found += running.left_down(cluster.reachable(_stopped(tree)))
+    # Of these Pacemaker knows no more than when it has last looked.
+    seen_anew = {
+        each.name for each in view.domains if each.server and not cib.has_arrival(tree, each.name, each.server)
+    }
+    events: tuple[Event, ...] = ()
     if any(map(dating.is_undated, found)):
-        found = dating.dated(found, past(cluster, 0, with_others=False).events)
-    told = acceptance.sort(found, acceptance.acceptances(tree), time.time())
-    return replace(
-        view, domains=_since_they_came(cluster, tree, view.domains), findings=told.open, accepted=told.accepted
-    )
+        events = past(cluster, 0, with_others=False).events
+    elif seen_anew:
+        events = cluster.past(0).events
+    told = acceptance.sort(dating.dated(found, events), acceptance.acceptances(tree), time.time())
+    domains = tuple(_since_it_came(each, events) if each.name in seen_anew else each for each in view.domains)
+    return replace(view, domains=domains, findings=told.open, accepted=told.accepted)
 
 
-def _since_they_came(cluster: Cluster, tree: cib.Tree, domains: tuple[DomainView, ...]) -> tuple[DomainView, ...]:
-    """With the record's time for those of which Pacemaker only knows when it has last looked anew."""
-    known = {each.name for each in domains if not each.server or cib.has_arrival(tree, each.name, each.server)}
-    if len(known) == len(domains):
-        return domains
-    events = cluster.past(0).events
-    return tuple(
-        each
-        if each.name in known
-        else replace(each, since=dating.arrival(each.name, each.server or "", events) or each.since)
-        for each in domains
-    )
+def _since_it_came(domain: DomainView, events: Sequence[Event]) -> DomainView:
+    """With the record's time, as far as it tells."""
+    return replace(domain, since=dating.arrival(domain.name, domain.server or "", events) or domain.since)
 
 
 def by_xl(cluster: Cluster) -> str:

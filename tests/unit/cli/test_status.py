@@ -306,5 +306,10 @@ def test_a_cleanup_makes_no_domain_younger(files: Files, mocker: MockerFixture) 
     start.getparent().remove(start)
     files.cib.write_bytes(cib.serialize(tree))
     assert since() == came.at
+    assert past.call_count == 1
+    cib.put_standby(tree, "snow01", on=True)
+    files.cib.write_bytes(cib.serialize(tree))
+    assert since() == came.at
+    assert past.call_count == 2, "the record is read once, for the finding without a date too"
     past.return_value = Record(())
     assert since() >= first
