@@ -315,6 +315,9 @@ class Action:
 # By resource: the servers that it is on.
 Places = Mapping[str, tuple[str, ...]]
 
+# By domain: the one server that it is on, None for nowhere.
+Where = Mapping[str, str | None]
+
 # By resource or server: a number by server, or by an attribute's name.
 Amounts = Mapping[str, Mapping[str, int]]
 

@@ -16,7 +16,7 @@ from snow_ha_plugin.core.reports.health import NPlus1
 from snow_ha_plugin.core.reports.losses import Failure, Sizes
 from snow_ha_plugin.core.reports.text import in_words, nearest
 from snow_ha_plugin.errors import NoSuchObjectError, SnowHaError
-from snow_ha_plugin.model import Action, Answer, Domain, Move, Places
+from snow_ha_plugin.model import Action, Answer, Domain, Move, Places, Where
 from snow_ha_plugin.system import scheduler
 
 # For all servers' failures together; a scheduler's run that takes longer is none that a terminal waits for.
@@ -27,8 +27,6 @@ NAMED = 8
 
 # What would disturb a domain that runs. To reload is no more than to have the agent read parameters anew, in place.
 DISTURBING = ("stop", "restart", "recover", "move", "migrate", "leave")
-
-Where = dict[str, str | None]
 
 
 @dataclass(frozen=True)

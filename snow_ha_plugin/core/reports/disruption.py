@@ -10,8 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from snow_ha_plugin.core.reports.text import in_words
-
-Places = Mapping[str, str | None]
+from snow_ha_plugin.model import Where
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Sharing:
         return f"{in_words(self.domains)} would share {self.server}"
 
 
-def sharing(before: Places, after: Places, groups: Mapping[str, str], serving: Collection[str]) -> tuple[Sharing, ...]:
+def sharing(before: Where, after: Where, groups: Mapping[str, str], serving: Collection[str]) -> tuple[Sharing, ...]:
     """The replicas that would share one of the servers in service; those that do so already are no new harm."""
     crowds: dict[tuple[str, str], list[str]] = {}
     running: dict[str, int] = {}

@@ -124,7 +124,7 @@ def test_a_domain_arrives_and_nothing_of_its_move_is_left(cluster: Cluster, clea
     before = Outlook(cluster.tree).places
     seen: list[tuple[str, str]] = []
     moves.carry_out(cluster, [[move]], on_progress=lambda move, state: seen.append((move.domain, state)))
-    assert Outlook(cluster.tree).places == before | {"nis01": move.target}
+    assert Outlook(cluster.tree).places == {**before, "nis01": move.target}
     assert seen == [("nis01", "migrating"), ("nis01", "done")]
     assert cluster.left == []
     assert not cleaned_up.exists()
