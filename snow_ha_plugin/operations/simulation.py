@@ -121,14 +121,11 @@ class Outlook:
     def failure(self, servers: Sequence[str]) -> Outcome:
         """What would become of the domains if these servers failed at once."""
         require(self.tree, servers)
-        answer = scheduler.ask(self._without(servers))
-        if self._waits(answer, servers):
-            answer = self._later(servers)
-        return self._outcome(answer, servers)
+        return self._in_the_end(scheduler.ask(self._without(servers)), servers)
 
     def after_failure(self, servers: Sequence[str]) -> Outlook:
         answer, then = scheduler.carry_out(self._without(servers))
-        if self._waits(answer, servers):
+        if _waits(answer, self._outcome(answer, servers)):
             then = scheduler.carry_out(then)[1]
         return Outlook(then, self.files)
 
@@ -156,7 +153,7 @@ class Outlook:
     def _cost_of(self, server: str, answer: Answer | SnowHaError) -> Failure:
         if isinstance(answer, SnowHaError):
             raise answer
-        return self.cost(self._outcome(self._later([server]) if self._waits(answer, [server]) else answer, [server]))
+        return self.cost(self._in_the_end(answer, [server]))
 
     def cost(self, outcome: Outcome) -> Failure:
         return losses.of_failure(
@@ -167,6 +164,13 @@ class Outlook:
         """Of those that are configured, and of those that Pacemaker still runs without that."""
         names = {resource.id for resource in self.now.state.resources if resource.agent.endswith(":Xen")}
         return {name: found.get(name, ()) for name in sorted(names | self.domains.keys())}
+
+    def _in_the_end(self, answer: Answer, servers: Sequence[str]) -> Outcome:
+        """What becomes of the domains by the first answer to a failure, or, where that waits, by the next one."""
+        outcome = self._outcome(answer, servers)
+        if not _waits(answer, outcome):
+            return outcome
+        return self._outcome(scheduler.ask(scheduler.carry_out(self._without(servers))[1]), servers)
 
     def _outcome(self, answer: Answer, gone: Sequence[str]) -> Outcome:
         serving = tuple(node.name for node in answer.state.nodes if node.serves and node.name not in gone)
@@ -181,16 +185,6 @@ class Outlook:
         fenced, quorum = cluster_options.has_fencing(self.tree), self._has_quorum(servers)
         return lambda tree: probes.fail(tree, servers, fenced=fenced, quorum=quorum)
 
-    def _waits(self, answer: Answer, servers: Sequence[str]) -> bool:
-        """Whether a domain that a failure would stop is only blocked until the lost servers are fenced, when Pacemaker
-        looks anew: an order with one that cannot be stopped counts for as long as the lost one is to be stopped."""
-        found = self._outcome(answer, servers)
-        stopped = {name for name, place in found.after.items() if found.before[name] and not place}
-        return found.has_quorum and not stopped.isdisjoint(answer.blocked)
-
-    def _later(self, servers: Sequence[str]) -> Answer:
-        return scheduler.ask(scheduler.carry_out(self._without(servers))[1])
-
     def _without(self, servers: Sequence[str]) -> cib.Tree:
         tree = cib.clone(self.tree)
         self._loss(servers)(tree)
@@ -201,6 +195,13 @@ class Outlook:
         online = {node.name for node in self.now.state.nodes if node.online}
         left, members = sum(name in online for name in self.members if name not in gone), self.members
         return left * 2 > len(members) or (len(members) == 2 and left == 1)
+
+
+def _waits(answer: Answer, outcome: Outcome) -> bool:
+    """Whether a domain that a failure would stop is only blocked until the lost servers are fenced, when Pacemaker
+    looks anew: an order with one that cannot be stopped counts for as long as the lost one is to be stopped."""
+    stopped = {name for name, place in outcome.after.items() if outcome.before[name] and not place}
+    return outcome.has_quorum and not stopped.isdisjoint(answer.blocked)
 
 
 def settled(
