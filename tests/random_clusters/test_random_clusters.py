@@ -22,7 +22,7 @@ from tests.random_clusters import judge
 from tests.random_clusters.generator import make
 
 FIRST = int(os.environ.get("SNOW_HA_FIRST_CLUSTER", "0"))
-COUNT = int(os.environ.get("SNOW_HA_RANDOM_CLUSTERS", "24"))
+COUNT = int(os.environ.get("SNOW_HA_RANDOM_CLUSTERS", "36"))
 
 # What must not happen to a domain that runs, beside the moves of a plan.
 DISTURBING = ("stop", "restart", "recover", "move", "migrate")
