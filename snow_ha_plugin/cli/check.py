@@ -61,7 +61,7 @@ def check(
     sys.exit(checked.word.exit_code)
 
 
-def _json(checked: Checked, fixed: Iterable[Change] = ()) -> dict[str, object]:
+def _json(checked: Checked, fixed: Iterable[Change]) -> dict[str, object]:
     return {
         "fixed": output.changes_json(fixed),
         "verdict": checked.word.text.lower(),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from snow_ha_plugin.core.images.kinds import AIO, Kind, Look, devices_identity
 from snow_ha_plugin.errors import SnowHaError, UnavailableError
 from snow_ha_plugin.model import Domain
-from snow_ha_plugin.system import probe
+from snow_ha_plugin.system import file_system_proof
 from snow_ha_plugin.system.servers import LeftOut, Servers
 
 # A file server that hangs must not hang the verb.
@@ -25,8 +25,8 @@ writing() {
 }
 """
 
-# A line for each pair of arguments: a path, drbd:RESOURCE or qemu:aio; and the probe of a path's file system, or
-# nothing. DRBD's devices have the major number 147.
+# A line for each pair of arguments: a path, drbd:RESOURCE or qemu:aio; and the token's file on a path's file system,
+# or nothing. DRBD's devices have the major number 147.
 _LOOK = (
     _WRITING
     + r"""
@@ -37,7 +37,7 @@ drbd() {
     echo "DRBD ${2:-0} $two $name"
 }
 while [ $# -gt 0 ]; do
-    path=$1 probe=$2
+    path=$1 token=$2
     shift 2
     case $path in
         drbd:*) drbd "${path#drbd:}"; continue ;;
@@ -61,12 +61,12 @@ while [ $# -gt 0 ]; do
     elif [ -f "$path" ]; then
         seen=$(stat --dereference --format '%i %s %b %d' -- "$path")
         folder=$(stat --dereference --format %i -- "${path%/*}/")
-        if [ "$probe" != "$last" ]; then
-            last=$probe found=no at=$(stat --dereference --format %d -- "${probe%/*}/" 2>/dev/null)
-            [ "$(cat -- "$probe" 2>/dev/null)" = "${probe##*-}" ] && found=yes
+        if [ "$token" != "$last" ]; then
+            last=$token found=no at=$(stat --dereference --format %d -- "${token%/*}/" 2>/dev/null)
+            [ "$(cat -- "$token" 2>/dev/null)" = "${token##*-}" ] && found=yes
         fi
         proof=-
-        [ -n "$probe" ] && [ $readable = yes ] && [ "$at" = "${seen##* }" ] && proof=$found
+        [ -n "$token" ] && [ $readable = yes ] && [ "$at" = "${seen##* }" ] && proof=$found
         echo "file $readable $folder $proof ${seen% *} $(stat --file-system --format '%i %T' -- "$path")"
     else
         echo missing
@@ -92,14 +92,14 @@ def look(servers: Servers, domains: Iterable[Domain]) -> tuple[Looks, dict[str, 
         return {name: {} for name in servers.names}, {}
 
     def ask(name: str) -> dict[str, Look]:
-        pairs = [word for key in wanted for word in (key, probes.get(key, ""))]
+        pairs = [word for key in wanted for word in (key, tokens.get(key, ""))]
         result = servers.must(name, ["sh", "-c", _LOOK, "sh", *pairs], timeout_s=LOOK_TIMEOUT_S, looks=True)
         lines = result.text.splitlines()
         if len(lines) != len(wanted):
             raise UnavailableError(f"{name} does not tell of its images", result.reason, "see that /sNow is mounted")
         return dict(zip(wanted, map(parse, lines), strict=True))
 
-    with probe.written(servers, images) as probes:
+    with file_system_proof.written(servers, images) as tokens:
         outcomes = servers.outcomes(ask)
     silent = {name: answer for name, answer in outcomes.items() if isinstance(answer, SnowHaError)}
     return {name: answer for name, answer in outcomes.items() if not isinstance(answer, SnowHaError)}, silent

@@ -221,7 +221,7 @@ def test_the_screen_has_what_is_wrong_last_and_a_summary(cluster: Cluster, mocke
     ]
     verbose = list(check_verb._lines(cluster.site, checked, verbose=True, took_s=1.5))
     assert "      not-configured  still to do in the CIB: register web01" in [click.unstyle(line) for line in verbose]
-    shown = check_verb._json(checked)
+    shown = check_verb._json(checked, [])
     assert (shown["verdict"], shown["fine"]) == ("not enabled", ["Bridges", "Packages"])
 
 

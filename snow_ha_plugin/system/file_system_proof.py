@@ -13,10 +13,10 @@ from snow_ha_plugin.system.servers import Servers
 # Where nothing can be written for so long, whoever looks at the images meets the same.
 TIMEOUT_S = 15
 
-_NAME = ".snow-ha-probe-"
-# For each file the device that it is on and, of the first on each device, the probe that is written beside it. Its
-# name is one that no server can remember to be absent: server, process, content. What a killed run has left goes with
-# the next one of that server, or of any an hour later.
+_NAME = ".snow-ha-token-"
+# For each file the device that it is on and, of the first on each device, the file with a token that is written beside
+# it. Its name is one that no server can remember to be absent: server, process, token. What a killed run has left goes
+# with the next one of that server, or of any an hour later.
 _WRITE = f"""
 mine={_NAME}$1- process=$2 token=$3 known=' '
 shift 3
@@ -30,16 +30,16 @@ for path; do
         whose=${{left#"$folder/$mine"}}
         [ -e "/proc/${{whose%-*}}" ] || rm -f -- "$left"
     done
-    probe=$folder/$mine$process-$token
-    (umask 022 && echo "$token" >"$probe") 2>/dev/null || {{ rm -f -- "$probe"; probe=; }}
-    echo "$device $probe"
+    file=$folder/$mine$process-$token
+    (umask 022 && echo "$token" >"$file") 2>/dev/null || {{ rm -f -- "$file"; file=; }}
+    echo "$device $file"
 done
 """
 
 
 @contextlib.contextmanager
 def written(servers: Servers, paths: Sequence[str]) -> Iterator[Mapping[str, str]]:
-    """By path the probe on its file system: of what is a file here, where one can be written. At the end all are gone.
+    """By path the token's file on its file system, of what is a file here; none is left at the end.
 
     They are written from this server beside one of the paths on each file system, never into one.
     """
@@ -48,10 +48,10 @@ def written(servers: Servers, paths: Sequence[str]) -> Iterator[Mapping[str, str
         argv = ["sh", "-c", _WRITE, "sh", servers.here, str(os.getpid()), secrets.token_hex(8), *paths]
         result = servers.run(servers.here, argv, timeout_s=TIMEOUT_S, looks=True)
         rows = [line.split(" ", 1) for line in result.text.splitlines()]
-    probes = {row[0]: row[1] for row in rows if len(row) == 2 and row[1]}
+    tokens = {row[0]: row[1] for row in rows if len(row) == 2 and row[1]}
     try:
-        yield {path: probes.get(row[0], "") for path, row in zip(paths, rows, strict=False)}
+        yield {path: tokens.get(row[0], "") for path, row in zip(paths, rows, strict=False)}
     finally:
-        if probes:
+        if tokens:
             with contextlib.suppress(SnowHaError):
-                servers.run(servers.here, ["rm", "-f", "--", *probes.values()], timeout_s=TIMEOUT_S, looks=True)
+                servers.run(servers.here, ["rm", "-f", "--", *tokens.values()], timeout_s=TIMEOUT_S, looks=True)
