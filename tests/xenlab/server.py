@@ -16,7 +16,7 @@ from tests.lab.host import Cgroup, LabError
 BOOT_TIMEOUT_S = 400
 MEMORY_MIB = 1536
 XEN_WORDS = (
-    "console=com1 com1=115200 dom0_mem=768M,max:768M dom0_max_vcpus=1 loglvl=warning guest_loglvl=warning "
+    "console=com1 com1=115200 dom0_mem=768M,max:768M dom0_max_vcpus=1 loglvl=warning guest_loglvl=all "
     "noreboot=1 spec-ctrl=no bootscrub=0 xpti=off pv-l1tf=off"
 )
 DOM0_WORDS = (
