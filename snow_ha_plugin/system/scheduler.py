@@ -100,12 +100,12 @@ def _simulate(path: Path, how: Sequence[str], timeout_s: float) -> Answer:
     argv = ["crm_simulate", "--xml-file", str(path), *how, "--output-as=xml"]
     result = command.run(argv, timeout_s=timeout_s, env=ENVIRONMENT)
     if not result.ok:
-        if why := verification.complaint(path):
+        # It tells so of what it could not play to its end; crm_verify may have something against such a CIB, too.
+        errors = re.findall(r"<error>(.*?)</error>", result.text)
+        if not errors and (why := verification.complaint(path)):
             raise DataError(
                 "Pacemaker's scheduler cannot read the CIB", why, "mend it: crm_verify --verbose tells where"
             )
-        # It tells so of what it could not play to its end, and exits with 1.
-        errors = re.findall(r"<error>(.*?)</error>", result.text)
         raise DataError("Pacemaker's scheduler has no answer", ", ".join(errors) or result.reason)
     return parse(result.stdout)
 

@@ -129,13 +129,16 @@ def test_a_cib_that_it_cannot_read_is_told_as_such(asked: Callable[[cib.Tree], o
         asked(tree)
 
 
-def test_what_it_cannot_play_to_its_end_is_told_in_its_own_words(mocker: MockerFixture) -> None:
+@pytest.mark.parametrize(
+    "verified", [b"", b"(distribute_children) \terror: ping-1:2 is running on remote1 which isn't allowed\n"]
+)
+def test_what_it_cannot_play_to_its_end_is_told_in_its_own_words(verified: bytes, mocker: MockerFixture) -> None:
     said = "<errors>\n<error>Transition failed: terminated</error>\n<error>An invalid transition was produced</error>"
-    real = command.run
 
     def run(argv: Any, **options: Any) -> command.Result:
-        failed = command.Result(tuple(argv), 1, f"<pacemaker-result>{said}</errors></pacemaker-result>".encode(), b"")
-        return failed if argv[0] == "crm_simulate" else real(argv, **options)
+        if argv[0] == "crm_verify":
+            return command.Result(tuple(argv), 78 if verified else 0, b"", verified)
+        return command.Result(tuple(argv), 1, f"<pacemaker-result>{said}</errors></pacemaker-result>".encode(), b"")
 
     mocker.patch.object(command, "run", run)
     with pytest.raises(DataError, match="no answer") as caught:
