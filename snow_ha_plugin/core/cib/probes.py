@@ -38,16 +38,18 @@ def fail(tree: cib.Tree, servers: Collection[str], *, fenced: bool, quorum: bool
     """Let servers be lost as crm_simulate has it: with `fenced` as by `--node-fail`, still to be fenced, else as by
     `--node-down`, dead; `quorum` is what the others have.
 
+    A lost server's controller is gone, which `--node-fail` leaves out: one that shuts down would go on doing so.
+
     To have crm_simulate itself do it takes a run as long as that which then tells what comes of it.
     """
-    crmd, member = ("online", "member") if fenced else ("offline", "down")
+    member = "member" if fenced else "down"
     status = _child(tree, "status")
     for node in cib.nodes(tree):
         if node.name not in servers:
             continue
         states = [state for state in status if state.get("uname") == node.name]
         for state in states or [cib.add(status, "node_state", id=node.id, uname=node.name)]:
-            state.attrib.update({"in_ccm": "false", "crmd": crmd, "join": member, "expected": member})
+            state.attrib.update({"in_ccm": "false", "crmd": "offline", "join": member, "expected": member})
             for known in () if fenced else [*state.iterfind("lrm"), *state.iterfind("transient_attributes")]:
                 state.remove(known)
     tree.set("have-quorum", str(int(quorum)))

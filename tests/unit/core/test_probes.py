@@ -125,10 +125,26 @@ def test_a_failure_reads_as_crm_simulate_itself_would_write_it(
     subprocess.run([*argv, "--quorum", str(int(quorum))], check=True, capture_output=True)
     probes.fail(tree, ["snow01"], fenced=fenced, quorum=quorum)
     written = cib.parse(after.read_bytes())
+    (lost,) = written.xpath("//node_state[@uname='snow01']")
+    lost.set("crmd", "offline")
     for state in [*written.iter("node_state"), *tree.iter("node_state")]:
         state.attrib.pop("crm-debug-origin", None)
     assert canonical(written.find("status")) == canonical(tree.find("status"))
     assert written.get("have-quorum") == tree.get("have-quorum")
+
+
+def test_a_server_that_fails_while_it_shuts_down_does_not_go_on_doing_so() -> None:
+    tree = guide_cluster()
+    (attributes,) = tree.xpath("//node_state[@uname='snow01']/transient_attributes/instance_attributes")
+    cib.add(attributes, "nvpair", id="shuts-down", name="shutdown", value="1785000000")
+    cib.put_option(tree, "fencing", "stonith-enabled", "true")
+    cib.add(cib.section(tree, "resources"), "primitive", **{"id": "off", "class": "stonith", "type": "fence_dummy"})
+    ran = [name for name, places in scheduler.ask(tree).before.items() if places == ("snow01",)]
+    probes.fail(tree, ["snow01"], fenced=True, quorum=True)
+    done = {(action.task, action.node) for action in scheduler.ask(tree).actions if action.resource in ran}
+    assert ran
+    # Not live, as from a server that still is there.
+    assert done == {("move", "snow02")}
 
 
 def pulled() -> cib.Tree:
