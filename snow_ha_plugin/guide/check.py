@@ -8,7 +8,7 @@ A server that does not answer is told once, and the others are looked at without
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,6 +24,7 @@ from snow_ha_plugin.guide.run import Looked
 from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.operations import sight
 from snow_ha_plugin.operations.site import Site
+from snow_ha_plugin.system.servers import attempt
 
 # For ssh to a server that is there; one that is dead costs all of it.
 ANSWERS_WITHIN_S = 3
@@ -52,19 +53,21 @@ def check(site: Site) -> Checked:
     view = _view(site) if is_enabled else None
     # What is told of the running cluster comes first: of two that say the same it knows more.
     found += _of_cluster(view, set(site.servers.silent)) if view else []
-    site, unfenced = fencing.as_it_is(site)
+    site, unfenced = fencing.as_it_is(site, tree)
     found += unfenced
     fine: list[str] = []
     todo: list[Finding] = []
     looked: list[Looked] = []
-    for section in (*SERVER_STEPS, *AFTERWARDS):
-        seen = _attempt(section.title, partial(section.check, site))
+    sections = (*SERVER_STEPS, *AFTERWARDS)
+    answers = site.servers.side_by_side([partial(section.check, site) for section in sections])
+    for section, answer in zip(sections, answers, strict=True):
+        seen = _found(section.title, answer)
         looked.append((section, seen))
         mended = not is_enabled and section.apply is not None
         (todo if mended else found).extend(seen)
         if not seen:
             fine.append(section.title)
-    missing = _attempt("Cluster configuration", partial(_missing_configuration, site, tree))
+    missing = _found("Cluster configuration", attempt(_missing_configuration, site, tree))
     (found if is_enabled else todo).extend(missing)
     told = acceptance.sort(_once(found), acceptance.acceptances(tree) if tree is not None else (), time.time())
     word = Word.NOT_ENABLED if not is_enabled else verdict.by(told.open)
@@ -100,16 +103,13 @@ def _unreachable(name: str, error: SnowHaError) -> Finding:
     return Finding(Severity.ERROR, "unreachable", message, remedy, UnavailableError.exit_code, subject=name)
 
 
-def _attempt(title: str, look: Callable[[], list[Finding]]) -> list[Finding]:
-    try:
-        return look()
-    except SnowHaError as error:
-        message = "; ".join(part for part in (error.message, error.details) if part)
-        return [
-            Finding(
-                Severity.ERROR, "not-looked-at", f"{title}: {message}", error.remedy, error.exit_code, subject=title
-            )
-        ]
+def _found(title: str, answer: list[Finding] | SnowHaError) -> list[Finding]:
+    if not isinstance(answer, SnowHaError):
+        return answer
+    message = "; ".join(part for part in (answer.message, answer.details) if part)
+    return [
+        Finding(Severity.ERROR, "not-looked-at", f"{title}: {message}", answer.remedy, answer.exit_code, subject=title)
+    ]
 
 
 def _missing_configuration(site: Site, tree: cib.Tree | None) -> list[Finding]:

@@ -56,12 +56,15 @@ def enable(site: Site, screen: Screen, *, replace_agents: bool, dry_run: bool) -
 
 def _enable(site: Site, screen: Screen, *, replace_agents: bool, dry_run: bool) -> tuple[Run, list[Change]]:
     with screen.progress(LOOKING):
-        run = Run(fencing.decide(_as_accepted(site)), screen, dry_run=dry_run)
+        tree = fencing.configuration(site)
+        run = Run(fencing.decide_by(_as_accepted(site, tree), tree), screen, dry_run=dry_run)
+        run.look(SERVER_STEPS)
         run.refuse_blocked(section for section in SERVER_STEPS if section.apply is None)
         # Before any edit, which may be tried several times and must not ask servers.
         run.site = xen.looked_at(run.site)
-        _rehearse(run.site)
-        coming = domains.newcomers(run.site, fencing.configuration(run.site))
+        if not run.found(start.STEP):
+            _rehearse(run.site)
+        coming = domains.newcomers(run.site, tree)
     if coming.running:
         screen.info(f"taken over as they run: {in_words(coming.running, MOST_NAMES)}")
     if coming.idle:
@@ -69,7 +72,6 @@ def _enable(site: Site, screen: Screen, *, replace_agents: bool, dry_run: bool) 
     screen.info(f"fencing: {run.site.fencing}; {run.site.why}")
     if run.site.qdevice:
         screen.info(f"third vote: {run.site.qdevice}")
-    run.look(section for section in SERVER_STEPS if section.apply)
     for section in SERVER_STEPS:
         run.mend(section)
     run.try_fencing()
@@ -85,10 +87,10 @@ def _enable(site: Site, screen: Screen, *, replace_agents: bool, dry_run: bool) 
     return run, changes
 
 
-def _as_accepted(site: Site) -> Site:
+def _as_accepted(site: Site, tree: cib.Tree | None) -> Site:
     """Without fencing, where that is accepted and nobody says otherwise now."""
-    tree = None if site.fencing or site.conf.fencing else fencing.configuration(site)
-    if tree is not None and acceptance.is_accepted(tree, acceptance.NO_FENCING, time.time()):
+    is_said = site.fencing or site.conf.fencing
+    if not is_said and tree is not None and acceptance.is_accepted(tree, acceptance.NO_FENCING, time.time()):
         return replace(site, fencing=NONE)
     return site
 
@@ -107,9 +109,7 @@ def edit(site: Site, tree: cib.Tree) -> list[Change]:
 
 def _rehearse(site: Site) -> None:
     """Where the whole cluster runs already, let what its CIB would refuse be refused before anything is changed."""
-    if not start.STEP.check(site):
-        judge = undisturbed(locate=whereabouts(site.servers), tell=unsaid)
-        change(site.cluster, partial(edit, site), judge, dry_run=True)
+    change(site.cluster, partial(edit, site), undisturbed(locate=whereabouts(site.servers), tell=unsaid), dry_run=True)
 
 
 def _configure(run: Run) -> list[Change]:

@@ -39,8 +39,12 @@ def timing(site: Site) -> Timing:
 
 def decide(site: Site) -> Site:
     """The site with how it is to be fenced, and why, and with its third vote."""
+    return decide_by(site, configuration(site))
+
+
+def decide_by(site: Site, tree: cib.Tree | None) -> Site:
+    """As `decide`, where the configuration was read already."""
     site = qdevice.decide(site)
-    tree = configuration(site)
     if tree is not None and fencing.is_by_hand(tree):
         return replace(site, fencing=fencing.BY_HAND, why="it is configured by hand, and stays so")
     wanted = site.fencing or site.conf.fencing
@@ -92,10 +96,9 @@ def configuration(site: Site) -> cib.Tree | None:
         return pacemaker.stored_cib()
 
 
-def as_it_is(site: Site) -> tuple[Site, list[Finding]]:
+def as_it_is(site: Site, tree: cib.Tree | None) -> tuple[Site, list[Finding]]:
     """The site as its cluster is fenced now: where it is not, that is the one thing to be said of fencing."""
-    decided = decide(site)
-    tree = configuration(site)
+    decided = decide_by(site, tree)
     if tree is None or decided.fencing == fencing.NONE or fencing.way(tree) != fencing.NONE:
         return decided, []
     return replace(decided, fencing=fencing.NONE), [no_fencing(tree)]

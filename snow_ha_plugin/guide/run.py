@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Protocol
 
 from snow_ha_plugin.errors import SnowHaError
@@ -54,27 +54,29 @@ class Run:
         """Of what nobody but the administrator can mend: Blocked, with all that is found in `sections`."""
         serious = []
         for section in sections:
-            findings = section.check(self.site)
+            findings = self.found(section)
             self.report.append((section, findings))
             serious += errors(findings)
         if serious:
             raise Blocked(serious)
 
     def look(self, sections: Iterable[Step]) -> None:
-        """Look at sections all at a time. What they find holds until one is mended; an error is met again in `mend`."""
+        """Look at sections all at a time. It holds until one of them is mended; an error is met again in its turn."""
+        looks = {section: partial(section.check, self.site) for section in sections}
+        answers = self.site.servers.side_by_side(list(looks.values()))
+        self._seen = {
+            section: found for section, found in zip(looks, answers, strict=True) if not isinstance(found, SnowHaError)
+        }
 
-        def see(section: Step) -> None:
-            with suppress(SnowHaError):
-                self._seen[section] = section.check(self.site)
-
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(see, sections))
+    def found(self, section: Step) -> list[Finding]:
+        """What is wrong with a section, as it was seen if it was."""
+        return self._seen[section] if section in self._seen else section.check(self.site)
 
     def mend(self, section: Step) -> None:
         """Mend what is wrong with a section; Blocked where that does not help."""
         if section.apply is None:
             return
-        findings = self._seen.pop(section) if section in self._seen else section.check(self.site)
+        findings = self.found(section)
         self.report.append((section, findings))
         if not errors(findings) or self.dry_run:
             return

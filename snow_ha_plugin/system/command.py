@@ -113,14 +113,19 @@ def run(
     finally:
         timer.cancel()
     if timed_out.is_set():
-        raise TimedOutError(
-            f"{argv[0]} did not end within {timeout_s:g} s", shlex.join(argv), "see why it hangs and try again"
-        )
+        raise late(argv, timeout_s)
     result = Result(tuple(argv), exit_code, out, err)
     seconds = time.monotonic() - began
     said = "" if result.ok else f": {result.reason}"
     log.debug("%s ended with %d after %.3f s%s", " ".join(argv[:2]), exit_code, seconds, said)
     return result
+
+
+def late(argv: Sequence[str], timeout_s: float) -> TimedOutError:
+    """Of a program that did not end in time."""
+    return TimedOutError(
+        f"{argv[0]} did not end within {timeout_s:g} s", shlex.join(argv), "see why it hangs and try again"
+    )
 
 
 def on_terminal(argv: Sequence[str]) -> int:

@@ -36,6 +36,8 @@ drbd() {
     two=$(printf '%s\n' "$dump" | grep -c 'allow-two-primaries\( *yes\)\{0,1\};')
     echo "DRBD ${2:-0} $two $name"
 }
+line='
+'
 while [ $# -gt 0 ]; do
     path=$1 token=$2
     shift 2
@@ -59,15 +61,19 @@ while [ $# -gt 0 ]; do
         tree=$(lsblk --json --inverse --output NAME,WWN,SERIAL,MODEL "$path" 2>/dev/null | tr -d '\n')
         echo "device ${size:-0} $readable ${dm:--} ${part:--} $writes $tree"
     elif [ -f "$path" ]; then
-        seen=$(stat --dereference --format '%i %s %b %d' -- "$path")
-        folder=$(stat --dereference --format %i -- "${path%/*}/")
+        both=$(stat --dereference --format '%i %s %b %d' -- "$path" "${path%/*}/")
+        folder=${both##*"$line"} seen=${both%%"$line"*}
+        device=${seen##* }
+        if [ "$device" != "$of" ]; then
+            of=$device fs=$(stat --file-system --format '%i %T' -- "$path")
+        fi
         if [ "$token" != "$last" ]; then
             last=$token found=no at=$(stat --dereference --format %d -- "${token%/*}/" 2>/dev/null)
             [ "$(cat -- "$token" 2>/dev/null)" = "${token##*-}" ] && found=yes
         fi
         proof=-
-        [ -n "$token" ] && [ $readable = yes ] && [ "$at" = "${seen##* }" ] && proof=$found
-        echo "file $readable $folder $proof ${seen% *} $(stat --file-system --format '%i %T' -- "$path")"
+        [ -n "$token" ] && [ $readable = yes ] && [ "$at" = "$device" ] && proof=$found
+        echo "file $readable ${folder%% *} $proof ${seen% *} $fs"
     else
         echo missing
     fi

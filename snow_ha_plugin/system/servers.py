@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import functools
+import logging
 import os
 import shlex
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
 from snow_ha_plugin.errors import SnowHaError, UnavailableError
-from snow_ha_plugin.system import command
+from snow_ha_plugin.system import command, rounds
 from snow_ha_plugin.system.command import Result
+from snow_ha_plugin.system.rounds import Question, Rounds
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+# For what a round takes beyond its longest question.
+ROUND_MARGIN_S = 5
 
 # Where the sockets of connections are that this process's commands share; only root reaches them.
 SHARED = Path("/run/snow-ha/ssh")
@@ -48,7 +55,7 @@ class LeftOut(UnavailableError):
     """Of a server that is not asked any more, because it did not answer."""
 
 
-@functools.cache
+@cache
 def shared() -> tuple[str, ...]:
     """One connection to a server for all commands of this process (ssh_config(5), ControlMaster); none where that
     directory cannot be made."""
@@ -68,6 +75,7 @@ class Servers:
         self.here = socket.gethostname().split(".")[0]
         self.silent: dict[str, SnowHaError] = {}
         self._seen: dict[tuple[str, ...], Result] = {}
+        self._rounds: Rounds | None = None
 
     def run(
         self, server: str, argv: Sequence[str], *, stdin: bytes = b"", timeout_s: float = 60, looks: bool = False
@@ -101,7 +109,20 @@ class Servers:
     def _ask(self, server: str, argv: Sequence[str], stdin: bytes = b"", timeout_s: float = 60) -> Result:
         if server in self.silent:
             raise LeftOut(f"{server} does not answer", remedy="power it on")
+        if self._rounds:
+            return self._rounds.ask(server, Question(tuple(argv), stdin, timeout_s))
         return self._reach(server, argv, stdin, timeout_s)
+
+    def _round(self, server: str, questions: Sequence[Question]) -> list[Result | SnowHaError]:
+        for each in questions:
+            log.debug("ask %s: %s", server, shlex.join(each.argv))
+        if len(questions) > 1:
+            patience_s = max(each.timeout_s for each in questions) + ROUND_MARGIN_S
+            result = self._reach(server, rounds.COMMAND, rounds.packed(questions), patience_s)
+            if result.ok:
+                return rounds.unpacked(result.stdout, questions)
+        # It may not have Python yet.
+        return [attempt(self._reach, server, each.argv, each.stdin, each.timeout_s) for each in questions]
 
     def _reach(self, server: str, argv: Sequence[str], stdin: bytes = b"", timeout_s: float = 60) -> Result:
         result = command.run(self.words(server, argv), stdin=stdin, timeout_s=timeout_s)
@@ -147,12 +168,24 @@ class Servers:
     def outcomes(self, work: Callable[[str], T], names: Sequence[str] | None = None) -> Mapping[str, T | SnowHaError]:
         """As `each`, with a server's error in the place of its result."""
 
-        def attempt(name: str) -> T | SnowHaError:
-            try:
-                return work(name)
-            except SnowHaError as error:
-                return error
-
         wanted = self.names if names is None else tuple(names)
         with ThreadPoolExecutor(max_workers=max(1, len(wanted))) as pool:
-            return dict(zip(wanted, pool.map(attempt, wanted), strict=True))
+            return dict(zip(wanted, pool.map(partial(attempt, work), wanted), strict=True))
+
+    def side_by_side(self, looks: Sequence[Callable[[], T]]) -> list[T | SnowHaError]:
+        """What each of several looks gives, or its error: all at a time, and what they ask a server in few rounds."""
+        self._rounds = Rounds(self._round)
+        try:
+            with ThreadPoolExecutor(max_workers=max(1, len(looks))) as pool:
+                return list(pool.map(attempt, looks))
+        finally:
+            self._rounds.end()
+            self._rounds = None
+
+
+def attempt(work: Callable[..., T], *words: object) -> T | SnowHaError:
+    """What it gives, or its error."""
+    try:
+        return work(*words)
+    except SnowHaError as error:
+        return error

@@ -105,7 +105,7 @@ class Cluster:
         mocker.patch.object(site.servers, "leave_out_silent")
         mocker.patch.object(looking.xen, "looked_at", lambda site: site)
         mocker.patch.object(looking.fencing, "configuration", lambda site: self.tree)
-        mocker.patch.object(looking.fencing, "as_it_is", lambda site: (site, []))
+        mocker.patch.object(looking.fencing, "as_it_is", lambda site, _tree: (site, []))
         mocker.patch.object(
             looking, "CONFIGURATION_STEPS", (ConfigurationStep("all", "All", lambda site, tree: self.missing),)
         )

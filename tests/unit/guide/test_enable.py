@@ -92,11 +92,8 @@ def test_to_go_without_fencing_is_accepted_for_a_time_and_ends_with_it(site: Sit
     [("", True, fencing.NONE), ("", False, ""), (fencing.SBD, True, fencing.SBD)],
     ids=["accepted", "not-accepted", "asked-for-now"],
 )
-def test_what_was_accepted_need_not_be_said_again(
-    site: Site, mocker: MockerFixture, asked: str, accepted: bool, then: str
-) -> None:
+def test_what_was_accepted_need_not_be_said_again(site: Site, asked: str, accepted: bool, then: str) -> None:
     tree = guide_cluster()
     if accepted:
         enable.edit(replace(site, fencing=fencing.NONE), tree)
-    mocker.patch.object(enable.fencing, "configuration", return_value=tree)
-    assert enable._as_accepted(replace(site, fencing=asked)).fencing == then
+    assert enable._as_accepted(replace(site, fencing=asked), tree).fencing == then

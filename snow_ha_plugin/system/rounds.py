@@ -1,0 +1,106 @@
+"""Questions to servers that come at about the same time, as one command for each server: a round.
+
+A command of its own takes a fork of this process, a start of ssh and of a shell there: some 25 ms of processor time,
+and a look at a site asks twenty of each server.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
+
+from snow_ha_plugin.errors import SnowHaError
+from snow_ha_plugin.system import command, round_program
+from snow_ha_plugin.system.command import Result
+
+# A round begins once nobody has had a question for so long.
+QUIET_S = 0.005
+
+# The program comes with the questions: neither is in the list of processes or in a log.
+COMMAND = ("python3", "-ISc", "import json, sys; program, asked = json.load(sys.stdin); exec(program); main(asked)")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A program that is to be run on a server, and what it reads."""
+
+    argv: tuple[str, ...]
+    stdin: bytes
+    timeout_s: float
+
+
+class Rounds:
+    """`put` puts the questions of a round to a server: a result for each, or the error in its place."""
+
+    def __init__(self, put: Callable[[str, Sequence[Question]], Sequence[Result | SnowHaError]]) -> None:
+        self._put = put
+        self._lock = Lock()
+        self._asked: dict[str, SimpleQueue[tuple[Question, Future[Result]] | None]] = {}
+        self._threads: list[Thread] = []
+
+    def ask(self, server: str, question: Question) -> Result:
+        """The answer, with those of the others who ask meanwhile."""
+        answer: Future[Result] = Future()
+        with self._lock:
+            if server not in self._asked:
+                self._asked[server] = SimpleQueue()
+                self._threads.append(Thread(target=self._serve, args=(server,)))
+                self._threads[-1].start()
+        self._asked[server].put((question, answer))
+        return answer.result()
+
+    def end(self) -> None:
+        """For when nobody asks any more."""
+        for asked in self._asked.values():
+            asked.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _serve(self, server: str) -> None:
+        asked = self._asked[server]
+        while each := asked.get():
+            together = [each]
+            try:
+                while each := asked.get(timeout=QUIET_S):
+                    together.append(each)
+            except Empty:
+                pass
+            self._round(server, together)
+
+    def _round(self, server: str, together: Sequence[tuple[Question, Future[Result]]]) -> None:
+        # Two who ask the same have one answer.
+        questions = list(dict.fromkeys(question for question, _ in together))
+        try:
+            answers = dict(zip(questions, self._put(server, questions), strict=True))
+        except BaseException as error:  # whoever waits has it, and nobody waits for ever
+            for _, waiting in together:
+                waiting.set_exception(error)
+            return
+        for question, waiting in together:
+            answer = answers[question]
+            if isinstance(answer, SnowHaError):
+                waiting.set_exception(answer)
+            else:
+                waiting.set_result(answer)
+
+
+def packed(questions: Sequence[Question]) -> bytes:
+    """What COMMAND reads."""
+    asked = [(each.argv, base64.b64encode(each.stdin).decode(), each.timeout_s) for each in questions]
+    return json.dumps([Path(round_program.__file__).read_text(encoding="utf-8"), asked]).encode()
+
+
+def unpacked(data: bytes, questions: Sequence[Question]) -> list[Result | SnowHaError]:
+    """What COMMAND has written: the answer to each question."""
+    return [
+        command.late(question.argv, question.timeout_s)
+        if answer is None
+        else Result(question.argv, answer[0], base64.b64decode(answer[1]), base64.b64decode(answer[2]))
+        for question, answer in zip(questions, json.loads(data), strict=True)
+    ]

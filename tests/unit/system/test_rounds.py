@@ -1,0 +1,147 @@
+"""Questions that come at about the same time: one command for each server, and each is answered as if it were alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from pytest_mock import MockerFixture
+
+from snow_ha_plugin.errors import SnowHaError, TimedOutError, UnavailableError
+from snow_ha_plugin.system import command, rounds
+from snow_ha_plugin.system.command import Result
+from snow_ha_plugin.system.rounds import Question
+from snow_ha_plugin.system.servers import Servers
+
+
+@pytest.fixture
+def here() -> Servers:
+    """A site of this machine alone."""
+    return Servers([Servers([]).here])
+
+
+def looks(servers: Servers, *questions: Sequence[str], timeout_s: float = 60) -> list[Callable[[], Result]]:
+    def look(argv: Sequence[str]) -> Callable[[], Result]:
+        return lambda: servers.run(servers.here, argv, looks=True, timeout_s=timeout_s)
+
+    return [look(argv) for argv in questions]
+
+
+def test_each_has_its_own_answer_and_all_are_one_command(here: Servers, mocker: MockerFixture) -> None:
+    asked = mocker.spy(command, "run")
+    answers = here.side_by_side(
+        looks(here, ["sh", "-c", "echo out; echo err >&2; exit 3"], ["printf", "%s", "\u00e4\n'\""], ["false"])
+    )
+    assert answers == [
+        Result(("sh", "-c", "echo out; echo err >&2; exit 3"), 3, b"out\n", b"err\n"),
+        Result(("printf", "%s", "\u00e4\n'\""), 0, "\u00e4\n'\"".encode(), b""),
+        Result(("false",), 1, b"", b""),
+    ]
+    assert asked.call_count == 1
+
+
+def test_what_a_program_is_to_read_and_what_is_no_text_arrives_as_it_is(here: Servers) -> None:
+    data = bytes(range(256)) * 1000
+
+    def copy() -> Result:
+        return here.run(here.here, ["cat"], stdin=data)
+
+    read, _ = here.side_by_side([copy, *looks(here, ["true"])])
+    assert isinstance(read, Result)
+    assert read.stdout == data
+
+
+def test_all_run_at_a_time(here: Servers, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    read, _ = here.side_by_side(
+        looks(here, ["cat", str(tmp_path / "pipe")], ["sh", "-c", 'echo said >"$1"', "sh", str(tmp_path / "pipe")])
+    )
+    assert isinstance(read, Result)
+    assert read.stdout == b"said\n"
+
+
+def test_what_follows_from_an_answer_is_asked_in_the_next_round(here: Servers, mocker: MockerFixture) -> None:
+    asked = mocker.spy(command, "run")
+
+    def twice(word: str) -> bytes:
+        first = here.run(here.here, ["echo", word], looks=True)
+        return here.run(here.here, ["echo", first.text, "again"], looks=True).stdout
+
+    assert here.side_by_side([lambda: twice("a"), lambda: twice("b")]) == [b"a\n again\n", b"b\n again\n"]
+    assert asked.call_count == 2
+
+
+def test_who_asks_the_same_has_the_same_answer(here: Servers, mocker: MockerFixture) -> None:
+    put = mocker.spy(here, "_round")
+    first, second = here.side_by_side(looks(here, ["date", "+%N"], ["date", "+%N"]))
+    assert first == second
+    assert [len(call.args[1]) for call in put.call_args_list] == [1]
+
+
+def test_one_that_hangs_is_told_and_the_others_have_their_answers(here: Servers) -> None:
+    hanging, well = here.side_by_side(
+        [*looks(here, ["sh", "-c", "sleep 60"], timeout_s=0.5), *looks(here, ["echo", "well"])]
+    )
+    assert isinstance(hanging, TimedOutError)
+    assert "sh did not end within 0.5 s" in str(hanging)
+    assert isinstance(well, Result)
+    assert well.stdout == b"well\n"
+
+
+def test_a_program_that_is_not_there_is_one_that_failed(here: Servers) -> None:
+    missing, _ = here.side_by_side(looks(here, ["/no/such/program"], ["true"]))
+    assert isinstance(missing, Result)
+    assert (missing.exit_code, missing.ok) == (127, False)
+    assert "/no/such/program" in missing.reason
+
+
+def test_the_error_of_a_look_is_in_its_place(here: Servers) -> None:
+    def wrong() -> Result:
+        raise UnavailableError("it is not there")
+
+    error, well = here.side_by_side([wrong, *looks(here, ["true"])])
+    assert isinstance(error, UnavailableError)
+    assert isinstance(well, Result)
+
+
+def test_a_server_that_cannot_be_reached_answers_nobody(mocker: MockerFixture) -> None:
+    mocker.patch.object(command, "run", return_value=Result(("ssh",), 255, b"", b"No route to host\n"))
+    servers = Servers(["snow02"])
+    answers = servers.side_by_side([lambda: servers.run("snow02", ["true"]), lambda: servers.run("snow02", ["false"])])
+    assert [type(answer) for answer in answers] == [UnavailableError, UnavailableError]
+
+
+def test_a_server_without_python_is_asked_one_by_one(here: Servers, mocker: MockerFixture) -> None:
+    real = command.run
+
+    def run(argv: Sequence[str], **options: object) -> Result:
+        if argv[0] == "python3":
+            return Result(tuple(argv), 127, b"", b"python3: not found")
+        return real(argv, **options)  # type: ignore[arg-type]
+
+    mocker.patch.object(command, "run", run)
+    first, second = here.side_by_side(looks(here, ["echo", "a"], ["echo", "b"]))
+    assert [answer.stdout for answer in (first, second) if isinstance(answer, Result)] == [b"a\n", b"b\n"]
+
+
+def test_questions_are_in_no_command_line() -> None:
+    (question,) = [Question(("echo", "a secret"), b"another", 1)]
+    assert "secret" not in " ".join(rounds.COMMAND)
+    program, asked = json.loads(rounds.packed([question]))
+    assert "def main(" in program
+    assert asked == [[["echo", "a secret"], "YW5vdGhlcg==", 1]]
+
+
+def test_whatever_goes_wrong_nobody_waits_for_ever() -> None:
+    def put(server: str, questions: Sequence[Question]) -> list[Result | SnowHaError]:
+        raise RuntimeError("a defect")
+
+    asked = rounds.Rounds(put)
+    with pytest.raises(RuntimeError, match="a defect"):
+        asked.ask("snow01", Question(("true",), b"", 1))
+    asked.end()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("rounds")]
