@@ -350,11 +350,19 @@ class Answer:
     def after(self) -> Places:
         """Where each resource would be once all of `actions` have been carried out; on no server that nobody sees.
 
-        Who may not fence, without quorum, takes what a lost server ran for running.
+        Who may not fence, without quorum, takes what a lost server ran for running; and crm_simulate leaves a failure
+        on record of what it has stopped.
         """
         shown = self.settled or self.state
         gone = {node.name for node in shown.nodes if node.unclean or not node.online}
-        found = {name: tuple(server for server in at if server not in gone) for name, at in _places(shown).items()}
+        if shown.nodes and len(gone) == len(shown.nodes):  # nor is there anybody who sees a guest node
+            return dict.fromkeys(_places(shown), ())
+        acted = [(action.resource, action.node) for action in self.actions if action.task != "stop"]
+        stopped = {(action.resource, action.node) for action in self.actions if action.task == "stop"}.difference(acted)
+        found = {
+            name: tuple(server for server in at if server not in gone and (name, server) not in stopped)
+            for name, at in _places(shown).items()
+        }
         for action in () if self.settled else self.actions:
             found[action.resource] = () if action.task == "stop" or not action.node else (action.node,)
         return found
