@@ -31,6 +31,9 @@ ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:
 
 CHUNK_BYTES = 65536
 
+# What a message has room for.
+SHORT = 100
+
 
 @dataclass(frozen=True)
 class Result:
@@ -121,11 +124,18 @@ def run(
     return result
 
 
-def late(argv: Sequence[str], timeout_s: float) -> TimedOutError:
-    """Of a program that did not end in time."""
+def late(argv: Sequence[str], timeout_s: float, server: str = "") -> TimedOutError:
+    """Of a program that did not end in time, on this server or on another one."""
+    where = f" on {server}" if server else ""
     return TimedOutError(
-        f"{argv[0]} did not end within {timeout_s:g} s", shlex.join(argv), "see why it hangs and try again"
+        f"{argv[0]} did not end within {timeout_s:g} s{where}", spelled(argv), "see why it hangs and try again"
     )
+
+
+def spelled(argv: Sequence[str]) -> str:
+    """A command as it can be read in a message; nothing where it is a program of many lines, which the log has."""
+    line = shlex.join(argv)
+    return line if len(line) <= SHORT and "\n" not in line else ""
 
 
 def on_terminal(argv: Sequence[str]) -> int:

@@ -96,10 +96,10 @@ def packed(questions: Sequence[Question]) -> bytes:
     return json.dumps([Path(round_program.__file__).read_text(encoding="utf-8"), asked]).encode()
 
 
-def unpacked(data: bytes, questions: Sequence[Question]) -> list[Result | SnowHaError]:
-    """What COMMAND has written: the answer to each question."""
+def unpacked(data: bytes, server: str, questions: Sequence[Question]) -> list[Result | SnowHaError]:
+    """What COMMAND has written on a server: the answer to each question."""
     return [
-        command.late(question.argv, question.timeout_s)
+        command.late(question.argv, question.timeout_s, server)
         if answer is None
         else Result(question.argv, answer[0], base64.b64decode(answer[1]), base64.b64decode(answer[2]))
         for question, answer in zip(questions, json.loads(data), strict=True)

@@ -12,7 +12,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
 
-from snow_ha_plugin.errors import SnowHaError, UnavailableError
+from snow_ha_plugin.errors import SnowHaError, TimedOutError, UnavailableError
 from snow_ha_plugin.system import command, rounds
 from snow_ha_plugin.system.command import Result
 from snow_ha_plugin.system.rounds import Question, Rounds
@@ -20,9 +20,6 @@ from snow_ha_plugin.system.rounds import Question, Rounds
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-
-# For what a round takes beyond its longest question.
-ROUND_MARGIN_S = 5
 
 # Where the sockets of connections are that this process's commands share; only root reaches them.
 SHARED = Path("/run/snow-ha/ssh")
@@ -117,15 +114,19 @@ class Servers:
         for each in questions:
             log.debug("ask %s: %s", server, shlex.join(each.argv))
         if len(questions) > 1:
-            patience_s = max(each.timeout_s for each in questions) + ROUND_MARGIN_S
+            # Of many that hang some wait for others to be given up.
+            patience_s = sum(each.timeout_s for each in questions)
             result = self._reach(server, rounds.COMMAND, rounds.packed(questions), patience_s)
             if result.ok:
-                return rounds.unpacked(result.stdout, questions)
+                return rounds.unpacked(result.stdout, server, questions)
         # It may not have Python yet.
         return [attempt(self._reach, server, each.argv, each.stdin, each.timeout_s) for each in questions]
 
     def _reach(self, server: str, argv: Sequence[str], stdin: bytes = b"", timeout_s: float = 60) -> Result:
-        result = command.run(self.words(server, argv), stdin=stdin, timeout_s=timeout_s)
+        try:
+            result = command.run(self.words(server, argv), stdin=stdin, timeout_s=timeout_s)
+        except TimedOutError:
+            raise command.late(argv, timeout_s, server) from None
         if server != self.here and result.exit_code == SSH_FAILED:
             raise UnavailableError(
                 f"{server} cannot be reached",
@@ -140,7 +141,9 @@ class Servers:
         """`run`, and an error if the command fails."""
         result = self.run(server, argv, stdin=stdin, timeout_s=timeout_s, looks=looks)
         if not result.ok:
-            raise UnavailableError(f"{argv[0]} failed on {server}", result.reason, f"try `{shlex.join(argv)}` there")
+            line = command.spelled(argv)
+            remedy = f"try `{line}` there" if line else "snow-ha --debug tells what was tried there"
+            raise UnavailableError(f"{argv[0]} failed on {server}", result.reason, remedy)
         return result
 
     def read(self, server: str, path: str) -> bytes | None:

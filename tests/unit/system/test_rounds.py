@@ -6,13 +6,14 @@ import json
 import os
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from pytest_mock import MockerFixture
 
 from snow_ha_plugin.errors import SnowHaError, TimedOutError, UnavailableError
-from snow_ha_plugin.system import command, rounds
+from snow_ha_plugin.system import command, round_program, rounds, waiting
 from snow_ha_plugin.system.command import Result
 from snow_ha_plugin.system.rounds import Question
 from snow_ha_plugin.system.servers import Servers
@@ -87,7 +88,7 @@ def test_one_that_hangs_is_told_and_the_others_have_their_answers(here: Servers)
         [*looks(here, ["sh", "-c", "sleep 60"], timeout_s=0.5), *looks(here, ["echo", "well"])]
     )
     assert isinstance(hanging, TimedOutError)
-    assert "sh did not end within 0.5 s" in str(hanging)
+    assert f"sh did not end within 0.5 s on {here.here}" in str(hanging)
     assert isinstance(well, Result)
     assert well.stdout == b"well\n"
 
@@ -126,6 +127,28 @@ def test_a_server_without_python_is_asked_one_by_one(here: Servers, mocker: Mock
     mocker.patch.object(command, "run", run)
     first, second = here.side_by_side(looks(here, ["echo", "a"], ["echo", "b"]))
     assert [answer.stdout for answer in (first, second) if isinstance(answer, Result)] == [b"a\n", b"b\n"]
+
+
+def test_a_small_server_does_not_run_all_at_once(mocker: MockerFixture) -> None:
+    begun: list[str] = []
+    go_on = threading.Event()
+
+    def answer(argv: list[str], stdin: str, timeout_s: float) -> list[object]:
+        begun.append(argv[0])
+        assert go_on.wait(60)
+        return [0, "", ""]
+
+    mocker.patch.object(os, "cpu_count", return_value=1)
+    mocker.patch.object(round_program, "answer", answer)
+    others = threading.active_count()
+    questions = [([str(number)], "", 1.0) for number in range(20)]
+    with ThreadPoolExecutor(1) as pool:
+        answers = pool.submit(round_program.answers_to, questions)
+        assert waiting.until(lambda: threading.active_count() == others + 1 + len(questions), 60)
+        assert waiting.until(lambda: len(begun) >= round_program.AT_A_TIME, 60)
+        assert len(begun) == round_program.AT_A_TIME
+        go_on.set()
+    assert answers.result() == [[0, "", ""]] * len(questions)
 
 
 def test_questions_are_in_no_command_line() -> None:

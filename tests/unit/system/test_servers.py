@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pytest_mock import MockerFixture
 
-from snow_ha_plugin.errors import UnavailableError
+from snow_ha_plugin.errors import TimedOutError, UnavailableError
 from snow_ha_plugin.system import command, servers
 from snow_ha_plugin.system.command import Result
 from snow_ha_plugin.system.servers import SSH, Servers
@@ -119,6 +119,25 @@ def test_a_server_that_ssh_cannot_reach_is_told_with_what_to_try(mocker: MockerF
         "snow02 cannot be reached; ssh: connect: No route to host;"
         " make `ssh snow02 true` work for root without a question"
     )
+
+
+LOOK = ["sh", "-c", "\n# of many lines\nsleep 60"]
+
+
+def test_one_that_hangs_is_told_with_its_server_and_without_its_program(there: Servers) -> None:
+    with pytest.raises(TimedOutError) as caught:
+        there.run("snow02", LOOK, timeout_s=0.3)
+    assert str(caught.value) == "sh did not end within 0.3 s on snow02; see why it hangs and try again"
+
+
+@pytest.mark.parametrize(
+    ("argv", "remedy"),
+    [(["false"], "try `false` there"), (["sh", "-c", "\nexit 3"], "snow-ha --debug tells what was tried there")],
+)
+def test_of_what_failed_only_what_can_be_typed_is_told(there: Servers, argv: list[str], remedy: str) -> None:
+    with pytest.raises(UnavailableError) as caught:
+        there.must("snow01", argv)
+    assert caught.value.remedy == remedy
 
 
 def test_an_exit_status_of_the_other_side_is_an_answer(there: Servers) -> None:
