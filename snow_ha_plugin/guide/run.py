@@ -48,7 +48,7 @@ class Run:
         self.screen = screen
         self.dry_run = dry_run
         self.report: list[Looked] = []
-        self._seen: dict[Step, list[Finding]] = {}
+        self._seen: dict[Step, list[Finding] | SnowHaError] = {}
 
     def refuse_blocked(self, sections: Iterable[Step]) -> None:
         """Of what nobody but the administrator can mend: Blocked, with all that is found in `sections`."""
@@ -61,16 +61,16 @@ class Run:
             raise Blocked(serious)
 
     def look(self, sections: Iterable[Step]) -> None:
-        """Look at sections all at a time. It holds until one of them is mended; an error is met again in its turn."""
+        """Look at sections all at a time. It holds until one of them is mended; an error is raised in its turn."""
         looks = {section: partial(section.check, self.site) for section in sections}
-        answers = self.site.servers.side_by_side(list(looks.values()))
-        self._seen = {
-            section: found for section, found in zip(looks, answers, strict=True) if not isinstance(found, SnowHaError)
-        }
+        self._seen = dict(zip(looks, self.site.servers.side_by_side(list(looks.values())), strict=True))
 
     def found(self, section: Step) -> list[Finding]:
         """What is wrong with a section, as it was seen if it was."""
-        return self._seen[section] if section in self._seen else section.check(self.site)
+        seen = self._seen[section] if section in self._seen else section.check(self.site)
+        if isinstance(seen, SnowHaError):
+            raise seen
+        return seen
 
     def mend(self, section: Step) -> None:
         """Mend what is wrong with a section; Blocked where that does not help."""

@@ -62,3 +62,10 @@ def test_a_section_that_cannot_be_looked_at_stops_the_run_when_its_turn_comes(ru
     with pytest.raises(UnavailableError, match="snow02"):
         go(run, fine, silent)
     assert not fine.wrong
+
+
+def test_what_hangs_is_not_waited_for_twice(run: Run) -> None:
+    silent = Section("a", error=UnavailableError("snow02 cannot be reached"))
+    with pytest.raises(UnavailableError, match="snow02"):
+        go(run, silent)
+    assert silent.looks == 1
