@@ -85,9 +85,9 @@ class Servers:
             self.look_anew()
             return self._ask(server, argv, stdin, timeout_s)
         question = (server, *argv)
-        if question not in self._seen:
-            self._seen[question] = self._ask(server, argv, stdin, timeout_s)
-        return self._seen[question]
+        if (seen := self._seen.get(question)) is None:
+            seen = self._seen[question] = self._ask(server, argv, stdin, timeout_s)
+        return seen
 
     def leave_out_silent(self, within_s: float) -> None:
         """Reach each server once, all at the same time; those that are `silent` are not asked again, and `each` passes

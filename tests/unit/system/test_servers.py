@@ -111,6 +111,14 @@ def test_a_look_is_asked_once_until_something_may_have_changed(there: Servers, t
     assert there.must("snow01", look, looks=True).text == "x\nx\nx\n"
 
 
+def test_a_look_has_its_answer_although_somebody_forgets_all_answers_meanwhile(there: Servers) -> None:
+    class Forgotten(dict[tuple[str, ...], Result]):
+        def __setitem__(self, question: tuple[str, ...], answer: Result) -> None: ...
+
+    there._seen = Forgotten()
+    assert there.run("snow01", ["echo", "well"], looks=True).text == "well\n"
+
+
 def test_a_server_that_ssh_cannot_reach_is_told_with_what_to_try(mocker: MockerFixture) -> None:
     mocker.patch.object(command, "run", return_value=Result(("ssh",), 255, b"", b"ssh: connect: No route to host\n"))
     with pytest.raises(UnavailableError) as caught:
