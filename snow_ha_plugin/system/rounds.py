@@ -97,7 +97,7 @@ def packed(questions: Sequence[Question]) -> bytes:
 
 
 def unpacked(data: bytes, server: str, questions: Sequence[Question]) -> list[Result | SnowHaError]:
-    """What COMMAND has written on a server: the answer to each question."""
+    """What COMMAND has written on a server: the answer to each question; ValueError where that is something else."""
     return [
         command.late(question.argv, question.timeout_s, server)
         if answer is None

@@ -8,6 +8,7 @@ import shlex
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
@@ -117,9 +118,9 @@ class Servers:
             # Of many that hang some wait for others to be given up.
             patience_s = sum(each.timeout_s for each in questions)
             result = self._reach(server, rounds.COMMAND, rounds.packed(questions), patience_s)
-            if result.ok:
+            # It may not have Python yet, or a shell there greets whoever comes.
+            with suppress(ValueError):
                 return rounds.unpacked(result.stdout, server, questions)
-        # It may not have Python yet.
         return [attempt(self._reach, server, each.argv, each.stdin, each.timeout_s) for each in questions]
 
     def _reach(self, server: str, argv: Sequence[str], stdin: bytes = b"", timeout_s: float = 60) -> Result:

@@ -116,12 +116,15 @@ def test_a_server_that_cannot_be_reached_answers_nobody(mocker: MockerFixture) -
     assert [type(answer) for answer in answers] == [UnavailableError, UnavailableError]
 
 
-def test_a_server_without_python_is_asked_one_by_one(here: Servers, mocker: MockerFixture) -> None:
+@pytest.mark.parametrize(("code", "said"), [(127, b""), (0, b"Welcome to snow02!\n[]"), (0, b"[]"), (1, b"\xff")])
+def test_a_server_that_cannot_do_that_is_asked_one_by_one(
+    here: Servers, mocker: MockerFixture, code: int, said: bytes
+) -> None:
     real = command.run
 
     def run(argv: Sequence[str], **options: object) -> Result:
         if argv[0] == "python3":
-            return Result(tuple(argv), 127, b"", b"python3: not found")
+            return Result(tuple(argv), code, said, b"python3: not found")
         return real(argv, **options)  # type: ignore[arg-type]
 
     mocker.patch.object(command, "run", run)
