@@ -95,7 +95,7 @@ def _once(found: Iterable[Finding]) -> list[Finding]:
 
 
 def _unreachable(name: str, error: SnowHaError) -> Finding:
-    # The details of a timeout are the whole command.
+    # The details of a timeout are the command.
     late = isinstance(error, TimedOutError)
     why = f"nothing came within {ANSWERS_WITHIN_S} s" if late else error.details or error.message
     message = f"{name} does not answer ssh, and was not looked at: {why}"

@@ -62,8 +62,7 @@ def _enable(site: Site, screen: Screen, *, replace_agents: bool, dry_run: bool) 
         run.refuse_blocked(section for section in SERVER_STEPS if section.apply is None)
         # Before any edit, which may be tried several times and must not ask servers.
         run.site = xen.looked_at(run.site)
-        if not run.found(start.STEP):
-            _rehearse(run.site)
+        _rehearse(run)
         coming = domains.newcomers(run.site, tree)
     if coming.running:
         screen.info(f"taken over as they run: {in_words(coming.running, MOST_NAMES)}")
@@ -107,9 +106,11 @@ def edit(site: Site, tree: cib.Tree) -> list[Change]:
     return changes + acceptance.accept(tree, [given])
 
 
-def _rehearse(site: Site) -> None:
+def _rehearse(run: Run) -> None:
     """Where the whole cluster runs already, let what its CIB would refuse be refused before anything is changed."""
-    change(site.cluster, partial(edit, site), undisturbed(locate=whereabouts(site.servers), tell=unsaid), dry_run=True)
+    if not run.found(start.STEP):
+        judge = undisturbed(locate=whereabouts(run.site.servers), tell=unsaid)
+        change(run.site.cluster, partial(edit, run.site), judge, dry_run=True)
 
 
 def _configure(run: Run) -> list[Change]:

@@ -16,12 +16,13 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 
 from snow_ha_plugin.errors import SnowHaError
-from snow_ha_plugin.system import command, round_program
+from snow_ha_plugin.system import command
 from snow_ha_plugin.system.command import Result
 
 # A round begins once nobody has had a question for so long.
 QUIET_S = 0.005
 
+PROGRAM = Path(__file__).with_name("round_program.py")
 # The program comes with the questions: neither is in the list of processes or in a log.
 COMMAND = ("python3", "-ISc", "import json, sys; program, asked = json.load(sys.stdin); exec(program); main(asked)")
 
@@ -93,7 +94,7 @@ class Rounds:
 def packed(questions: Sequence[Question]) -> bytes:
     """What COMMAND reads."""
     asked = [(each.argv, base64.b64encode(each.stdin).decode(), each.timeout_s) for each in questions]
-    return json.dumps([Path(round_program.__file__).read_text(encoding="utf-8"), asked]).encode()
+    return json.dumps([PROGRAM.read_text(encoding="utf-8"), asked]).encode()
 
 
 def unpacked(data: bytes, server: str, questions: Sequence[Question]) -> list[Result | SnowHaError]:

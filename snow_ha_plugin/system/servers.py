@@ -112,15 +112,18 @@ class Servers:
         return self._reach(server, argv, stdin, timeout_s)
 
     def _round(self, server: str, questions: Sequence[Question]) -> list[Result | SnowHaError]:
-        for each in questions:
-            log.debug("ask %s: %s", server, shlex.join(each.argv))
         if len(questions) > 1:
+            for each in questions:
+                log.debug("ask %s: %s", server, shlex.join(each.argv))
             # Of many that hang some wait for others to be given up.
             patience_s = sum(each.timeout_s for each in questions)
             result = self._reach(server, rounds.COMMAND, rounds.packed(questions), patience_s)
             # It may not have Python yet, or a shell there greets whoever comes.
             with suppress(ValueError):
                 return rounds.unpacked(result.stdout, server, questions)
+        return self._one_by_one(server, questions)
+
+    def _one_by_one(self, server: str, questions: Sequence[Question]) -> list[Result | SnowHaError]:
         return [attempt(self._reach, server, each.argv, each.stdin, each.timeout_s) for each in questions]
 
     def _reach(self, server: str, argv: Sequence[str], stdin: bytes = b"", timeout_s: float = 60) -> Result:
@@ -171,20 +174,22 @@ class Servers:
 
     def outcomes(self, work: Callable[[str], T], names: Sequence[str] | None = None) -> Mapping[str, T | SnowHaError]:
         """As `each`, with a server's error in the place of its result."""
-
         wanted = self.names if names is None else tuple(names)
-        with ThreadPoolExecutor(max_workers=max(1, len(wanted))) as pool:
-            return dict(zip(wanted, pool.map(partial(attempt, work), wanted), strict=True))
+        return dict(zip(wanted, _all_at_a_time([partial(work, name) for name in wanted]), strict=True))
 
     def side_by_side(self, looks: Sequence[Callable[[], T]]) -> list[T | SnowHaError]:
         """What each of several looks gives, or its error: all at a time, and what they ask a server in few rounds."""
         self._rounds = Rounds(self._round)
         try:
-            with ThreadPoolExecutor(max_workers=max(1, len(looks))) as pool:
-                return list(pool.map(attempt, looks))
+            return _all_at_a_time(looks)
         finally:
             self._rounds.end()
             self._rounds = None
+
+
+def _all_at_a_time(works: Sequence[Callable[[], T]]) -> list[T | SnowHaError]:
+    with ThreadPoolExecutor(max_workers=max(1, len(works))) as pool:
+        return list(pool.map(attempt, works))
 
 
 def attempt(work: Callable[..., T], *words: object) -> T | SnowHaError:

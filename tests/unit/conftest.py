@@ -12,13 +12,11 @@ import pytest
 
 import snow_ha_plugin
 from snow_ha_plugin.core.codes import TABLE
-from snow_ha_plugin.errors import SnowHaError
 from snow_ha_plugin.model import Domain, Finding, Network, Server, Severity, SnowConf
 from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import command, record, snowtools, written
 from snow_ha_plugin.system.command import Result
-from snow_ha_plugin.system.rounds import Question
-from snow_ha_plugin.system.servers import Servers, attempt
+from snow_ha_plugin.system.servers import Servers
 from snow_ha_plugin.system.snowtools import Layout
 
 NAMES = ("snow01", "snow02")
@@ -68,8 +66,7 @@ class Machines(Servers):
         path = f"{self.root}/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         return command.run(words, stdin=stdin, timeout_s=timeout_s, env={"PATH": path, "SERVER": server})
 
-    def _round(self, server: str, questions: Sequence[Question]) -> list[Result | SnowHaError]:
-        return [attempt(self._reach, server, each.argv, each.stdin, each.timeout_s) for each in questions]
+    _round = Servers._one_by_one
 
     def stand_in(self, program: str, script: str) -> None:
         path = self.root / "bin" / program
