@@ -25,6 +25,12 @@ def here() -> Servers:
     return Servers([Servers([]).here])
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A round that also waits for who is late on a busy machine: where rounds are counted."""
+    monkeypatch.setattr(rounds, "QUIET_S", 1)
+
+
 def looks(servers: Servers, *questions: Sequence[str], timeout_s: float = 60) -> list[Callable[[], Result]]:
     def look(argv: Sequence[str]) -> Callable[[], Result]:
         return lambda: servers.run(servers.here, argv, looks=True, timeout_s=timeout_s)
@@ -32,6 +38,7 @@ def looks(servers: Servers, *questions: Sequence[str], timeout_s: float = 60) ->
     return [look(argv) for argv in questions]
 
 
+@pytest.mark.usefixtures("patient")
 def test_each_has_its_own_answer_and_all_are_one_command(here: Servers, mocker: MockerFixture) -> None:
     asked = mocker.spy(command, "run")
     answers = here.side_by_side(
@@ -65,6 +72,7 @@ def test_all_run_at_a_time(here: Servers, tmp_path: Path) -> None:
     assert read.stdout == b"said\n"
 
 
+@pytest.mark.usefixtures("patient")
 def test_what_follows_from_an_answer_is_asked_in_the_next_round(here: Servers, mocker: MockerFixture) -> None:
     asked = mocker.spy(command, "run")
 
@@ -76,6 +84,7 @@ def test_what_follows_from_an_answer_is_asked_in_the_next_round(here: Servers, m
     assert asked.call_count == 2
 
 
+@pytest.mark.usefixtures("patient")
 def test_who_asks_the_same_has_the_same_answer(here: Servers, mocker: MockerFixture) -> None:
     put = mocker.spy(here, "_round")
     first, second = here.side_by_side(looks(here, ["date", "+%N"], ["date", "+%N"]))
@@ -83,6 +92,7 @@ def test_who_asks_the_same_has_the_same_answer(here: Servers, mocker: MockerFixt
     assert [len(call.args[1]) for call in put.call_args_list] == [1]
 
 
+@pytest.mark.usefixtures("patient")
 def test_one_that_hangs_is_told_and_the_others_have_their_answers(here: Servers) -> None:
     hanging, well = here.side_by_side(
         [*looks(here, ["sh", "-c", "sleep 60"], timeout_s=0.5), *looks(here, ["echo", "well"])]
@@ -93,6 +103,7 @@ def test_one_that_hangs_is_told_and_the_others_have_their_answers(here: Servers)
     assert well.stdout == b"well\n"
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_program_that_is_not_there_is_one_that_failed(here: Servers) -> None:
     missing, _ = here.side_by_side(looks(here, ["/no/such/program"], ["true"]))
     assert isinstance(missing, Result)
@@ -116,6 +127,7 @@ def test_a_server_that_cannot_be_reached_answers_nobody(mocker: MockerFixture) -
     assert [type(answer) for answer in answers] == [UnavailableError, UnavailableError]
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize(("code", "said"), [(127, b""), (0, b"Welcome to snow02!\n[]"), (0, b"[]"), (1, b"\xff")])
 def test_a_server_that_cannot_do_that_is_asked_one_by_one(
     here: Servers, mocker: MockerFixture, code: int, said: bytes
