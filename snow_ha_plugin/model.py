@@ -126,7 +126,10 @@ class Processors:
 
 @dataclass(frozen=True)
 class Hypervisor:
-    """What `xl info` says of a server, and the guests on it (Domain-0 is not one). `features` are its processors'."""
+    """What `xl info` says of a server, and the guests on it (Domain-0 is not one). `features` are its processors'.
+
+    The `version` is that of a release, such as 4.17.
+    """
 
     memory_mib: int
     cpus: int
@@ -135,6 +138,7 @@ class Hypervisor:
     dom0_is_fixed: bool = True
     features: str = ""
     processors: Processors = field(default_factory=Processors)
+    version: str = ""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.configure import acceptance
+from snow_ha_plugin.core.configure import acceptance, kept
 from snow_ha_plugin.core.configure.acceptance import Acceptance
 from snow_ha_plugin.core.configure.fencing import NONE
 from snow_ha_plugin.core.reports.text import in_words
@@ -28,7 +28,7 @@ from snow_ha_plugin.guide import (
     start,
     xen,
 )
-from snow_ha_plugin.guide.run import Run, Screen
+from snow_ha_plugin.guide.run import Run, Screen, errors
 from snow_ha_plugin.model import Change, Severity
 from snow_ha_plugin.operations import agent_replacement, retry
 from snow_ha_plugin.operations.site import Site
@@ -58,11 +58,13 @@ def _enable(site: Site, screen: Screen, *, replace_agents: bool, dry_run: bool) 
     with screen.progress(LOOKING):
         tree = fencing.configuration(site)
         run = Run(fencing.decide_by(_as_accepted(site, tree), tree), screen, dry_run=dry_run)
-        run.look(SERVER_STEPS)
+        run.look((*SERVER_STEPS, *AFTERWARDS))
         run.refuse_blocked(section for section in SERVER_STEPS if section.apply is None)
         # Before any edit, which may be tried several times and must not ask servers.
         run.site = xen.looked_at(run.site)
-        _rehearse(run)
+        is_complete = _is_complete(run, tree)
+        if not is_complete:
+            _rehearse(run)
         coming = domains.newcomers(run.site, tree)
     if coming.running:
         screen.info(f"taken over as they run: {in_words(coming.running, MOST_NAMES)}")
@@ -73,17 +75,30 @@ def _enable(site: Site, screen: Screen, *, replace_agents: bool, dry_run: bool) 
         screen.info(f"third vote: {run.site.qdevice}")
     for section in SERVER_STEPS:
         run.mend(section)
-    run.try_fencing()
-    changes = _configure(run) + _renew_ids(run)
-    if not dry_run:
-        changes += _try_again(run)
-        changes += _put_rules_back(run)
-    changes += _go_by_sizes(run, changes)
+    changes = [] if is_complete else _change_configuration(run)
     if replace_agents:
         changes += _replace_agents(run)
     for section in AFTERWARDS:
         run.mend(section)
     return run, changes
+
+
+def _is_complete(run: Run, tree: cib.Tree | None) -> bool:
+    """Whether all was done before, by one look at everything: what would do it then need not look once more."""
+    if tree is None or any(errors(run.found(section)) for section in (*SERVER_STEPS, *AFTERWARDS)):
+        return False
+    if any(missing(cib.clone(tree)) for missing in (partial(edit, run.site), kept.put_back, sizes.edit)):
+        return False
+    return not retry.failed(tree, start.state(run.site)) and not run.site.cluster.renew_ids(dry_run=True)
+
+
+def _change_configuration(run: Run) -> list[Change]:
+    run.try_fencing()
+    changes = _configure(run) + _renew_ids(run)
+    if not run.dry_run:
+        changes += _try_again(run)
+        changes += _put_rules_back(run)
+    return changes + _go_by_sizes(run, changes)
 
 
 def _as_accepted(site: Site, tree: cib.Tree | None) -> Site:
@@ -121,7 +136,7 @@ def _configure(run: Run) -> list[Change]:
     judge = undisturbed(locate=whereabouts(site.servers), tell=run.screen.warning)
     changes = change(site.cluster, planned, judge, dry_run=run.dry_run)
     # A run that was killed while Pacemaker was at work got no further than that; to ask an idle one takes 2 s.
-    unfinished = changes or any(section.check(site) for section in AFTERWARDS)
+    unfinished = changes or any(run.found(section) for section in AFTERWARDS)
     if unfinished and not run.dry_run:
         with run.screen.progress("Pacemaker takes over the domains"):
             pacemaker.wait_idle(SETTLED_WITHIN_S)
@@ -150,7 +165,8 @@ def _is_there(site: Site) -> bool:
 
 def _try_again(run: Run) -> list[Change]:
     """What has failed before this run, such as a start on a server without its image, is tried once more."""
-    failed = retry.failed(run.site.cluster.read())
+    tree = run.site.cluster.read()
+    failed = retry.failed(tree, run.site.cluster.state(tree))
     if not failed:
         return []
     with run.screen.progress("Trying again what had failed"):

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from snow_ha_plugin.core import cib, corosync
 from snow_ha_plugin.core.configure import acceptance, cluster_options, fencing
 from snow_ha_plugin.core.configure.fencing import Timing
 from snow_ha_plugin.core.reports.findings import no_fencing
-from snow_ha_plugin.errors import ConfigurationError, UnavailableError, UnsafeError
+from snow_ha_plugin.errors import ConfigurationError, SnowHaError, UnavailableError, UnsafeError
 from snow_ha_plugin.guide import qdevice
 from snow_ha_plugin.guide.corosync import PATH as COROSYNC_CONF
 from snow_ha_plugin.guide.section import ConfigurationStep, Step
@@ -44,7 +45,15 @@ def decide(site: Site) -> Site:
 
 def decide_by(site: Site, tree: cib.Tree | None) -> Site:
     """As `decide`, where the configuration was read already."""
-    site = qdevice.decide(site)
+    third_vote, way = site.servers.side_by_side([partial(qdevice.decide, site), partial(_decide_way, site, tree)])
+    if isinstance(third_vote, SnowHaError):
+        raise third_vote
+    if isinstance(way, SnowHaError):
+        raise way
+    return replace(way, qdevice=third_vote.qdevice)
+
+
+def _decide_way(site: Site, tree: cib.Tree | None) -> Site:
     if tree is not None and fencing.is_by_hand(tree):
         return replace(site, fencing=fencing.BY_HAND, why="it is configured by hand, and stays so")
     wanted = site.fencing or site.conf.fencing

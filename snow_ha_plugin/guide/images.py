@@ -12,10 +12,11 @@ from snow_ha_plugin.system import images
 
 
 def check(site: Site) -> list[Finding]:
+    looks, silent = images.look(site.servers, site.domains)
     # Where nothing is shared, no image is: that is told once.
     if shared.check(site):
         return list(site.broken)
-    looks = images.look_everywhere(site.servers, site.domains)
+    images.refuse_silent(silent)
     found, seen = list(site.broken), []
     for domain in site.domains:
         images_of = kinds.images_of(domain, looks)

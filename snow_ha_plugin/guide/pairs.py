@@ -13,18 +13,21 @@ from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.operations.site import Site
+from snow_ha_plugin.system import xen
 
 # What is less comes from asking one after the other.
 CLOCKS_S = 5
 
-# The others, behind the clock: a server that does not answer costs ssh its time. Without one of them it is no finding.
 _LOOK = """
 echo "clock $(date +%s)"
 echo "is Debian $(cut -d. -f1 /etc/debian_version)"
-echo "is Xen $(xl info xen_version | cut -d. -f1-2)"
 dpkg-query --show --showformat='is ${Package} ${Version}\\n' corosync pacemaker 2>/dev/null
 echo "home $(findmnt --noheadings --output FSTYPE --mountpoint /home || echo none)"
 for name; do echo "name $name $(getent ahostsv4 "$name" | sed 's/ .*//;q')"; done
+"""
+
+# Behind the clock: a server that does not answer costs ssh its time. This server itself has reached them all by then.
+_KNOCK = """
 for name; do
     [ "$name" = "$(uname -n | cut -d. -f1)" ] && continue
     ssh -n -o BatchMode=yes -o ConnectTimeout=5 "$name" true >/dev/null 2>&1 || echo "closed $name" &
@@ -47,8 +50,11 @@ class Seen:
 def check(site: Site) -> list[Finding]:
     servers = site.servers
     asked = [name for name in servers.names if name not in servers.silent]
-    looks = servers.each(lambda name: servers.must(name, ["sh", "-c", _LOOK, "sh", *asked], looks=True))
+    scripts = {name: _LOOK + _KNOCK for name in servers.names} | {servers.here: _LOOK}
+    looks = servers.each(lambda name: servers.must(name, ["sh", "-c", scripts[name], "sh", *asked], looks=True))
     seen = {name: _parse(result.text) for name, result in looks.items()}
+    for name, hypervisor in xen.answering(servers).items():
+        seen[name].versions["Xen"] = hypervisor.version
     return [*_closed(seen), *_names(seen), *_clocks(seen), *_versions(seen), *_home(seen)]
 
 

@@ -83,6 +83,7 @@ class Run:
         with self.screen.progress(section.title, section.takes):
             self._seen.clear()
             section.apply(self.site)
+            self.site.servers.look_anew()
             left = errors(section.check(self.site))
         if left:
             raise Blocked(left)

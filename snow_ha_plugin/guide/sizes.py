@@ -19,13 +19,13 @@ def put_in_force(cluster: Cluster, *, dry_run: bool = False) -> list[Change]:
     """
     for vcpus in (True, False):
         try:
-            return change(cluster, partial(_edit, vcpus=vcpus), undisturbed(), dry_run=dry_run)
+            return change(cluster, partial(edit, vcpus=vcpus), undisturbed(), dry_run=dry_run)
         except UnsafeError:
             continue
     return []
 
 
-def _edit(tree: cib.Tree, *, vcpus: bool) -> list[Change]:
+def edit(tree: cib.Tree, *, vcpus: bool = True) -> list[Change]:
     sized = all(node.memory_mib and node.cpus for node in cib.nodes(tree)) and all(
         {"hv_memory", "cpu"} <= domain.utilization.keys() for domain in cib.domains(tree).values()
     )

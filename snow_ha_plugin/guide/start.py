@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from snow_ha_plugin.errors import TimedOutError, UnavailableError, UnsafeError
 from snow_ha_plugin.guide import qdevice
 from snow_ha_plugin.guide.section import Step
-from snow_ha_plugin.model import Finding, NodeState, Severity
+from snow_ha_plugin.model import ClusterState, Finding, NodeState, Severity
 from snow_ha_plugin.operations import joining
 from snow_ha_plugin.operations.joining import ONLINE_WITHIN_S
 from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import pacemaker, waiting
+
+
+def state(site: Site) -> ClusterState:
+    """What crm_mon says, once for all sections that look."""
+    return pacemaker.state(run=partial(site.servers.run, site.servers.here, looks=True))
 
 
 def check(site: Site) -> list[Finding]:
@@ -44,8 +51,8 @@ def apply(site: Site) -> None:
 
 
 def _offline(site: Site) -> list[str]:
-    state = pacemaker.state()
-    online = {node.name for node in state.nodes if node.online} if state.quorum else set()
+    seen = state(site)
+    online = {node.name for node in seen.nodes if node.online} if seen.quorum else set()
     return [name for name in site.servers.names if name not in online and name not in site.servers.silent]
 
 
@@ -79,9 +86,9 @@ def forget_left(site: Site) -> None:
 
 
 def _left(site: Site) -> list[NodeState]:
-    state = pacemaker.state()
-    gone = [node for node in state.nodes if not node.online and node.name not in site.servers.names]
-    return gone if state.quorum else []
+    seen = state(site)
+    gone = [node for node in seen.nodes if not node.online and node.name not in site.servers.names]
+    return gone if seen.quorum else []
 
 
 STEP = Step(

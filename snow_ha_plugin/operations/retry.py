@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.model import Change
+from snow_ha_plugin.model import Change, ClusterState
 from snow_ha_plugin.system import pacemaker
 
 
-def failed(tree: cib.Tree) -> list[str]:
+def failed(tree: cib.Tree, state: ClusterState) -> list[str]:
     """The domains that Pacemaker calls failed or blocked, and those that should run and do not."""
     domains = cib.domains(tree)
     return [
         resource.id
-        for resource in pacemaker.state(tree).resources
+        for resource in state.resources
         if resource.id in domains
         and resource.managed
         and (resource.failed or resource.blocked or not _is_as_wanted(resource.role, domains[resource.id].meta))

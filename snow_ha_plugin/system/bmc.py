@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 from snow_ha_plugin.core.configure.fencing import IPMITOOL
 from snow_ha_plugin.errors import TimedOutError, UnavailableError
 from snow_ha_plugin.system import command
@@ -14,6 +16,10 @@ _POWER = {0: "on", 2: "off"}
 
 def failure(name: str) -> str:
     """Why a BMC does not tell whether its server has power; empty where it does."""
+    try:
+        socket.getaddrinfo(name, None)
+    except (OSError, UnicodeError):
+        return "nothing knows an address of it"
     try:
         result = _status(name)
     except TimedOutError:

@@ -114,10 +114,15 @@ def look(servers: Servers, domains: Iterable[Domain]) -> tuple[Looks, dict[str, 
 def look_everywhere(servers: Servers, domains: Iterable[Domain]) -> Looks:
     """As `look`; the error of a server that does not answer, unless it is left out."""
     looks, silent = look(servers, domains)
+    refuse_silent(silent)
+    return looks
+
+
+def refuse_silent(silent: Mapping[str, SnowHaError]) -> None:
+    """Raise the error of a server that does not answer, unless it is left out."""
     for error in silent.values():
         if not isinstance(error, LeftOut):
             raise error
-    return looks
 
 
 def parse(line: str) -> Look:

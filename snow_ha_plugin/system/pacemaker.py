@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -46,11 +46,16 @@ def stored_cib() -> cib.Tree | None:
     return tree
 
 
-def state(tree: cib.Tree | None = None) -> ClusterState:
-    """The cluster's state by crm_mon: of the running cluster, or as the status section of a CIB has it."""
+def state(
+    tree: cib.Tree | None = None, *, run: Callable[[Sequence[str]], command.Result] | None = None
+) -> ClusterState:
+    """The cluster's state by crm_mon: of the running cluster, or as the status section of a CIB has it.
+
+    With `run` the running cluster is asked by that, such as a look at servers that others look at too.
+    """
     argv = ["crm_mon", "--one-shot", "--inactive", "--output-as=xml"]
     if tree is None:
-        result = command.run(argv)
+        result = (run or command.run)(argv)
     else:
         with scratch(tree) as (path,):
             result = command.run(argv, env={"CIB_file": str(path)})

@@ -37,25 +37,32 @@ RestartSec=2
 # Where the tool has it.
 DATABASE = "/etc/corosync/qdevice/net/nssdb"
 
+SERVICES = ("corosync", "corosync-qdevice")
+
 # Arguments: database, host, then the units' paths.
-_LOOK = r"""
+_LOOK = (
+    r"""
 say() { printf '%s\0%s\0' "$1" "$2"; }
 database=$1 host=$2
 shift 2
 for unit; do [ ! -r "$unit" ] || say "unit $unit" "$(cat "$unit")"; done
-for service in corosync corosync-qdevice; do say "active $service" "$(systemctl is-active "$service")"; done
+active=$(systemctl is-active $SERVICES)
+say active "$active"
 if [ -e "$database" ]; then
     say ca "$(certutil -L -a -d "$database" -n 'QNet CA' 2>/dev/null)"
     ! certutil -V -u C -e -d "$database" -f "$database/pwdfile.txt" -n 'Cluster Cert' >/dev/null 2>&1 || say valid yes
 fi
-if systemctl --quiet is-active corosync; then
+if [ "${active#active}" != "$active" ]; then
     say quorum "$(corosync-quorumtool -s 2>/dev/null)"
     say state "$(corosync-qdevice-tool -s 2>/dev/null | sed -n 's/^State:[[:space:]]*//p')"
 fi
 [ -z "$host" ] || ! timeout "$CONNECTS" bash -c 'exec 3<>"/dev/tcp/$1/$2"' bash "$host" "$PORT" 2>/dev/null ||
     say reaches yes
 true
-""".replace("$CONNECTS", str(CONNECTS_WITHIN_S)).replace("$PORT", str(PORT))
+""".replace("$CONNECTS", str(CONNECTS_WITHIN_S))
+    .replace("$PORT", str(PORT))
+    .replace("$SERVICES", " ".join(SERVICES))
+)
 
 # `installed` without certificates: somebody has deleted what the package makes.
 _LOOK_AT_HOST = r"""
@@ -168,7 +175,7 @@ def parse_look(server: str, text: str) -> Look:
     return Look(
         server=server,
         units={name.removeprefix("unit "): f"{value}\n" for name, value in values.items() if name.startswith("unit ")},
-        active=frozenset(n.split()[1] for n, v in values.items() if n.startswith("active ") and v == "active"),
+        active=frozenset(n for n, v in zip(SERVICES, values.get("active", "").split(), strict=False) if v == "active"),
         ca=_certificate(values.get("ca", "")),
         is_valid="valid" in values,
         reaches="reaches" in values,

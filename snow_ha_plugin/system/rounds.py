@@ -20,7 +20,7 @@ from snow_ha_plugin.system import command
 from snow_ha_plugin.system.command import Result
 
 # A round begins once nobody has had a question for so long.
-QUIET_S = 0.005
+QUIET_S = 0.01
 
 PROGRAM = Path(__file__).with_name("round_program.py")
 # The program comes with the questions: neither is in the list of processes or in a log.

@@ -36,6 +36,8 @@ READ_WITHIN_S = 15
 # timeout(1)'s own exit status.
 STILL_WAITS = 124
 
+SERVICES = ("sbd", "corosync", "pacemaker")
+
 _LOOK = r"""
 say() { printf '%s\0%s\0' "$1" "$2"; }
 text() { [ ! -r "$2" ] || say "$1" "$(cat "$2")"; }
@@ -44,7 +46,7 @@ for directory in /sys/class/watchdog/watchdog*; do
     say "watchdog ${directory##*/}" \
         "$(cat "$directory/identity"); $(cat "$directory/state"); $(cat "$directory/timeout")"
 done
-for service in sbd corosync pacemaker; do say "active $service" "$(systemctl is-active "$service")"; done
+say active "$(systemctl is-active $SERVICES)"
 say enabled "$(systemctl is-enabled sbd 2>/dev/null)"
 text conf "$2"; text modules "$3"; text unit "$4"; text drop-in "$5"
 say file "$(stat --format '%i %s %a' "$1" 2>/dev/null)"
@@ -54,7 +56,7 @@ if [ -b "$6" ]; then
     say slots "$(timeout --kill-after=1 5 sbd -d "$6" list 2>/dev/null)"
 fi
 true
-"""
+""".replace("$SERVICES", " ".join(SERVICES))
 
 # In one rename: a run that was killed leaves at most files of another name, which the next one removes.
 _CREATE = r"""
@@ -175,7 +177,7 @@ def parse_look(server: str, text: str) -> Look:
     return Look(
         server=server,
         watchdogs=tuple(watchdogs),
-        active=frozenset(n.split()[1] for n, v in values.items() if n.startswith("active ") and v == "active"),
+        active=frozenset(n for n, v in zip(SERVICES, values.get("active", "").split(), strict=False) if v == "active"),
         enabled=values.get("enabled") == "enabled",
         texts=tuple((name, values[name] + "\n") for name in ("conf", "modules", "unit", "drop-in") if name in values),
         file=values.get("file", ""),

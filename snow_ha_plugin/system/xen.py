@@ -170,6 +170,7 @@ def parse(info: str, listing: str, server: str, details: str = "") -> Hypervisor
         guests=tuple(guest for guest in guests if guest.domid != 0),
         dom0_is_fixed=is_fixed,
         features=facts.get("hw_caps", ""),
+        version=".".join(facts.get("xen_version", "").split(".")[:2]),
     )
 
 

@@ -13,9 +13,11 @@ from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.guide import enable
 from snow_ha_plugin.guide.run import Run
-from snow_ha_plugin.model import Change
+from snow_ha_plugin.model import Change, Finding, Severity
 from snow_ha_plugin.operations.site import Site
 from tests.captures import guide_cluster, unconfigured_cluster
+
+CHANGE = Change("register", "nis01", "register nis01")
 
 
 @pytest.fixture
@@ -74,6 +76,38 @@ def test_ids_of_a_former_version_are_renewed_and_told(
     assert [change.action for change in enable._renew_ids(run_through)] == ["ids"]
     assert enable._renew_ids(run(site, mocker, guide_cluster(), dry_run=dry_run)) == []
     assert {call.kwargs["dry_run"] for call in renewed.call_args_list} == {dry_run}
+
+
+def complete_but(site: Site, mocker: MockerFixture, what: str) -> Run:
+    """A run where each section holds and nothing is to be changed, but for one thing."""
+    run_through = run(site, mocker, guide_cluster(), dry_run=False)
+    finding = Finding(
+        Severity.ERROR if what == "a section" else Severity.WARNING, "hook", "is missing", "snow ha enable"
+    )
+    run_through._seen = {section: [finding] for section in (*enable.SERVER_STEPS, *enable.AFTERWARDS)}
+    mocker.patch.object(enable, "edit", return_value=[CHANGE] if what == "the configuration" else [])
+    mocker.patch.object(type(site.cluster), "renew_ids", return_value=what == "ids of a former version")
+    mocker.patch.object(enable.kept, "put_back", return_value=[CHANGE] if what == "rules of balance" else [])
+    mocker.patch.object(enable.sizes, "edit", return_value=[CHANGE] if what == "sizes" else [])
+    mocker.patch.object(enable.start, "state")
+    mocker.patch.object(enable.retry, "failed", return_value=["nis01"] if what == "a failure" else [])
+    return run_through
+
+
+def test_where_nothing_is_to_be_done_one_look_tells(site: Site, mocker: MockerFixture) -> None:
+    assert enable._is_complete(complete_but(site, mocker, "nothing"), guide_cluster())
+
+
+@pytest.mark.parametrize(
+    "what",
+    ["a section", "the configuration", "ids of a former version", "rules of balance", "sizes", "a failure"],
+)
+def test_what_is_to_be_done_is_seen_by_that_look(site: Site, mocker: MockerFixture, what: str) -> None:
+    assert not enable._is_complete(complete_but(site, mocker, what), guide_cluster())
+
+
+def test_without_a_configuration_everything_is_to_be_done(site: Site, mocker: MockerFixture) -> None:
+    assert not enable._is_complete(complete_but(site, mocker, "nothing"), None)
 
 
 def told(changes: list[Change]) -> list[str]:

@@ -33,7 +33,7 @@ PEM = "-----BEGIN CERTIFICATE-----\r\nMIIC\r\n-----END CERTIFICATE-----\r\n"
     [("A,V,NMW", 3, True), ("A,NV,NMW", 2, False), ("NA,NV,NMW", 2, False), ("NR", 2, False)],
 )
 def test_the_vote_of_this_server(flags: str, total: int, has_vote: bool) -> None:
-    text = f"active corosync\0active\0state\0Connected\0quorum\0{QUORUM.format(flags=flags, total=total)}\0"
+    text = f"active\0active\ninactive\0state\0Connected\0quorum\0{QUORUM.format(flags=flags, total=total)}\0"
     look = qdevice.parse_look("snow02", text)
     assert (look.flags, look.votes, look.votes_with_it) == (flags, total, has_vote)
     assert look.active == {"corosync"}

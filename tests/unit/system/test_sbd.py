@@ -36,8 +36,7 @@ def healthy(**changed: str) -> sbd.Look:
     values = {
         "watchdog_watchdog0": "i6300ESB timer; inactive; 30",
         "watchdog_watchdog1": "xen_wdt; active; 15",
-        "active_sbd": "active",
-        "active_corosync": "active",
+        "active": "active\nactive\nactive",
         "enabled": "enabled",
         "conf": sbd.conf("watchdog1", Timing(15)).rstrip("\n"),
         "file": "12 4194304 600",
@@ -56,7 +55,9 @@ def test_the_watchdog_is_found_by_what_it_calls_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    "changed", [{"watchdog_watchdog1": "xen_wdt; inactive; 15"}, {"active_sbd": "inactive"}], ids=["idle", "no sbd"]
+    "changed",
+    [{"watchdog_watchdog1": "xen_wdt; inactive; 15"}, {"active": "inactive\nactive\nactive"}],
+    ids=["idle", "no sbd"],
 )
 def test_a_watchdog_that_sbd_does_not_hold_is_not_armed(changed: dict[str, str]) -> None:
     assert healthy(**changed).found.watchdog_s is None
@@ -73,7 +74,7 @@ def test_slots_with_what_waits_in_them() -> None:
 
 
 def test_a_server_without_anything() -> None:
-    look = sbd.parse_look("snow01", said(active_sbd="inactive", enabled="", file=""))
+    look = sbd.parse_look("snow01", said(active="inactive\ninactive\ninactive", enabled="", file=""))
     assert look == sbd.Look("snow01")
     assert not look.is_idle
 
