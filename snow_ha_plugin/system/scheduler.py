@@ -30,6 +30,9 @@ ENVIRONMENT = {
     "GLIBC_TUNABLES": "glibc.malloc.mxfast=0:glibc.malloc.top_pad=67108864:glibc.malloc.trim_threshold=1073741824"
 }
 
+# Guest nodes' own, which no configuration has (Pacemaker's XML_RSC_ATTR_INTERNAL_RSC).
+_CONNECTIONS = "configuration/resources//primitive[meta_attributes/nvpair[@name='internal_rsc' and @value='true']]"
+
 TELLING = ("--show-scores", "--show-utilization")
 
 Edit = Callable[[cib.Tree], None]
@@ -49,7 +52,11 @@ def take(tree: cib.Tree) -> tuple[Answer, cib.Tree]:
     with verification.scratch(probes.without_idle_probes(tree)) as (path,):
         taken = path.with_name("taken.xml")
         answer = _simulate(path, [_how(tree), f"--save-input={taken}", *TELLING], TIMEOUT_S)
-        return answer, cib.parse(taken.read_bytes(), "what crm_simulate gives")
+        tree = cib.parse(taken.read_bytes(), "what crm_simulate gives")
+    # It writes down what the scheduler has made of a guest node, too; read once more, that is another resource.
+    for implied in tree.xpath(_CONNECTIONS):
+        cib.drop(implied)
+    return answer, tree
 
 
 def ask_each(taken: cib.Tree, edits: Mapping[str, Edit], *, within_s: float) -> dict[str, Answer | SnowHaError]:

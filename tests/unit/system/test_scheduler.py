@@ -122,6 +122,17 @@ def test_what_was_taken_is_asked_about_without_a_schema_and_the_answer_is_the_sa
     assert alone.actions
 
 
+def test_a_guest_node_is_taken_as_it_is_configured() -> None:
+    """crm_simulate saves the resource that the scheduler connects to it by, too: container-is-remote-node of its
+    own inputs then lost what runs in it by the failure of any server."""
+    tree = guide_cluster()
+    cib.put_pairs(cib.resource(tree, "nis01"), "meta_attributes", "mine", {"remote-node": "inside"})
+    _, taken = scheduler.take(tree)
+    assert sorted(taken.xpath("configuration/resources//primitive/@id")) == sorted(
+        tree.xpath("configuration/resources//primitive/@id")
+    )
+
+
 @pytest.mark.parametrize("asked", [scheduler.ask, scheduler.take])
 def test_a_cib_that_it_cannot_read_is_told_as_such(asked: Callable[[cib.Tree], object]) -> None:
     tree = with_parts(constraints='<rsc_location id="x"/>')
