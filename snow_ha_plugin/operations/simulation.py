@@ -200,7 +200,7 @@ class Outlook:
 def _waits(answer: Answer, outcome: Outcome) -> bool:
     """Whether a domain that a failure would stop is only blocked until the lost servers are fenced, when Pacemaker
     looks anew: an order with one that cannot be stopped counts for as long as the lost one is to be stopped."""
-    stopped = {name for name, place in outcome.after.items() if outcome.before[name] and not place}
+    stopped = {name for name, places in outcome.places_after.items() if outcome.places_before[name] and not places}
     return outcome.has_quorum and not stopped.isdisjoint(answer.blocked)
 
 

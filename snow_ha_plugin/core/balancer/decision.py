@@ -168,50 +168,28 @@ def _overfull(problem: Problem, planned: Placement) -> list[int]:
 
 
 def _idle(found: Instance) -> list[Finding]:
-    return [
-        Finding(
-            Severity.ERROR,
-            "no-room",
-            f"Pacemaker starts {name} on no server",
-            "see its constraints, and memory",
-            subject=name,
-        )
-        for name in found.idle
-    ]
+    told, remedy = "Pacemaker starts {} on no server", "see its constraints, and memory"
+    return [Finding(Severity.ERROR, "no-room", told.format(name), remedy, subject=name) for name in found.idle]
 
 
 def _violations(problem: Problem, planned: Placement) -> list[Finding]:
     servers, items = problem.servers, problem.items
     found = []
     for number in _overfull(problem, planned):
-        memory = used(problem, planned.assignment)[number][0]
-        message = f"{servers[number].name} has {memory} of {servers[number].memory_mib} MiB in use"
-        found.append(
-            Finding(
-                Severity.ERROR, "server-overfull", message, "stop a domain, or add memory", subject=servers[number].name
-            )
+        server, memory = servers[number], used(problem, planned.assignment)[number][0]
+        message, remedy = (
+            f"{server.name} has {memory} of {server.memory_mib} MiB in use",
+            "stop a domain, or add memory",
         )
+        found.append(Finding(Severity.ERROR, "server-overfull", message, remedy, subject=server.name))
     for number, (item, there) in enumerate(zip(items, planned.assignment, strict=True)):
         if there is not None and not servers[there].takes and item.movable:
-            found.append(
-                Finding(
-                    Severity.ERROR,
-                    "cannot-leave",
-                    f"{item.name} cannot leave {servers[there].name}: no server has room for it",
-                    subject=item.name,
-                )
-            )
+            message = f"{item.name} cannot leave {servers[there].name}: no server has room for it"
+            found.append(Finding(Severity.ERROR, "cannot-leave", message, subject=item.name))
         if number in planned.left_out:
             message = f"{item.name} stays where it is: no order of moves leaves room for it at every moment"
-            found.append(
-                Finding(
-                    Severity.WARNING,
-                    "left-out",
-                    message,
-                    "add memory, or stop a domain for a while",
-                    subject=item.name,
-                )
-            )
+            remedy = "add memory, or stop a domain for a while"
+            found.append(Finding(Severity.WARNING, "left-out", message, remedy, subject=item.name))
     shared: dict[tuple[str, int], list[str]] = {}
     for item, there in zip(items, planned.assignment, strict=True):
         if item.spread_group and there is not None:
