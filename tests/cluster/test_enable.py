@@ -245,8 +245,8 @@ class TestSecondRun:
         asked = [line for line in done.stderr.splitlines() if line.startswith("[D] run: ssh")]
         assert len(asked) <= MOST_ROUNDS
         log = enabled.lab.run("snow02", ["journalctl", "--unit=ssh", f"--since={begin}", "--output=cat"]).stdout
-        # And one as xl migrate would come, by name, to see whether it may.
-        assert log.count("Accepted publickey") == 2
+        # By name and without a question, as xl migrate would come.
+        assert log.count("Accepted publickey") == 1
 
     def test_leaves_check_with_nothing_but_what_was_accepted(self, enabled: Enabled) -> None:
         done = state.attempt(enabled.lab, ["snow-ha", "check", "--json"])
