@@ -244,7 +244,8 @@ class MigrationProgress:
 
 @dataclass(frozen=True)
 class NodeState:
-    """A member; `leaving` is its way out of the cluster, `health` green, yellow or red."""
+    """A member; `leaving` is its way out of the cluster, `joining` its way in, on which it votes already and takes part
+    in nothing yet; `health` is green, yellow or red."""
 
     name: str
     online: bool
@@ -253,6 +254,7 @@ class NodeState:
     unclean: bool
     leaving: bool = False
     health: str = "green"
+    joining: bool = False
 
     @property
     def serves(self) -> bool:

@@ -192,16 +192,18 @@ class Outlook:
 
     def _has_quorum(self, gone: Sequence[str]) -> bool:
         """votequorum(5): more than half, or with two_node one of two."""
-        online = {node.name for node in self.now.state.nodes if node.online}
-        left, members = sum(name in online for name in self.members if name not in gone), self.members
+        voting = {node.name for node in self.now.state.nodes if node.online or node.joining}
+        left, members = sum(name in voting for name in self.members if name not in gone), self.members
         return left * 2 > len(members) or (len(members) == 2 and left == 1)
 
 
 def _waits(answer: Answer, outcome: Outcome) -> bool:
-    """Whether a domain that a failure would stop is only blocked until the lost servers are fenced, when Pacemaker
-    looks anew: an order with one that cannot be stopped counts for as long as the lost one is to be stopped."""
+    """Whether a domain that a failure would stop is only blocked or let alone until the lost servers are fenced, when
+    Pacemaker looks anew: an order with one that cannot be stopped counts for as long as the lost one is to be stopped,
+    and what is not managed (a server in maintenance) for as long as it is there."""
+    unmanaged = {resource.id for resource in answer.state.resources if not resource.managed}
     stopped = {name for name, places in outcome.places_after.items() if outcome.places_before[name] and not places}
-    return outcome.has_quorum and not stopped.isdisjoint(answer.blocked)
+    return outcome.has_quorum and not stopped.isdisjoint(answer.blocked | unmanaged)
 
 
 def settled(

@@ -79,7 +79,7 @@ def epoch_s(text: str) -> int:
 
 
 def _node_state(node: cib.Tree) -> NodeState:
-    """A node that is joining (`pending`) is online for crm_mon, and takes part in nothing yet."""
+    """A node that is joining (`pending`) is online for crm_mon."""
     says = {
         key: node.get(key) == "true"
         for key in ("online", "pending", "standby", "maintenance", "unclean", "shutdown", "standby_onfail")
@@ -92,6 +92,7 @@ def _node_state(node: cib.Tree) -> NodeState:
         unclean=says["unclean"],
         leaving=says["shutdown"],
         health=node.get("health", "green"),
+        joining=says["online"] and says["pending"],
     )
 
 

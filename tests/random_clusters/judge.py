@@ -35,20 +35,24 @@ def places(path: Path, agent: str = "") -> Places:
     return found
 
 
-def online(path: Path) -> list[str]:
+def online(path: Path, *, joining: bool = False) -> list[str]:
+    """The servers that are there, of which Pacemaker has not let in all yet, or only those."""
     tree = etree.fromstring(run("crm_mon", "-1", "--inactive", "--output-as=xml", CIB_file=str(path)))
     return [
         node.get("name")
         for node in tree.iterfind("nodes/node")
-        if node.get("online") == "true" and node.get("type") == "member"
+        if node.get("online") == "true"
+        and node.get("type") == "member"
+        and (node.get("pending") == "true" or not joining)
     ]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The actions of a transition as task and resource, and the CIB after it."""
+    """The actions of a transition as task and resource, those that it only would like to do, and the CIB after it."""
 
     actions: frozenset[tuple[str, str]]
+    blocked: frozenset[tuple[str, str]]
     path: Path
 
     @property
@@ -66,12 +70,11 @@ def outcome(path: Path, *inject: str) -> Outcome:
         made.getparent().remove(made)
     tree.write(str(start))
     found = etree.fromstring(run("crm_simulate", "-x", start, "-S", "-O", end, "--output-as=xml"))
-    actions = frozenset(
-        (action.get("action", "").lower(), action.get("resource"))
-        for action in found.iter("rsc_action")
-        if action.get("blocked") != "true" and action.get("action")
-    )
-    return Outcome(actions, end)
+    actions: dict[bool, set[tuple[str, str]]] = {True: set(), False: set()}
+    for action in found.iter("rsc_action"):
+        if action.get("action"):
+            actions[action.get("blocked") == "true"].add((action.get("action").lower(), action.get("resource")))
+    return Outcome(frozenset(actions[False]), frozenset(actions[True]), end)
 
 
 def sizes(path: Path) -> tuple[dict[str, int], dict[str, int]]:
@@ -112,6 +115,9 @@ def losses(path: Path) -> dict[str, set[str]]:
         seen = set(online(found.path))
         unseen = {*members, server} - seen
         lost = stopped | {name for name in now if not seen or not set(then.get(name, ())) - unseen}
+        # What only waits for a look at a server that is joining starts after it.
+        if online(found.path, joining=True):
+            lost -= {name for name in lost if ("start", name) in found.blocked}
         for other in up:
             here = [name for name in now if other in then.get(name, ())]
             if room.get(other) and sum(needs.get(name, 0) for name in here) > room[other]:

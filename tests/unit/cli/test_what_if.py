@@ -16,6 +16,7 @@ from snow_ha_plugin.core.cib import probes
 from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.core.configure.fencing import Timing
 from snow_ha_plugin.errors import NoSuchObjectError, UnsafeError, UsageError
+from snow_ha_plugin.operations.simulation import Outlook
 from snow_ha_plugin.system.cluster_in_file import ClusterInFile
 from tests.scenarios import cluster
 
@@ -119,6 +120,25 @@ def test_a_server_that_is_not_there_is_not_said_to_be_emptied(
     assert shown.exit_code == 0, shown
     assert f"[W] snow03 is not in the cluster, {told}; it takes no domains when it comes back" in shown.output
     assert "emptied" not in shown.output
+
+
+def test_what_runs_on_a_server_in_maintenance_starts_elsewhere_once_that_is_fenced() -> None:
+    text = SERVERS.replace("snow03 16384 8", "snow03 16384 8 maintenance") + "domain web 2048 1 on snow03\n"
+    tree = cluster.read(text).tree
+    fencing.put(tree, ["snow01", "snow02", "snow03"], Timing(15, 3), {})
+    outlook = Outlook(tree)
+    assert outlook.failure(["snow03"]).after["web"] in ("snow01", "snow02")
+    assert outlook.n_plus_1.stranded == {}
+
+
+def test_a_server_that_is_joining_has_its_vote() -> None:
+    tree = cluster.read(SERVERS + "domain web 2048 1 on snow01\n").tree
+    fencing.put(tree, ["snow01", "snow02", "snow03"], Timing(15, 3), {})
+    state = tree.find("status/node_state[@uname='snow03']")
+    state.attrib.update({"join": "pending", "expected": "down"})
+    assert Outlook(tree).failure(["snow02"]).after["web"] == "snow01"
+    state.attrib.update({"in_ccm": "false", "crmd": "offline", "join": "down"})
+    assert Outlook(tree).failure(["snow02"]).after["web"] is None
 
 
 def test_nothing_is_restarted_without_consent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
