@@ -12,7 +12,7 @@ import pytest
 from snow_ha_plugin.cli import images as images_verb
 from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations import conversion
-from snow_ha_plugin.system import imagefiles
+from snow_ha_plugin.system import imagefiles, lock
 from snow_ha_plugin.system.imagefiles import Meter
 from tests.unit.cli.conftest import Ended, Files
 from tests.unit.system.test_kernel import image
@@ -23,9 +23,10 @@ HERE = socket.gethostname().split(".")[0]
 DATA = b"x" * 100_000 + bytes(900_000)
 
 SSH = """#!/bin/sh
-# The other server sees no volumes.
+# The other server sees no volumes, and has no Python: so each question comes as a command, and not in a round.
 while [ "$1" != -- ]; do shift; done
 shift
+case $* in python3*) exit 127 ;; esac
 SERVER=snow02 exec sh -c "$(printf %s "$*" | sed 's,@/volumes,/not/here,g')"
 """
 XL = """#!/bin/sh
@@ -72,6 +73,7 @@ def images(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pyte
     monkeypatch.setenv("SNOW_ROOT", str(root))
     monkeypatch.setenv("PATH", f"{root}/bin:{os.environ['PATH']}")
     monkeypatch.setattr(imagefiles, "LOCK", tmp_path / "run/images.lock")
+    monkeypatch.setattr(lock, "PATH", str(tmp_path / "run/at-work"))
     return Images(Files(tmp_path, capsys, monkeypatch), root)
 
 
