@@ -8,11 +8,12 @@ VENV = $(CACHE)/venv-newest
 BUILD_PACKAGES = \
 	apt-utils build-essential ca-certificates debhelper dh-python dpkg-dev git gnupg groff lintian man-db pybuild-plugin-pyproject \
 	python3 python3-click python3-jinja2 python3-lxml python3-pluggy python3-rich python3-setuptools python3-sh python3-wheel \
-	pacemaker-cli-utils python3-hypothesis python3-jsonschema python3-prometheus-client python3-pytest python3-pytest-mock
+	pacemaker-cli-utils python3-hypothesis python3-jsonschema python3-prometheus-client python3-pytest python3-pytest-mock \
+	python3-pytest-xdist
 UNIT_PACKAGES = $(BUILD_PACKAGES) python3-venv
 PACKAGES = $(BUILD_PACKAGES) \
 	bindfs debian-archive-keyring debootstrap iproute2 nftables openipmi procps util-linux \
-	python3-pytest-xdist python3-venv \
+	python3-venv \
 	ganeti-htools gawk libxml2-utils openssh-client resource-agents shellcheck
 XEN_PACKAGES = cpio e2fsprogs qemu-system-x86
 # What the labs, the proofs and the mutants are made of, which no package needs.
@@ -46,7 +47,7 @@ test: dependencies lint docs  ## everything but real Xen, as root: lint, package
 # it is tested enough.
 unit: PACKAGES = $(UNIT_PACKAGES)
 unit: dependencies unit-newest  ## the unit tests, with Debian's libraries and with PyPI's newest
-	$(PYTHON) -m pytest -q $(UNIT)
+	$(PYTHON) -m pytest -q --numprocesses=auto $(UNIT)
 
 unit-newest: PACKAGES = $(UNIT_PACKAGES)
 unit-newest: dependencies venv  ## the unit tests with PyPI's newest libraries, and the labs' own tests

@@ -18,6 +18,11 @@ class SnowHaError(Exception):
         self.details = details
         self.remedy = remedy
 
+    @property
+    def reason(self) -> str:
+        """What and why, for whoever tells the remedy apart."""
+        return "; ".join(part for part in (self.message, self.details) if part)
+
     def __str__(self) -> str:
         parts = (self.message, self.details, self.remedy)
         return "; ".join(" ".join(part.split()) for part in parts if part)

@@ -106,10 +106,8 @@ def _unreachable(name: str, error: SnowHaError) -> Finding:
 def _found(title: str, answer: list[Finding] | SnowHaError) -> list[Finding]:
     if not isinstance(answer, SnowHaError):
         return answer
-    message = "; ".join(part for part in (answer.message, answer.details) if part)
-    return [
-        Finding(Severity.ERROR, "not-looked-at", f"{title}: {message}", answer.remedy, answer.exit_code, subject=title)
-    ]
+    message = f"{title}: {answer.reason}"
+    return [Finding(Severity.ERROR, "not-looked-at", message, answer.remedy, answer.exit_code, subject=title)]
 
 
 def _missing_configuration(site: Site, tree: cib.Tree | None) -> list[Finding]:

@@ -60,8 +60,7 @@ def check_host(site: Site) -> list[Finding]:
     try:
         host = daemons.look_at_host(site.servers, site.qdevice)
     except SnowHaError as error:
-        why = "; ".join(part for part in (error.message, error.details) if part)
-        complaints = [(why, error.remedy)]
+        complaints = [(error.reason, error.remedy)]
     else:
         known = any(configured and configured.host == site.qdevice for configured, _ in devices.values())
         complaints = _complaints(site, host, looks, known=known)

@@ -91,6 +91,5 @@ def _standing(outlook: Outlook) -> tuple[Standing | None, tuple[Finding, ...]]:
     try:
         return health.of(survey(outlook, {}, By.BOTH), outlook.n_plus_1), ()
     except SnowHaError as error:
-        reason = "; ".join(part for part in (error.message, error.details) if part)
-        message = f"the balance is unknown: {reason}"
+        message = f"the balance is unknown: {error.reason}"
         return None, (Finding(Severity.WARNING, "balance-unknown", message, error.remedy),)

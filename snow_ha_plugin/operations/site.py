@@ -88,5 +88,4 @@ def _on_bridge(address: IPv4Interface | IPv6Interface, net_snow: Network | None)
 
 
 def _broken(error: SnowHaError) -> Finding:
-    message = "; ".join(part for part in (error.message, error.details) if part)
-    return Finding(Severity.ERROR, "domain-file", message, error.remedy, error.exit_code)
+    return Finding(Severity.ERROR, "domain-file", error.reason, error.remedy, error.exit_code)
