@@ -111,7 +111,7 @@ class TestConfiguration:
         lines = "\n".join(state.elements(state.cib(enabled.lab)))
         for wanted in (
             "name=resource-stickiness value=100", "name=timeout value=120s", "name=migration-limit value=2",
-            "name=stonith-enabled value=false",
+            "name=stonith-enabled value=false", "name=cluster-recheck-interval value=2min",
         ):  # fmt: skip
             assert wanted in lines
 

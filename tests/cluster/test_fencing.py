@@ -172,6 +172,21 @@ class TestOneIsReset:
         enable(protected)
         assert state.doubles(protected) == []
 
+    def test_and_what_ran_there_starts_elsewhere_also_where_it_was_in_maintenance(self, protected: Lab) -> None:
+        state.split_evenly(protected)
+        protected.run("snow01", ["crm", "node", "maintenance", "snow02"])
+        began = time.monotonic()
+        protected.power_off("snow02")
+        # Pacemaker looks by itself only: cluster-recheck-interval.
+        state.wait_for_all_domains(protected, FAILOVER_WITHIN_S + 120)
+        assert state.doubles(protected) == []
+        protected.run("snow01", ["crm", "node", "ready", "snow02"])
+        protected.power_on("snow02")
+        wait_until_back(protected, "snow02")
+        enable(protected)
+        assert state.online(protected, "snow01") == protected.names
+        assert resets(protected, began) == []
+
 
 class TestTest:
     def test_resets_a_server_without_harm_and_remembers_when(self, protected: Lab) -> None:

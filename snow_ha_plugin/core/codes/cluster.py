@@ -50,7 +50,7 @@ ENTRIES = (
     Entry(
         "server-maintenance", Severity.WARNING, "A server is in maintenance",
         "Somebody has told Pacemaker to keep its hands off everything on that server: its domains run on, and nobody"
-        " looks after them.",
+        " looks after them. If it is lost, they are started elsewhere within two minutes of its fencing.",
         "When the work on it is done: crm node ready SERVER.",
     ),
     Entry(

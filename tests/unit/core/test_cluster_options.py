@@ -63,10 +63,11 @@ def test_what_the_administrator_has_set_stays() -> None:
     cib.put_pairs(cib.section(tree, "rsc_defaults"), "meta_attributes", "mine", {"resource-stickiness": "1"})
     changes = cluster_options.put_options(tree, without_fencing=True)
     assert cib.options(tree) == {
-        "migration-limit": "7", "stop-orphan-resources": "true", "stonith-enabled": "false",
+        "migration-limit": "7", "stop-orphan-resources": "true", "cluster-recheck-interval": "2min",
+        "stonith-enabled": "false",
     }  # fmt: skip
     assert [change.message for change in changes] == [
-        "set in crm_config: stonith-enabled=false",
+        "set in crm_config: cluster-recheck-interval=2min, stonith-enabled=false",
         "set in rsc_defaults: priority=2, failure-timeout=600s",
         "set in op_defaults: timeout=120s",
     ]
