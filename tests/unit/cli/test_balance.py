@@ -78,6 +78,7 @@ def test_without_a_server_that_takes_any_nothing_is_claimed(
         ),
         ("server a 8192 4\nserver b 8192 4\ndomain c 4096 1 on a is-managed=false\n", "domain-stays", "c"),
         ("server a 8192 -\nserver b 8192 4\ndomain c 4096 1 on a\n", "cpus-unknown", ""),
+        ("server a 4096 4\nserver b 4096 4\ndomain c 8192 1 on a\n", "server-overfull", "a"),
     ],
     ids=lambda value: value if len(value) < 20 else "",
 )
