@@ -48,7 +48,7 @@ class Checked:
 def check(site: Site) -> Checked:
     site.servers.leave_out_silent(ANSWERS_WITHIN_S)
     found = [_unreachable(name, error) for name, error in site.servers.silent.items()]
-    tree = fencing.configuration(site)
+    site, tree = fencing.begin(site)
     is_enabled = tree is not None and bool(cib.domains(tree))
     view = _view(site) if is_enabled else None
     # What is told of the running cluster comes first: of two that say the same it knows more.

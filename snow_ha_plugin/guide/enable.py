@@ -56,7 +56,7 @@ def enable(site: Site, screen: Screen, *, replace_agents: bool, dry_run: bool) -
 
 def _enable(site: Site, screen: Screen, *, replace_agents: bool, dry_run: bool) -> tuple[Run, list[Change]]:
     with screen.progress(LOOKING):
-        tree = fencing.configuration(site)
+        site, tree = fencing.begin(site)
         run = Run(fencing.decide_by(_as_accepted(site, tree), tree), screen, dry_run=dry_run)
         run.look((*SERVER_STEPS, *AFTERWARDS))
         run.refuse_blocked(section for section in SERVER_STEPS if section.apply is None)

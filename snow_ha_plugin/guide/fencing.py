@@ -7,15 +7,15 @@ answer come first, with sbd behind them. What somebody has configured by hand st
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from snow_ha_plugin.core import cib, corosync
 from snow_ha_plugin.core.configure import acceptance, cluster_options, fencing
 from snow_ha_plugin.core.configure.fencing import Timing
 from snow_ha_plugin.core.reports.findings import no_fencing
-from snow_ha_plugin.errors import ConfigurationError, SnowHaError, UnavailableError, UnsafeError
+from snow_ha_plugin.errors import ConfigurationError, UnavailableError, UnsafeError
 from snow_ha_plugin.guide import qdevice
 from snow_ha_plugin.guide.corosync import PATH as COROSYNC_CONF
 from snow_ha_plugin.guide.section import ConfigurationStep, Step
@@ -40,20 +40,11 @@ def timing(site: Site) -> Timing:
 
 def decide(site: Site) -> Site:
     """The site with how it is to be fenced, and why, and with its third vote."""
-    return decide_by(site, configuration(site))
+    return decide_by(*begin(site))
 
 
 def decide_by(site: Site, tree: cib.Tree | None) -> Site:
-    """As `decide`, where the configuration was read already."""
-    third_vote, way = site.servers.side_by_side([partial(qdevice.decide, site), partial(_decide_way, site, tree)])
-    if isinstance(third_vote, SnowHaError):
-        raise third_vote
-    if isinstance(way, SnowHaError):
-        raise way
-    return replace(way, qdevice=third_vote.qdevice)
-
-
-def _decide_way(site: Site, tree: cib.Tree | None) -> Site:
+    """As `decide`, where what `begin` tells is known."""
     if tree is not None and fencing.is_by_hand(tree):
         return replace(site, fencing=fencing.BY_HAND, why="it is configured by hand, and stays so")
     wanted = site.fencing or site.conf.fencing
@@ -92,6 +83,14 @@ def _silent(site: Site, bmcs: Mapping[str, str]) -> dict[str, str]:
     """The BMCs that do not answer, and why."""
     reasons = site.servers.each(lambda server: bmc.failure(bmcs[server]), list(bmcs))
     return {bmcs[server]: reason for server, reason in reasons.items() if reason}
+
+
+def begin(site: Site) -> tuple[Site, cib.Tree | None]:
+    """The site with its third vote, for which the others are reached, and what `configuration` gives meanwhile."""
+    with ThreadPoolExecutor(1) as meanwhile:
+        read = meanwhile.submit(configuration, site)
+        site = qdevice.decide(site)
+    return site, read.result()
 
 
 def configuration(site: Site) -> cib.Tree | None:

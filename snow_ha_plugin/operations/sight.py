@@ -38,13 +38,13 @@ def outlook(cluster: Cluster, domains_dir: Path | None) -> Outlook:
 def look(cluster: Cluster, outlook: Outlook) -> Overview:
     """The cluster as it is at this moment, with all that is to be said of it."""
     tree, files = outlook.tree, outlook.files
-    with ThreadPoolExecutor(1) as meanwhile:
-        seen = meanwhile.submit(cluster.state, tree)
+    with ThreadPoolExecutor(2) as meanwhile:
+        seen, lacks_third_vote = meanwhile.submit(cluster.state, tree), meanwhile.submit(cluster.lacks_third_vote)
         stands, odd = _standing(outlook)
     state = seen.result()
     view = overview(tree, state, stands, files, cluster.progress(migrating(state)))
     found = [*view.findings, *odd]
-    if cluster.lacks_third_vote():
+    if lacks_third_vote.result():
         found.append(findings.no_third_vote(record.here()))
     found += running.left_down(cluster.reachable(_stopped(tree)))
     # Of these Pacemaker knows no more than when it has last looked.
