@@ -12,10 +12,11 @@ from tests.lab.cluster import Lab
 from tests.lab.site import build_site
 
 HERE = Path(__file__).parent
-# Groups of tests that share a lab, those that take longest first: who begins last decides when all is over.
+# Groups of tests that share a lab, those that take longest first: who begins last decides when all is over. Those of
+# tests/xen are one group.
 LONGEST_FIRST = (
     "debian13-unit-tests", "test_chaos", "test_enable_killed", "test_package-bookworm", "test_package-trixie",
-    "test_balance", "test_fencing", "test_qdevice", "test_disable", "test_images", "test_failover",
+    "test_balance", "test_fencing", "xen", "test_guide", "test_qdevice", "test_disable", "test_images", "test_failover",
 )  # fmt: skip
 
 
