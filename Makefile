@@ -13,8 +13,7 @@ BUILD_PACKAGES = \
 UNIT_PACKAGES = $(BUILD_PACKAGES) python3-venv
 PACKAGES = $(BUILD_PACKAGES) \
 	bindfs debian-archive-keyring debootstrap iproute2 nftables openipmi procps util-linux \
-	python3-venv \
-	ganeti-htools gawk libxml2-utils openssh-client resource-agents shellcheck
+	ganeti-htools gawk libxml2-utils openssh-client python3-venv resource-agents shellcheck
 XEN_PACKAGES = cpio e2fsprogs qemu-system-x86
 # What the labs, the proofs and the mutants are made of, which no package needs.
 OF_LABS = tests/chaos tests/lab tests/model tests/mutants
@@ -43,8 +42,8 @@ test: dependencies lint docs  ## everything but real Xen, as root: lint, package
 	$(MAKE) bench
 
 # Debian 12's libraries, then PyPI's newest; Debian 13's are used by the lab tests. The scenarios ask Pacemaker's
-# scheduler, which is no library: Debian 12's and 13's are enough. Nor does the planner use any: with the package's build
-# it is tested enough.
+# scheduler, which is no library: Debian 12's and 13's are enough. Nor do the planner and operations/ use any: with the
+# package's build they are tested enough.
 unit: PACKAGES = $(UNIT_PACKAGES)
 unit: dependencies unit-newest  ## the unit tests, with Debian's libraries and with PyPI's newest
 	$(PYTHON) -m pytest -q --numprocesses=auto $(UNIT)

@@ -12,6 +12,7 @@ from snow_ha_plugin.system import images
 
 
 def check(site: Site) -> list[Finding]:
+    # Before it is known to be worth it: so it is asked with what other sections ask.
     looks, silent = images.look(site.servers, site.domains)
     # Where nothing is shared, no image is: that is told once.
     if shared.check(site):

@@ -18,22 +18,20 @@ from snow_ha_plugin.system import xen
 # What is less comes from asking one after the other.
 CLOCKS_S = 5
 
-# At once: a server that does not answer costs ssh its time.
-_CLOCK = """
+_LOOK = """
 echo "clock $(date +%s)"
+echo "is Debian $(cut -d. -f1 /etc/debian_version)"
+dpkg-query --show --showformat='is ${Package} ${Version}\\n' corosync pacemaker 2>/dev/null
+echo "home $(findmnt --noheadings --output FSTYPE --mountpoint /home || echo none)"
+for name; do echo "name $name $(getent ahostsv4 "$name" | sed 's/ .*//;q')"; done
 """
-# This server itself has reached them all by then.
+
+# Behind the clock: a server that does not answer costs ssh its time. This server itself has reached them all by then.
 _KNOCK = """
 for name; do
     [ "$name" = "$(uname -n | cut -d. -f1)" ] && continue
     ssh -n -o BatchMode=yes -o ConnectTimeout=5 "$name" true >/dev/null 2>&1 || echo "closed $name" &
 done
-"""
-_LOOK = """
-echo "is Debian $(cut -d. -f1 /etc/debian_version)"
-dpkg-query --show --showformat='is ${Package} ${Version}\\n' corosync pacemaker 2>/dev/null
-echo "home $(findmnt --noheadings --output FSTYPE --mountpoint /home || echo none)"
-for name; do echo "name $name $(getent ahostsv4 "$name" | sed 's/ .*//;q')"; done
 wait
 """
 
@@ -52,11 +50,12 @@ class Seen:
 def check(site: Site) -> list[Finding]:
     servers = site.servers
     asked = [name for name in servers.names if name not in servers.silent]
-    scripts = {name: _CLOCK + _KNOCK + _LOOK for name in servers.names} | {servers.here: _CLOCK + _LOOK}
+    scripts = {name: _LOOK + _KNOCK for name in servers.names} | {servers.here: _LOOK}
     looks = servers.each(lambda name: servers.must(name, ["sh", "-c", scripts[name], "sh", *asked], looks=True))
     seen = {name: _parse(result.text) for name, result in looks.items()}
     for name, hypervisor in xen.answering(servers).items():
-        seen[name].versions["Xen"] = hypervisor.version
+        if hypervisor.version:
+            seen[name].versions["Xen"] = hypervisor.version
     return [*_closed(seen), *_names(seen), *_clocks(seen), *_versions(seen), *_home(seen)]
 
 

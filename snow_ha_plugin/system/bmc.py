@@ -16,6 +16,7 @@ _POWER = {0: "on", 2: "off"}
 
 def failure(name: str) -> str:
     """Why a BMC does not tell whether its server has power; empty where it does."""
+    # Of a name without an address the agent says no more than that it has no status.
     try:
         socket.getaddrinfo(name, None)
     except (OSError, UnicodeError):

@@ -52,10 +52,10 @@ if [ -e "$database" ]; then
     say ca "$(certutil -L -a -d "$database" -n 'QNet CA' 2>/dev/null)"
     ! certutil -V -u C -e -d "$database" -f "$database/pwdfile.txt" -n 'Cluster Cert' >/dev/null 2>&1 || say valid yes
 fi
-if [ "${active#active}" != "$active" ]; then
+case $active in active*)
     say quorum "$(corosync-quorumtool -s 2>/dev/null)"
     say state "$(corosync-qdevice-tool -s 2>/dev/null | sed -n 's/^State:[[:space:]]*//p')"
-fi
+esac
 [ -z "$host" ] || ! timeout "$CONNECTS" bash -c 'exec 3<>"/dev/tcp/$1/$2"' bash "$host" "$PORT" 2>/dev/null ||
     say reaches yes
 true

@@ -168,8 +168,11 @@ def _overfull(problem: Problem, planned: Placement) -> list[int]:
 
 
 def _idle(found: Instance) -> list[Finding]:
-    told, remedy = "Pacemaker starts {} on no server", "see its constraints, and memory"
-    return [Finding(Severity.ERROR, "no-room", told.format(name), remedy, subject=name) for name in found.idle]
+    remedy = "see its constraints, and memory"
+    return [
+        Finding(Severity.ERROR, "no-room", f"Pacemaker starts {name} on no server", remedy, subject=name)
+        for name in found.idle
+    ]
 
 
 def _violations(problem: Problem, planned: Placement) -> list[Finding]:
@@ -177,10 +180,8 @@ def _violations(problem: Problem, planned: Placement) -> list[Finding]:
     found = []
     for number in _overfull(problem, planned):
         server, memory = servers[number], used(problem, planned.assignment)[number][0]
-        message, remedy = (
-            f"{server.name} has {memory} of {server.memory_mib} MiB in use",
-            "stop a domain, or add memory",
-        )
+        message = f"{server.name} has {memory} of {server.memory_mib} MiB in use"
+        remedy = "stop a domain, or add memory"
         found.append(Finding(Severity.ERROR, "server-overfull", message, remedy, subject=server.name))
     for number, (item, there) in enumerate(zip(items, planned.assignment, strict=True)):
         if there is not None and not servers[there].takes and item.movable:

@@ -54,6 +54,8 @@ def test_where_all_is_the_same_nothing_is_found(differ: Differ, machines: Machin
     assert differ() == []
     said = [line.split(" ssh ") for line in machines.log() if " ssh " in line]
     assert [(server, words.split()[-2]) for server, words in said] == [("snow02", "snow01")], "this one has come there"
+    asked = [server for server, argv in machines.calls if "clock" in argv[2]]
+    assert asked == ["snow01", "snow02"], "each is asked once"
 
 
 @pytest.mark.parametrize(("server", "other"), [("snow01", "snow02"), ("snow02", "snow01")])
