@@ -89,7 +89,10 @@ def _stopped(tree: cib.Tree) -> dict[str, str]:
 def _standing(outlook: Outlook) -> tuple[Standing | None, tuple[Finding, ...]]:
     """How the cluster stands; of one that the scheduler or the balancer does not take only why."""
     try:
-        return health.of(survey(outlook, {}, By.BOTH), outlook.n_plus_1), ()
+        with ThreadPoolExecutor(1) as meanwhile:
+            surveyed = meanwhile.submit(survey, outlook, {}, By.BOTH)
+            n_plus_1 = outlook.n_plus_1
+        return health.of(surveyed.result(), n_plus_1), ()
     except SnowHaError as error:
         message = f"the balance is unknown: {error.reason}"
         return None, (Finding(Severity.WARNING, "balance-unknown", message, error.remedy),)

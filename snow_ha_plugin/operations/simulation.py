@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer import loader
@@ -64,14 +65,24 @@ class Outlook:
         self.files = files or {}
         self.members = [node.name for node in cib.nodes(tree)]
         self.domains = cib.domains(tree)
-
-    @cached_property
-    def _taken(self) -> tuple[Answer, cib.Tree]:
-        return scheduler.take(self.tree)
+        self._first: tuple[Answer, cib.Tree] | None = None
+        self._asking = Lock()
 
     @property
     def now(self) -> Answer:
-        return self._taken[0]
+        return self._taken()[0]
+
+    @property
+    def taken(self) -> cib.Tree:
+        """The CIB as the scheduler has taken it, for further questions."""
+        return self._taken()[1]
+
+    def _taken(self) -> tuple[Answer, cib.Tree]:
+        """Two who ask at a time have one answer: cached_property sees to that in Python 3.11 only."""
+        with self._asking:
+            if self._first is None:
+                self._first = scheduler.take(self.tree)
+        return self._first
 
     @cached_property
     def places(self) -> Where:
@@ -138,7 +149,7 @@ class Outlook:
         """Whether any one server may fail, by the scheduler's answer for each that is online."""
         online = [node.name for node in self.now.state.nodes if node.online]
         losses_of = {name: self._loss([name]) for name in online}
-        answers = scheduler.ask_each(self._taken[1], losses_of, within_s=FAILURES_WITHIN_S)
+        answers = scheduler.ask_each(self.taken, losses_of, within_s=FAILURES_WITHIN_S)
         failures, unasked = {}, []
         for server, answer in answers.items():
             try:

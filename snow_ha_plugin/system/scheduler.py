@@ -47,6 +47,14 @@ def ask(tree: cib.Tree, *, timeout_s: float = TIMEOUT_S) -> Answer:
     return _run(probes.without_idle_probes(tree), timeout_s, TELLING)
 
 
+def ask_as_taken(edited: cib.Tree) -> Answer:
+    """As `ask`, of a CIB as it was taken (`take`) and edited since.
+
+    Its configuration has passed the schema, and is not held against it again: that is half of a run at 4x64.
+    """
+    return _run(_past_schema(edited), TIMEOUT_S, TELLING)
+
+
 def take(tree: cib.Tree) -> tuple[Answer, cib.Tree]:
     """As `ask`, and the CIB as the scheduler has taken it: without idle probes, and upgraded to the schema it reads."""
     with verification.scratch(probes.without_idle_probes(tree)) as (path,):
@@ -62,8 +70,6 @@ def take(tree: cib.Tree) -> tuple[Answer, cib.Tree]:
 def ask_each(taken: cib.Tree, edits: Mapping[str, Edit], *, within_s: float) -> dict[str, Answer | SnowHaError]:
     """What would be done with a CIB as it was taken (`take`), after each of several edits of its states; the error
     instead of an answer that could not be had in time. Scores and sizes, which take a sixth of a run, are not in them.
-
-    Its configuration has passed the schema, and is not held against it again: that is half of a run at 4x64.
     """
     deadline = time.monotonic() + within_s
 
@@ -73,9 +79,8 @@ def ask_each(taken: cib.Tree, edits: Mapping[str, Edit], *, within_s: float) -> 
             return TimedOutError("there was no time to ask the scheduler", f"within {within_s:g} s")
         edited = cib.clone(taken)
         edit(edited)
-        edited.set("validate-with", "none")
         try:
-            return _run(edited, left_s, ())
+            return _run(_past_schema(edited), left_s, ())
         except SnowHaError as error:
             return error
 
@@ -89,6 +94,11 @@ def carry_out(tree: cib.Tree, *, timeout_s: float = TIMEOUT_S) -> tuple[Answer, 
         output = path.with_name("output.xml")
         answer = _simulate(path, ["--simulate", f"--save-output={output}", *TELLING], timeout_s)
         return answer, cib.parse(output.read_bytes(), "what crm_simulate gives")
+
+
+def _past_schema(tree: cib.Tree) -> cib.Tree:
+    tree.set("validate-with", "none")
+    return tree
 
 
 def _run(tree: cib.Tree, timeout_s: float, telling: Sequence[str]) -> Answer:

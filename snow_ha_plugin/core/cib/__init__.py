@@ -42,6 +42,7 @@ from snow_ha_plugin.core.cib.resources import (
     metas,
     operation_timeout_s,
     primitives,
+    primitives_of,
     resource,
     template_operation,
 )
@@ -70,7 +71,8 @@ __all__ = [
     "goes_by_sizes", "has_arrival", "has_quorum", "ids", "interval_s", "is_degraded", "is_online", "is_shared",
     "is_shutting_down", "is_stopped", "meta", "metas", "migration_target", "migrations_at_once", "nodes",
     "notes", "operation_timeout_s", "option_is_on", "options", "overcommits", "pairs", "parse", "part",
-    "primitives", "put_notes", "put_option", "put_pairs", "put_standby", "raise_epoch", "raise_num_updates",
+    "primitives", "primitives_of", "put_notes", "put_option", "put_pairs", "put_standby", "raise_epoch",
+    "raise_num_updates",
     "reconfigured", "remove_ours", "remove_resource", "resource", "score", "section", "serialize",
     "shutting_down_since", "since", "stale_nodes", "started_since", "template_operation", "took_ms",
     "transient_standby", "was_sent_since", "was_started", "was_told_to_leave", "whole",

@@ -13,11 +13,15 @@ def primitives(tree: Tree) -> tuple[Primitive, ...]:
     return tuple(_primitive(element) for element in part(tree, "configuration/resources").iter("primitive"))
 
 
+def primitives_of(tree: Tree, key: str, *values: str) -> tuple[Primitive, ...]:
+    """Those whose agent's `class` or `type` is one of the values; much cheaper than to choose among all of them."""
+    elements = part(tree, "configuration/resources").iter("primitive")
+    return tuple(_primitive(element) for element in elements if _source(element).get(key) in values)
+
+
 def domains(tree: Tree) -> dict[str, Primitive]:
     """The primitives that run Xen domains, ours and others', by id."""
-    elements = part(tree, "configuration/resources").iter("primitive")
-    found = (_primitive(element) for element in elements if element.get("type") in ("Xen", None))
-    return {primitive.id: primitive for primitive in found if primitive.is_domain}
+    return {primitive.id: primitive for primitive in primitives_of(tree, "type", "Xen")}
 
 
 def domain(tree: Tree, name: str) -> Primitive | None:
@@ -28,12 +32,13 @@ def domain(tree: Tree, name: str) -> Primitive | None:
 
 
 def _primitive(element: Tree) -> Primitive:
-    sources = [*_templates(element)[:1], element]
+    source = _source(element)
 
     def values(set_tag: str) -> dict[str, str]:
-        return {name: value for source in sources for name, value in pairs(source, set_tag).items()}
+        own = pairs(element, set_tag)
+        return own if source is element else pairs(source, set_tag) | own
 
-    agent = [sources[0].get(key) for key in ("class", "provider", "type")]
+    agent = [source.get(key) for key in ("class", "provider", "type")]
     return Primitive(
         id=element.get("id", ""),
         agent=":".join(part for part in agent if part),
@@ -41,6 +46,11 @@ def _primitive(element: Tree) -> Primitive:
         utilization=values("utilization"),
         meta=values("meta_attributes"),
     )
+
+
+def _source(element: Tree) -> Tree:
+    """What says which agent a primitive has: its template, where it has one that there is, or itself."""
+    return next(iter(_templates(element)), element)
 
 
 def resource(tree: Tree, resource_id: str) -> Tree | None:

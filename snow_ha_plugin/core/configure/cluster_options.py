@@ -101,7 +101,7 @@ def has_fencing(tree: cib.Tree) -> bool:
 
 
 def floating_ips(tree: cib.Tree) -> tuple[Primitive, ...]:
-    return tuple(primitive for primitive in cib.primitives(tree) if primitive.agent.endswith((":IPaddr2", ":IPaddr")))
+    return cib.primitives_of(tree, "type", "IPaddr2", "IPaddr")
 
 
 def put_floating_ip(tree: cib.Tree, network: Network) -> list[Change]:

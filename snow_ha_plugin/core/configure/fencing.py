@@ -131,8 +131,8 @@ def devices(tree: cib.Tree) -> tuple[Primitive, ...]:
     """The fencing devices that are not switched off."""
     return tuple(
         primitive
-        for primitive in cib.primitives(tree)
-        if primitive.agent.startswith("stonith:") and not cib.is_stopped(primitive.meta.get("target-role", ""))
+        for primitive in cib.primitives_of(tree, "class", "stonith")
+        if not cib.is_stopped(primitive.meta.get("target-role", ""))
     )
 
 
@@ -253,7 +253,7 @@ def _remove_bmcs(tree: cib.Tree, wanted: Mapping[str, str]) -> list[Change]:
     """Take out the devices of BMCs that are none any more, and of servers that have left."""
     gone = [
         device.id
-        for device in cib.primitives(tree)
+        for device in cib.primitives_of(tree, "class", "stonith")
         if device.id.startswith(IPMI_PREFIX) and device.id.removeprefix(IPMI_PREFIX) not in wanted
     ]
     for device in gone:
