@@ -20,8 +20,13 @@ _NAME = ".snow-ha-token-"
 _WRITE = f"""
 mine={_NAME}$1- process=$2 token=$3 known=' '
 shift 3
+files=()
+for path; do [[ ! -f $path ]] || files+=("$path"); done
+readarray -t devices < <(stat --dereference --format %d -- "${{files[@]}}" 2>/dev/null)
+((${{#devices[@]}} == ${{#files[@]}})) || exit
 for path; do
-    [ -f "$path" ] && device=$(stat --dereference --format %d -- "$path") || {{ echo; continue; }}
+    [[ $path = "${{files[0]}}" ]] || {{ echo; continue; }}
+    device=${{devices[0]}} files=("${{files[@]:1}}") devices=("${{devices[@]:1}}")
     case $known in *" $device "*) echo "$device"; continue ;; esac
     known="$known$device "
     folder=$(dirname -- "$(realpath -- "$path")")
@@ -45,8 +50,8 @@ def written(servers: Servers, paths: Sequence[str]) -> Iterator[Mapping[str, str
     """
     rows: list[list[str]] = []
     with contextlib.suppress(SnowHaError):
-        argv = ["sh", "-c", _WRITE, "sh", servers.here, str(os.getpid()), secrets.token_hex(8), *paths]
-        result = servers.run(servers.here, argv, timeout_s=TIMEOUT_S, looks=True)
+        argv = ["bash", "-c", _WRITE, "bash", servers.here, str(os.getpid()), secrets.token_hex(8), *paths]
+        result = servers.run_ahead(servers.here, argv, timeout_s=TIMEOUT_S)
         rows = [line.split(" ", 1) for line in result.text.splitlines()]
     tokens = {row[0]: row[1] for row in rows if len(row) == 2 and row[1]}
     try:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
+from typing import NamedTuple
 
 from snow_ha_plugin.errors import SnowHaError
 from snow_ha_plugin.system import command
@@ -21,19 +23,23 @@ from snow_ha_plugin.system.command import Result
 
 # A round begins once nobody has had a question for so long.
 QUIET_S = 0.01
+# It waits no longer for those who have held it back.
+HELD_BACK_S = 1
 
 PROGRAM = Path(__file__).with_name("round_program.py")
 # The program comes with the questions: neither is in the list of processes or in a log.
 COMMAND = ("python3", "-ISc", "import json, sys; program, asked = json.load(sys.stdin); exec(program); main(asked)")
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(NamedTuple):
     """A program that is to be run on a server, and what it reads."""
 
     argv: tuple[str, ...]
     stdin: bytes
     timeout_s: float
+
+
+Asked = tuple[Question, Future[Result]]
 
 
 class Rounds:
@@ -42,8 +48,22 @@ class Rounds:
     def __init__(self, put: Callable[[str, Sequence[Question]], Sequence[Result | SnowHaError]]) -> None:
         self._put = put
         self._lock = Lock()
-        self._asked: dict[str, SimpleQueue[tuple[Question, Future[Result]] | None]] = {}
+        self._asked: dict[str, SimpleQueue[Asked | None]] = {}
         self._threads: list[Thread] = []
+        self._held_back = 0
+        self._let_go_at = 0.0
+
+    @contextmanager
+    def held_back(self) -> Iterator[None]:
+        """No round begins meanwhile, for HELD_BACK_S: who is in the block has questions once it has ended."""
+        with self._lock:
+            self._held_back += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held_back -= 1
+                self._let_go_at = time.monotonic()
 
     def ask(self, server: str, question: Question) -> Result:
         """The answer, with those of the others who ask meanwhile."""
@@ -66,15 +86,23 @@ class Rounds:
     def _serve(self, server: str) -> None:
         asked = self._asked[server]
         while each := asked.get():
-            together = [each]
-            try:
-                while each := asked.get(timeout=QUIET_S):
-                    together.append(each)
-            except Empty:
-                pass
-            self._round(server, together)
+            self._round(server, [each, *self._others(asked)])
 
-    def _round(self, server: str, together: Sequence[tuple[Question, Future[Result]]]) -> None:
+    def _others(self, asked: SimpleQueue[Asked | None]) -> Iterator[Asked]:
+        """Those that come before the round begins."""
+        began = time.monotonic()
+        while True:
+            try:
+                if each := asked.get(timeout=QUIET_S):
+                    yield each
+            except Empty:
+                if self._is_quiet() or time.monotonic() - began >= HELD_BACK_S:
+                    return
+
+    def _is_quiet(self) -> bool:
+        return not self._held_back and time.monotonic() - self._let_go_at >= QUIET_S
+
+    def _round(self, server: str, together: Sequence[Asked]) -> None:
         # Two who ask the same have one answer.
         questions = list(dict.fromkeys(question for question, _ in together))
         try:

@@ -8,7 +8,7 @@ import shlex
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
@@ -74,6 +74,11 @@ class Servers:
         self.silent: dict[str, SnowHaError] = {}
         self._seen: dict[tuple[str, ...], Result] = {}
         self._rounds: Rounds | None = None
+
+    def run_ahead(self, server: str, argv: Sequence[str], *, timeout_s: float) -> Result:
+        """As `run`, of what only looks, and before the questions of others: those of who asks will go by it."""
+        with self._rounds.held_back() if self._rounds else nullcontext():
+            return self._reach(server, argv, timeout_s=timeout_s)
 
     def run(
         self, server: str, argv: Sequence[str], *, stdin: bytes = b"", timeout_s: float = 60, looks: bool = False

@@ -108,8 +108,8 @@ def test_only_a_file_of_a_servers_own_file_system_has_a_place(file_system: str, 
     assert (found.place, found.is_nfs) == (place, file_system == "nfs")
 
 
-def test_the_script_is_one_that_sh_reads(tmp_path: Path, machines: Machines) -> None:
-    assert machines.run("snow01", ["sh", "-n", "-c", images._LOOK]).ok
+def test_the_script_is_one_that_bash_reads(tmp_path: Path, machines: Machines) -> None:
+    assert machines.run("snow01", ["bash", "-n", "-c", images._LOOK]).ok
 
 
 @pytest.mark.parametrize(

@@ -184,3 +184,41 @@ def test_whatever_goes_wrong_nobody_waits_for_ever() -> None:
         asked.ask("snow01", Question(("true",), b"", 1))
     asked.end()
     assert threading.active_count() == others
+
+
+class Puts:
+    """Where rounds go, each with the programs that were asked for."""
+
+    def __init__(self) -> None:
+        self.rounds: list[list[str]] = []
+        self.begun = threading.Event()
+
+    def __call__(self, server: str, questions: Sequence[Question]) -> list[Result | SnowHaError]:
+        self.rounds.append([question.argv[0] for question in questions])
+        self.begun.set()
+        return [Result(question.argv, 0, b"", b"") for question in questions]
+
+
+def test_a_round_waits_for_questions_that_follow_from_an_answer(mocker: MockerFixture) -> None:
+    puts = Puts()
+    asked = rounds.Rounds(puts)
+    with ThreadPoolExecutor(1) as pool:
+        with asked.held_back():
+            other = pool.submit(asked.ask, "snow01", Question(("other",), b"", 1))
+            assert not puts.begun.wait(5 * rounds.QUIET_S)
+            # Time enough to ask, on a busy machine too.
+            mocker.patch.object(rounds, "QUIET_S", 1)
+        asked.ask("snow01", Question(("follows",), b"", 1))
+        other.result()
+    asked.end()
+    assert puts.rounds == [["other", "follows"]]
+
+
+def test_a_round_does_not_wait_long_for_what_hangs(mocker: MockerFixture) -> None:
+    mocker.patch.object(rounds, "HELD_BACK_S", 5 * rounds.QUIET_S)
+    puts = Puts()
+    asked = rounds.Rounds(puts)
+    with asked.held_back():
+        asked.ask("snow01", Question(("other",), b"", 1))
+    asked.end()
+    assert puts.rounds == [["other"]]
