@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Severity(StrEnum):
@@ -16,8 +17,7 @@ class Severity(StrEnum):
     INFO = "info"
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """Something that is not as it should be. `id` is stable: scripts and tests look for it.
 
     `exit_code` is what a verb ends with that cannot go on because of it; `since` is in seconds since 1970. `subject` is
@@ -33,8 +33,7 @@ class Finding:
     subject: str = ""
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """One thing that a verb has done, or would do; `target` is the domain, server or setting concerned.
 
     `message` begins with a verb, which reads on its own and after "would": "register web01".
@@ -45,8 +44,7 @@ class Change:
     message: str
 
 
-@dataclass(frozen=True)
-class Disk:
+class Disk(NamedTuple):
     """A disk of a domain. `path` is the file or device that a server must have for it, absolute.
 
     `path` is empty where there is none: `drbd` then names the resource, or `target` is for a script, for QEMU or for
@@ -64,8 +62,7 @@ class Disk:
     is_read_only: bool = False
 
 
-@dataclass(frozen=True)
-class Domain:
+class Domain(NamedTuple):
     """A Xen guest as its domain file describes it. `boot` are the paths of its kernel and ramdisk.
 
     `bridges` are those of Linux that its network interfaces are on; `is_pv`: para-virtualised, not PVH or HVM.
@@ -85,8 +82,7 @@ class Domain:
     cpuid: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class DomainFile:
+class DomainFile(NamedTuple):
     """A domain file that a primitive names: the file behind all links, and what it says.
 
     `name` is empty where it names no domain, and None where the file cannot be read here.
@@ -97,8 +93,7 @@ class DomainFile:
     uuid: str = ""
 
 
-@dataclass(frozen=True)
-class Guest:
+class Guest(NamedTuple):
     """A row of `xl list`: `state` is the column of flags as xl prints it, such as `-b----`.
 
     `type` is what it runs as, whatever its file says by now: pv, pvh or hvm; empty where xl was not asked, or does not
@@ -141,16 +136,14 @@ class Hypervisor:
     version: str = ""
 
 
-@dataclass(frozen=True)
-class Server:
+class Server(NamedTuple):
     """An sNow! server and its addresses, one for each corosync link."""
 
     name: str
     addresses: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Network:
+class Network(NamedTuple):
     """The first two fields of a NET_... array of snow.conf, and its prefix length."""
 
     bridge: str
@@ -158,8 +151,7 @@ class Network:
     prefix: int
 
 
-@dataclass(frozen=True)
-class SnowConf:
+class SnowConf(NamedTuple):
     """What snow-ha reads of snow.conf; no secrets.
 
     `bmc_suffix` makes a server's name that of its BMC; it is empty where sNow! has no account on the BMCs.
@@ -182,8 +174,7 @@ class SnowConf:
     unknown: tuple[tuple[int, str, str], ...] = ()
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(NamedTuple):
     """A server as the CIB knows it; the utilization is 0 where nobody has written it."""
 
     id: str
@@ -208,8 +199,7 @@ class Primitive:
         return self.agent.endswith(":Xen")
 
 
-@dataclass(frozen=True)
-class Constraint:
+class Constraint(NamedTuple):
     """A constraint of the CIB in one line: `text` names resource, node and score for a reader."""
 
     id: str
@@ -217,8 +207,7 @@ class Constraint:
     resources: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class ResourceState:
+class ResourceState(NamedTuple):
     """Where a resource is, as Pacemaker sees it; `servers` has two names while it is active twice."""
 
     id: str
@@ -232,8 +221,7 @@ class ResourceState:
     agent: str = ""
 
 
-@dataclass(frozen=True)
-class MigrationProgress:
+class MigrationProgress(NamedTuple):
     """How far a live migration is. A guest that changes its memory meanwhile has more sent than it has."""
 
     target: str
@@ -242,8 +230,7 @@ class MigrationProgress:
     mib_per_s: int
 
 
-@dataclass(frozen=True)
-class NodeState:
+class NodeState(NamedTuple):
     """A member; `leaving` is its way out of the cluster, `joining` its way in, on which it votes already and takes part
     in nothing yet; `health` is green, yellow or red."""
 
@@ -262,8 +249,7 @@ class NodeState:
         return self.online and not (self.standby or self.maintenance or self.unclean or self.leaving)
 
 
-@dataclass(frozen=True)
-class FailedAction:
+class FailedAction(NamedTuple):
     """An action of an agent that failed, as Pacemaker remembers it: `reason` is the agent's own, `when` in seconds
     since 1970, 0 where that is not known. One that found a resource `degraded` has changed nothing."""
 
@@ -275,8 +261,7 @@ class FailedAction:
     degraded: bool = False
 
 
-@dataclass(frozen=True)
-class ClusterState:
+class ClusterState(NamedTuple):
     """What crm_mon says at one moment; `failures` come in the order in which Pacemaker tells them.
 
     `dc` is the server that decides for all; empty where there is none.
@@ -290,8 +275,7 @@ class ClusterState:
     dc: str = ""
 
 
-@dataclass(frozen=True)
-class DomainRow:
+class DomainRow(NamedTuple):
     """A row of the host's `snow list domains`: `power` and `system` are its columns HW status and OS status."""
 
     name: str
@@ -301,16 +285,14 @@ class DomainRow:
     server: str
 
 
-@dataclass(frozen=True)
-class Handled:
+class Handled(NamedTuple):
     """How a verb of the host ended for one domain that a plugin has taken care of; a status of 0 is success."""
 
     status: int
     message: str
 
 
-@dataclass(frozen=True)
-class Action:
+class Action(NamedTuple):
     """One action of a transition that Pacemaker's scheduler would carry out."""
 
     task: str
@@ -328,8 +310,7 @@ Where = Mapping[str, str | None]
 Amounts = Mapping[str, Mapping[str, int]]
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What the scheduler says of a CIB.
 
     `scores` are by resource and server, as they are when its turn comes; `sizes` of resources that have a server and
@@ -378,8 +359,7 @@ def _places(state: ClusterState) -> dict[str, tuple[str, ...]]:
     return {resource.id: resource.servers for resource in state.resources}
 
 
-@dataclass(frozen=True)
-class Move:
+class Move(NamedTuple):
     """A domain to another server: by a live migration, or, where it cannot, by a restart there."""
 
     domain: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,21 +24,23 @@ from snow_ha_plugin.operations.simulation import Outlook
 from snow_ha_plugin.operations.transaction import change, undisturbed, unsaid
 from snow_ha_plugin.system.cluster import Cluster
 
+USUAL = Limits()
+
 
 @click.command()
 @click.option("--max-moves", type=click.IntRange(min=0), metavar="N", help="Move so many domains at most.")
 @click.option("--by", type=click.Choice([str(by) for by in By]), default=str(By.BOTH), help="What is to be even.")
 @click.option(
-    "--min-gain", type=click.FloatRange(min=0), metavar="PERCENT", default=Limits.min_gain * 100, show_default=True,
+    "--min-gain", type=click.FloatRange(min=0), metavar="PERCENT", default=USUAL.min_gain * 100, show_default=True,
     help="What a move must even out, in percent of a server.",
 )  # fmt: skip
 @click.option(
-    "--level", type=click.FloatRange(min=0, max=100), metavar="PERCENT", default=Limits.level * 100, show_default=True,
+    "--level", type=click.FloatRange(min=0, max=100), metavar="PERCENT", default=USUAL.level * 100, show_default=True,
     help="How far the fullest server may be above the best possible before anything moves, in percent of its memory.",
 )  # fmt: skip
 @options.spread
 @click.option(
-    "--parallel", type=click.IntRange(min=1), metavar="N", default=Limits.parallel, show_default=True,
+    "--parallel", type=click.IntRange(min=1), metavar="N", default=USUAL.parallel, show_default=True,
     help="So many migrations at a time.",
 )  # fmt: skip
 @click.option("--failback", is_flag=True, help="Let domains return by themselves to where the plan has them.")
@@ -152,8 +153,8 @@ def _json(agreement: Agreement, rules: tuple[LocationConstraint, ...]) -> dict[s
     decision = agreement.decision
     plan, problem = decision.placement, decision.instance.problem
     return {
-        "before": asdict(spread(problem, problem.initial)),
-        "after": asdict(spread(problem, plan.assignment)),
+        "before": spread(problem, problem.initial)._asdict(),
+        "after": spread(problem, plan.assignment)._asdict(),
         "lower_bound": plan.lower_bound,
         "moves": [
             {"domain": m.domain, "source": m.source, "target": m.target, "memory_mib": m.memory_mib, "batch": number}

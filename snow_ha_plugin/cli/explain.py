@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import textwrap
 from collections.abc import Iterator
-from dataclasses import asdict
 
 import click
 
@@ -23,7 +22,7 @@ def explain(code: str | None, as_json: bool) -> None:
     """Tell what a finding means, by its code, and what to do about it; without a code list all that there are."""
     entries = [entry(code)] if code else list(TABLE.values())
     if as_json:
-        output.as_json({"findings": [asdict(found) for found in entries]})
+        output.as_json({"findings": [found._asdict() for found in entries]})
     else:
         for line in _page(entries[0]) if code else _list():
             output.echo(line)

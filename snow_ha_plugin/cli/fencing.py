@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -103,7 +102,7 @@ def status(as_json: bool) -> None:
 
 
 def _server(look: sbd.Look, tested: dict[str, str]) -> dict[str, Any]:
-    return {**asdict(look.found), "slots": dict(look.slots), "tested": tested.get(look.server, "")}
+    return {**look.found._asdict(), "slots": dict(look.slots), "tested": tested.get(look.server, "")}
 
 
 def _line(look: sbd.Look) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import re
 import time
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
@@ -56,7 +55,7 @@ def history(name: str | None, since: float, as_json: bool) -> None:
     if name and not events:
         _require_known(name)
     if as_json:
-        shown = [asdict(event) for event in events]
+        shown = [event._asdict() for event in events]
         output.as_json({"since": since, "events": shown, "unknown": past.unknown, "missing": list(past.missing)})
         return
     kept = {found.version for found in configurations.listed()}
@@ -107,7 +106,7 @@ def roll_back(version: str | None, yes: bool, cib_path: Path | None, dry_run: bo
                 "dry_run": dry_run,
                 "version": kept.version if kept else None,
                 "changes": output.changes_json(plan.changes),
-                "actions": [asdict(action) for action in plan.actions],
+                "actions": [action._asdict() for action in plan.actions],
             }
         )
     if not kept or not plan.changes:

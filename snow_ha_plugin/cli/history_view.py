@@ -18,8 +18,8 @@ def lines(row: Row, kept: Container[str], *, every: bool = False) -> Iterator[st
     """In COLUMNS; `every` detail, or the first ones. `kept` are the configurations that `rollback` can put back."""
     when = time.strftime("%d %b %H:%M:%S", time.localtime(row.last))
     prefix = f"{when} {duration(time.time() - row.last):>6}  "
-    text = f"x{row.count} {row.text}" if row.count > 1 else row.text
-    if row.count > 1:
+    text = f"x{row.times} {row.text}" if row.times > 1 else row.text
+    if row.times > 1:
         text += f" (first {duration(row.last - row.first)} before)"
     if row.version in kept:
         text += f" (before it: rollback {row.version})"

@@ -10,8 +10,8 @@ import sys
 import syslog
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import FrameType
+from typing import NamedTuple
 
 import click
 
@@ -30,8 +30,7 @@ class Interrupted(KeyboardInterrupt):
         self.number = number
 
 
-@dataclass(frozen=True)
-class Account:
+class Account(NamedTuple):
     """Where a verb was: `going` goes on by itself, `ahead` was not begun; `then` are commands, each with its reason."""
 
     done: Collection[str] = ()

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
@@ -94,8 +93,7 @@ def in_file(cib_path: Path | None) -> Path | None:
     return cib_path or click.get_current_context().find_root().params.get("cib_path")
 
 
-@dataclass(frozen=True)
-class Files:
+class Files(NamedTuple):
     """sNow!'s files that belong to a CIB."""
 
     domains_dir: Path
@@ -158,8 +156,7 @@ def require_root() -> None:
         )
 
 
-@dataclass(frozen=True)
-class Workplace:
+class Workplace(NamedTuple):
     """A CIB, the domain files that belong to it, and, for the running cluster, the servers."""
 
     cluster: Cluster

@@ -14,7 +14,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -156,7 +156,7 @@ def standing_words(fullest: float, at_best: float) -> str:
 
 
 def standing_json(standing: Standing) -> dict[str, Any]:
-    return {"lower_bound": standing.lower_bound, **asdict(standing.spread), **n_plus_1_json(standing.n_plus_1)}
+    return {"lower_bound": standing.lower_bound, **standing.spread._asdict(), **n_plus_1_json(standing.n_plus_1)}
 
 
 def n_plus_1_json(found: NPlus1) -> dict[str, Any]:
@@ -169,7 +169,7 @@ def n_plus_1_json(found: NPlus1) -> dict[str, Any]:
 
 
 def changes_json(done: Iterable[Change]) -> list[dict[str, str]]:
-    return [asdict(change) for change in done]
+    return [change._asdict() for change in done]
 
 
 @contextmanager

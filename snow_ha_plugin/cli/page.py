@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -52,8 +51,7 @@ OPTIONS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Sheet:
+class Sheet(NamedTuple):
     """What is on the page; `missing` says why `events` are not all, `every` how often it is written, in minutes."""
 
     tree: cib.Tree
@@ -130,7 +128,7 @@ def _context(sheet: Sheet, shown: Timeline, environment: Any) -> dict[str, Any]:
         "best": view.standing.lower_bound if view.standing else None,
         "servers": [_server(view, server) for server in view.servers],
         "odd": [
-            {**vars(domain), "doing": click.unstyle(status_view.doing(domain))}
+            {**domain._asdict(), "doing": click.unstyle(status_view.doing(domain))}
             for domain in view.domains
             if domain.state != "running" or not domain.managed
         ],

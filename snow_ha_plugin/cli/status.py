@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +130,7 @@ def _past(cluster: Cluster, view: Overview, name: str) -> Past:
     """What happened of late to a domain or a server; NoSuchObjectError for what is neither."""
     status_object.require(view, name)
     found = looking_back.past(cluster, time.time() - status_object.DAYS * 86400)
-    return replace(found, events=chronicle.of(found.events, name))
+    return found._replace(events=chronicle.of(found.events, name))
 
 
 def _described(outlook: Outlook, view: Overview, name: str, past: Past) -> Iterator[str]:
@@ -163,7 +162,7 @@ def _json(view: Overview, told: Verdict, about: dict[str, Any] | None = None) ->
                 "vcpus": domain.vcpus,
                 "since": domain.since,
                 "watch": domain.watch,
-                "migration": asdict(domain.migration) if domain.migration else None,
+                "migration": domain.migration._asdict() if domain.migration else None,
             }
             for domain in view.domains
         ],

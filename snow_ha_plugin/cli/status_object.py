@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from snow_ha_plugin.cli import history_view, status_view
@@ -59,7 +58,7 @@ def as_json(tree: cib.Tree, scores: Scores, name: str, events: Sequence[Event]) 
         "name": name,
         "scores": dict(scores.get(name, {})),
         "constraints": [{"id": each.id, "text": each.text} for each in _constraints(tree, name)],
-        "events": [asdict(event) for event in events],
+        "events": [event._asdict() for event in events],
     }
 
 

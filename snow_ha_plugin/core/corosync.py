@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from snow_ha_plugin.errors import DataError
 from snow_ha_plugin.model import Server
@@ -23,8 +23,7 @@ TOKEN_MS = 3000
 TOKEN_COEFFICIENT_MS = 650
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(NamedTuple):
     """A `name { ... }` block: its `key: value` lines, where the last of a key wins, and the blocks in it."""
 
     values: dict[str, str]
@@ -38,8 +37,7 @@ class Section:
         return values[-1] if values else default
 
 
-@dataclass(frozen=True)
-class Device:
+class Device(NamedTuple):
     """The quorum device of corosync-qdevice(8), model net: who gives the vote, and how long it may take."""
 
     host: str
@@ -47,8 +45,7 @@ class Device:
     sync_timeout_ms: int
 
 
-@dataclass(frozen=True)
-class Ring:
+class Ring(NamedTuple):
     """What a running corosync goes by: the nodes of its configuration, as `members` gives them, and who is there."""
 
     nodes: tuple[dict[str, str], ...]

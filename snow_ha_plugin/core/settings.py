@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from snow_ha_plugin import watches
 from snow_ha_plugin.core import qdevice, timeouts
@@ -14,8 +14,7 @@ from snow_ha_plugin.core.reports.text import nearest
 PREFIX = "SNOW_HA_"
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """`must` says what a value is; `otherwise` what holds without one, where that is no value of its own."""
 
     name: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 LEAST_S = 120
 MONITOR_S = 60
@@ -30,8 +30,7 @@ START_MIB_S = 50
 STOP_MIB_S = 50
 
 
-@dataclass(frozen=True)
-class Timeouts:
+class Timeouts(NamedTuple):
     """Seconds for each operation of one domain."""
 
     start_s: int

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import acceptance
@@ -30,8 +30,7 @@ from snow_ha_plugin.system.servers import attempt
 ANSWERS_WITHIN_S = 3
 
 
-@dataclass(frozen=True)
-class Checked:
+class Checked(NamedTuple):
     """`fine` are the titles of the sections that hold; `todo` is what `enable` does by itself, where it has not run.
 
     `looked` has what each section has found.

@@ -8,7 +8,7 @@ one is put away first.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from snow_ha_plugin.core import corosync, qdevice
 from snow_ha_plugin.core.configure.fencing import Timing
@@ -46,8 +46,7 @@ mv "$new" "$1"
 """
 
 
-@dataclass(frozen=True)
-class _Look:
+class _Look(NamedTuple):
     """A server's corosync.conf, empty where it has none, and its running corosync."""
 
     text: str

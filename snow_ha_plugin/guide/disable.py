@@ -7,8 +7,8 @@ last that is stopped, and the hook goes when no cluster is left.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import cluster_options, intent, kept, primitive
@@ -21,8 +21,7 @@ from snow_ha_plugin.operations.transaction import change, cleaning
 from snow_ha_plugin.system import lock
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     change: Change
     carry_out: Callable[[], object]
 

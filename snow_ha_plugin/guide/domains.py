@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import cluster_options, intent, live, location, primitive
@@ -12,8 +12,7 @@ from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import snowtools
 
 
-@dataclass(frozen=True)
-class Newcomers:
+class Newcomers(NamedTuple):
     """The domains that will be registered: those that run are taken over as they are, the others started."""
 
     running: tuple[str, ...]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.model import Change, Finding
 from snow_ha_plugin.operations.site import Site
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """A section of the guide. A step without `apply` only looks: an error that it finds stops `enable` at once.
 
     `check` returns what is not as it should be; `apply` mends all of that which is an error, may be killed
@@ -25,8 +24,7 @@ class Step:
     takes: str = ""
 
 
-@dataclass(frozen=True)
-class ConfigurationStep:
+class ConfigurationStep(NamedTuple):
     """A section of the guide that is a part of the CIB; all of these are committed together."""
 
     name: str

@@ -6,7 +6,7 @@ What the scheduler does otherwise is planned around; what stays a contradiction 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer import loader, replicas
@@ -39,8 +39,7 @@ WAYS = (
 )
 
 
-@dataclass(frozen=True)
-class Agreement:
+class Agreement(NamedTuple):
     """A decision, and whether N+1 holds after it; `refused` says why nothing may be written."""
 
     decision: Decision
@@ -69,7 +68,7 @@ def agree(outlook: Outlook, roles_of: Mapping[str, tuple[str, ...]], wishes: Wis
     nothing = decide(
         outlook.tree, found, roles_of, groups, wishes, fixed=outlook.domains.keys(), enforced=Enforced.NOTHING
     )
-    nothing = replace(nothing, moving=(), resting=(), final=())
+    nothing = nothing._replace(moving=(), resting=(), final=())
     return Agreement(nothing, outlook.n_plus_1, refused)
 
 

@@ -89,7 +89,8 @@ def _note_doubles(cluster: Cluster, taken: Sequence[Alert], tree: cib.Tree, stat
     ]
     if stops := [round(alert.at, 3) for alert in taken if alert.task == "stop" and alert.ok]:
         places = [(each.id, server) for each in state.resources for server in each.servers]
-        running = {place: since for place in places if (since := cib.since(tree, *place))}
+        since = cib.running_since(tree)
+        running = {place: since[place] for place in places if place in since}
         found += doubles.of(record.read(time.time() - LOOKING_BACK_S).events, running, min(stops))
     if found:
         with _warned():

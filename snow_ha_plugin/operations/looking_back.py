@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from snow_ha_plugin.core.reports import chronicle, outside
 from snow_ha_plugin.core.reports.events import Event
@@ -10,8 +10,7 @@ from snow_ha_plugin.errors import SnowHaError
 from snow_ha_plugin.system.cluster import Cluster
 
 
-@dataclass(frozen=True)
-class Past:
+class Past(NamedTuple):
     """`unknown` lines of the record could not be read; `missing` says whose events are not here, and why."""
 
     events: tuple[Event, ...]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import live
@@ -19,8 +19,7 @@ from snow_ha_plugin.system import ping
 from snow_ha_plugin.system.cluster import Cluster
 
 
-@dataclass(frozen=True)
-class Leg:
+class Leg(NamedTuple):
     """One migration: how long the agent was at it; `silent_s` is None where the guest answers no ping."""
 
     move: Move

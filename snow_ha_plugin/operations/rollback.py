@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import probes
@@ -33,8 +33,7 @@ IDLE_WITHIN_S = 120
 _ITS_OWN = ("have-watchdog", "dc-version", "cluster-infrastructure", "cluster-name")
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """What would change, and what Pacemaker would then do."""
 
     changes: Sequence[Change] = ()

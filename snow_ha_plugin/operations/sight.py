@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 from snow_ha_plugin.core import cib
@@ -48,9 +47,8 @@ def look(cluster: Cluster, outlook: Outlook) -> Overview:
         found.append(findings.no_third_vote(record.here()))
     found += running.left_down(cluster.reachable(_stopped(tree)))
     # Of these Pacemaker knows no more than when it has last looked.
-    seen_anew = {
-        each.name for each in view.domains if each.server and not cib.has_arrival(tree, each.name, each.server)
-    }
+    arrivals = cib.arrivals(tree)
+    seen_anew = {each.name for each in view.domains if each.server and (each.name, each.server) not in arrivals}
     events: tuple[Event, ...] = ()
     if any(map(dating.is_undated, found)):
         events = past(cluster, 0, with_others=False).events
@@ -58,12 +56,12 @@ def look(cluster: Cluster, outlook: Outlook) -> Overview:
         events = cluster.past(0).events
     told = acceptance.sort(dating.dated(found, events), acceptance.acceptances(tree), time.time())
     domains = tuple(_since_it_came(each, events) if each.name in seen_anew else each for each in view.domains)
-    return replace(view, domains=domains, findings=told.open, accepted=told.accepted)
+    return view._replace(domains=domains, findings=told.open, accepted=told.accepted)
 
 
 def _since_it_came(domain: DomainView, events: Sequence[Event]) -> DomainView:
     """With the record's time, as far as it tells."""
-    return replace(domain, since=dating.arrival(domain.name, domain.server or "", events) or domain.since)
+    return domain._replace(since=dating.arrival(domain.name, domain.server or "", events) or domain.since)
 
 
 def by_xl(cluster: Cluster) -> str:

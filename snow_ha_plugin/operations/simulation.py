@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
+from typing import NamedTuple
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer import loader
@@ -30,8 +30,7 @@ NAMED = 8
 DISTURBING = ("stop", "restart", "recover", "move", "migrate", "leave")
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """Where each domain runs now and would run afterwards, and the servers in service then.
 
     `restarted`: which of those that come from a server in service Pacemaker would not migrate live.
@@ -232,8 +231,7 @@ def settled(
     return Outlook(cib.reconfigured(scheduler.carry_out(tree, timeout_s=timeout_s)[1], then), files)
 
 
-@dataclass(frozen=True)
-class Consequences:
+class Consequences(NamedTuple):
     """What an outcome means; `n_plus_1` is what holds then, and `fullest` which part of the fullest server's memory
     its domains take."""
 
@@ -248,8 +246,7 @@ class Consequences:
         return _harm(self.cost, self.sharing)
 
 
-@dataclass(frozen=True)
-class Loss:
+class Loss(NamedTuple):
     """What the failure of one server would mean; `moved` are the domains that others would start."""
 
     server: str

@@ -15,7 +15,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import sh
 
@@ -35,8 +35,7 @@ CHUNK_BYTES = 65536
 SHORT = 100
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """How a program ended; `exit_code` is negative for a signal."""
 
     argv: tuple[str, ...]

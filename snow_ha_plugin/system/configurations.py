@@ -10,11 +10,10 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.errors import NoInputError, SnowHaError
@@ -28,8 +27,7 @@ LENGTH = 50
 _TIME = "%Y%m%d-%H%M%S"
 
 
-@dataclass(frozen=True)
-class Kept:
+class Kept(NamedTuple):
     """`version` is as cib.epoch has it; `at` is when it was replaced, in seconds since 1970."""
 
     version: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 
 from lxml import etree
@@ -101,8 +100,7 @@ def _one_of_each(instances: Iterable[ResourceState]) -> tuple[ResourceState, ...
     found: dict[str, ResourceState] = {}
     for each in instances:
         other = found.get(each.id, each)
-        found[each.id] = replace(
-            other if other.servers else each,
+        found[each.id] = (other if other.servers else each)._replace(
             servers=tuple(dict.fromkeys((*other.servers, *each.servers))),
             failed=other.failed or each.failed,
             blocked=other.blocked or each.blocked,

@@ -15,8 +15,8 @@ import signal
 import stat
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from snow_ha_plugin.errors import SnowHaError, TryAgainError, UnavailableError, UnsafeError
 from snow_ha_plugin.system import command, files
@@ -36,8 +36,7 @@ DAYS_S = 7 * 86400
 PART = ".part"
 
 
-@dataclass(frozen=True)
-class Content:
+class Content(NamedTuple):
     """What is in an image; `used` is what a copy with holes takes."""
 
     size: int

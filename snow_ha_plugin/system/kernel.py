@@ -6,8 +6,8 @@ The header is that of the kernel's Documentation/arch/x86/boot.rst; xl takes oth
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from snow_ha_plugin.errors import DataError, NoInputError
 
@@ -17,8 +17,7 @@ _MAGIC, _PROTOCOL, _VERSION, _FLAGS = 0x202, 0x206, 0x20E, 0x236
 _WITH_FLAGS, _KERNEL_64 = 0x20C, 1
 
 
-@dataclass(frozen=True)
-class Kernel:
+class Kernel(NamedTuple):
     text: str
     version: tuple[int, int]
     is_64bit: bool

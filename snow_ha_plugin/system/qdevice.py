@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from snow_ha_plugin.core.corosync import CLUSTER_NAME
 from snow_ha_plugin.system import command
@@ -122,8 +122,7 @@ systemctl daemon-reload
 """
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(NamedTuple):
     """What one server has of the third vote.
 
     `is_valid`: of a certificate that the authority `ca` has signed. `state` is the connection to qnetd in qdevice's
@@ -153,8 +152,7 @@ class Look:
         return not self.units and not self.ca
 
 
-@dataclass(frozen=True)
-class Host:
+class Host(NamedTuple):
     """What the host of the third vote has; `clients` says whether qnetd serves a cluster of our name now."""
 
     is_installed: bool = False

@@ -17,9 +17,8 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from snow_ha_plugin.core.reports import events
 from snow_ha_plugin.core.reports.events import Event
@@ -40,8 +39,7 @@ MOST_BYTES = 512 * 1024
 _waiting: list[threading.Thread] = []
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """`unknown` lines could not be read. Where the shared file system did not answer, `missing` says so, and only what
     waits on this server is here."""
 

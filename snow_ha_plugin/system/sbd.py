@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from snow_ha_plugin.core.configure.fencing import DEVICE, Found, Timing
 from snow_ha_plugin.errors import TimedOutError, UnavailableError
@@ -101,8 +101,7 @@ true
 """
 
 
-@dataclass(frozen=True)
-class Watchdog:
+class Watchdog(NamedTuple):
     """A watchdog of the kernel's: its name below /dev, and what sysfs says of it."""
 
     name: str
@@ -111,8 +110,7 @@ class Watchdog:
     timeout_s: int
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(NamedTuple):
     """What one server has of sbd. `file` is inode, bytes and mode of the file with the pills, as it sees them."""
 
     server: str

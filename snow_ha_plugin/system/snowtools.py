@@ -7,9 +7,9 @@ import os
 import socket
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
+from typing import NamedTuple
 
 from snow_ha_plugin import xlcfg
 from snow_ha_plugin.core import domainfile
@@ -30,8 +30,7 @@ HOOK_WITHIN_S = 1
 SERVER_ROLE = "snow"
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """Where sNow! keeps its files; 2.0 says so in the environment, 1.1.16 has them under /sNow."""
 
     root: Path

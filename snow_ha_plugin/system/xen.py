@@ -155,7 +155,7 @@ def parse(info: str, listing: str, server: str, details: str = "") -> Hypervisor
     """
     facts = dict(_pair(line) for line in info.splitlines() if ":" in line)
     types = _types(details)
-    guests = tuple(replace(guest, type=types.get(guest.domid, "")) for guest in parse_list(listing, server))
+    guests = tuple(guest._replace(type=types.get(guest.domid, "")) for guest in parse_list(listing, server))
     is_fixed = "dom0_mem=" in facts.get("xen_commandline", "")
     own = sum(guest.memory_mib for guest in guests if guest.domid == 0) if is_fixed else DOM0_MIB
     try:

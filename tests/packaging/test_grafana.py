@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -40,7 +39,7 @@ def samples(text: str) -> Samples:
 
 
 ACCEPTED = (VIEW.findings[1], Acceptance("held", "", Severity.WARNING, 0, 1))
-FULL = replace(VIEW, accepted=(ACCEPTED,))
+FULL = VIEW._replace(accepted=(ACCEPTED,))
 WRITTEN = metrics.text(FULL, verdict.of(FULL), {"snow01": 0.0}, 1.0)
 OURS = samples(WRITTEN)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
 from enum import Enum, auto
+from typing import NamedTuple
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer import planner, replicas
@@ -32,8 +32,7 @@ class Enforced(Enum):
     NOTHING = auto()
 
 
-@dataclass(frozen=True)
-class Wishes:
+class Wishes(NamedTuple):
     """`apart_off` are the roles whose domains may share servers; `failback` lets domains return by themselves."""
 
     by: By = By.BOTH
@@ -42,8 +41,7 @@ class Wishes:
     failback: bool = False
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """`moving` are the rules by which Pacemaker would carry the moves out, `resting` those that only hold the result,
     and `final` those that stay.
 
@@ -96,9 +94,9 @@ def decide(
     that need the most memory first."""
     problem = found.problem
     if fixed:
-        kept = [replace(item, movable=item.movable and item.name not in fixed) for item in problem.items]
-        problem = replace(problem, items=tuple(kept))
-        found = replace(found, problem=problem)
+        kept = [item._replace(movable=item.movable and item.name not in fixed) for item in problem.items]
+        problem = problem._replace(items=tuple(kept))
+        found = found._replace(problem=problem)
     planned = planner.plan(problem, wishes.limits)
     servers, items = problem.servers, problem.items
     batches = tuple(

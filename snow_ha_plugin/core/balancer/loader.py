@@ -7,7 +7,7 @@ administrator wants.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer.problem import By, Item, Problem, Server
@@ -33,8 +33,7 @@ from snow_ha_plugin.model import (
 HOLD = 200_000
 
 
-@dataclass(frozen=True)
-class Instance:
+class Instance(NamedTuple):
     """A problem, with what it does not say: the `scores` by which the administrator likes servers, and the `stickiness`
     of each domain.
 
@@ -96,7 +95,7 @@ def without_hold(answer: Answer) -> Answer:
         }
         for name, given in answer.scores.items()
     }
-    return replace(answer, scores=scores)
+    return answer._replace(scores=scores)
 
 
 def build(

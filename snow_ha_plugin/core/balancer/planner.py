@@ -8,7 +8,7 @@ balanced cluster moves nothing. The same problem always has the same plan, and a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from snow_ha_plugin.core.balancer.n_plus_one import Survival
 from snow_ha_plugin.core.balancer.problem import OVERCOMMIT, By, Problem, lower_bound, spread
@@ -36,8 +36,7 @@ ATTEMPTS = 8
 ROUNDS = 16
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """`min_gain` is what a move must bring: by which part of one server's load the deviations fall, in sum.
 
     `level` is how far the fullest server may be above the best that is possible, as a part of its memory, before
@@ -51,8 +50,7 @@ class Limits:
     parallel: int = 2
 
 
-@dataclass(frozen=True)
-class Placement:
+class Placement(NamedTuple):
     """A plan: `assignment` is each domain's server at its end, `left_out` has those whose better server no order of
     moves reaches.
 
@@ -69,7 +67,7 @@ def plan(problem: Problem, limits: Limits) -> Placement:
     assignment, left_out = _reachable(problem, limits)
     batches = order(problem, assignment, limits.parallel).batches
     # Once something moves it is worth to be exact.
-    exact = replace(limits, level=0.0)
+    exact = limits._replace(level=0.0)
     for _ in range(ROUNDS):
         if limits.max_moves is not None or assignment == problem.initial:
             break
@@ -85,8 +83,8 @@ def plan(problem: Problem, limits: Limits) -> Placement:
 
 
 def _moved(problem: Problem, assignment: Sequence[int | None]) -> Problem:
-    items = tuple(replace(item, initial=server) for item, server in zip(problem.items, assignment, strict=True))
-    return replace(problem, items=items)
+    items = tuple(item._replace(initial=server) for item, server in zip(problem.items, assignment, strict=True))
+    return problem._replace(items=items)
 
 
 def _reachable(problem: Problem, limits: Limits) -> tuple[tuple[int | None, ...], tuple[int, ...]]:
@@ -106,9 +104,9 @@ def _reachable(problem: Problem, limits: Limits) -> tuple[tuple[int | None, ...]
 def _fixed(problem: Problem, numbers: Sequence[int] | set[int]) -> Problem:
     """The problem with these domains staying at home."""
     items = [
-        replace(found, movable=False) if number in numbers else found for number, found in enumerate(problem.items)
+        found._replace(movable=False) if number in numbers else found for number, found in enumerate(problem.items)
     ]
-    return replace(problem, items=tuple(items))
+    return problem._replace(items=tuple(items))
 
 
 def _best(problem: Problem, limits: Limits) -> tuple[int | None, ...]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 # What a server's domains may have of vcpus for each of its CPUs: sNow!'s service domains idle most of the time.
 OVERCOMMIT = 4
@@ -22,8 +22,7 @@ class By(StrEnum):
     BOTH = "both"
 
 
-@dataclass(frozen=True)
-class Server:
+class Server(NamedTuple):
     """A server as the balancer sees it; one that does not take any may still hold some."""
 
     name: str
@@ -32,8 +31,7 @@ class Server:
     takes: bool = True
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     """A domain as the balancer sees it: `initial` is where it runs, None if it runs nowhere yet.
 
     `allowed` are the servers that the administrator's rules leave it, None for all; a domain that is not `movable`
@@ -51,8 +49,7 @@ class Item:
     conflicts: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     servers: tuple[Server, ...]
     items: tuple[Item, ...]
     by: By = By.BOTH
@@ -62,8 +59,7 @@ class Problem:
         return tuple(item.initial for item in self.items)
 
 
-@dataclass(frozen=True)
-class Spread:
+class Spread(NamedTuple):
     """Relative loads over the servers: the highest, and the standard deviation, of memory and of vcpus."""
 
     peak_memory: float

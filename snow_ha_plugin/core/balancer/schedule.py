@@ -6,13 +6,12 @@ While a domain migrates, its source and its target both hold it. A batch begins 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from snow_ha_plugin.core.balancer.problem import OVERCOMMIT, Problem, used
 
 
-@dataclass(frozen=True)
-class Migration:
+class Migration(NamedTuple):
     """A domain's migration; one that goes by a third server has two."""
 
     item: int
@@ -20,8 +19,7 @@ class Migration:
     target: int
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(NamedTuple):
     """`blocked` are the domains whose moves fit at no moment, not even by a third server."""
 
     batches: tuple[tuple[Migration, ...], ...]

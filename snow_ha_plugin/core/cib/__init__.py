@@ -47,15 +47,15 @@ from snow_ha_plugin.core.cib.resources import (
     template_operation,
 )
 from snow_ha_plugin.core.cib.status import (
+    arrivals,
     fail_counts,
     failed_migrations,
-    has_arrival,
     is_degraded,
     is_online,
     is_shutting_down,
     migration_target,
+    running_since,
     shutting_down_since,
-    since,
     started_since,
     took_ms,
     transient_standby,
@@ -66,14 +66,14 @@ from snow_ha_plugin.core.cib.status import (
 from snow_ha_plugin.core.cib.values import INFINITY, boolean, interval_s, is_stopped, score, whole
 
 __all__ = [
-    "ADMIN_OPTIONS", "INFINITY", "Tree", "add", "add_operation", "boolean", "clone", "constraints", "domain",
-    "domains", "drop", "drop_pair", "empty", "epoch", "fail_counts", "failed_migrations", "former_ids",
-    "goes_by_sizes", "has_arrival", "has_quorum", "ids", "interval_s", "is_degraded", "is_online", "is_shared",
-    "is_shutting_down", "is_stopped", "meta", "metas", "migration_target", "migrations_at_once", "nodes",
-    "notes", "operation_timeout_s", "option_is_on", "options", "overcommits", "pairs", "parse", "part",
-    "primitives", "primitives_of", "put_notes", "put_option", "put_pairs", "put_standby", "raise_epoch",
-    "raise_num_updates",
-    "reconfigured", "remove_ours", "remove_resource", "resource", "score", "section", "serialize",
-    "shutting_down_since", "since", "stale_nodes", "started_since", "template_operation", "took_ms",
-    "transient_standby", "was_sent_since", "was_started", "was_told_to_leave", "whole",
+    "ADMIN_OPTIONS", "INFINITY", "Tree", "add", "add_operation", "arrivals", "boolean", "clone",
+    "constraints", "domain", "domains", "drop", "drop_pair", "empty", "epoch", "fail_counts",
+    "failed_migrations", "former_ids", "goes_by_sizes", "has_quorum", "ids", "interval_s", "is_degraded",
+    "is_online", "is_shared", "is_shutting_down", "is_stopped", "meta", "metas", "migration_target",
+    "migrations_at_once", "nodes", "notes", "operation_timeout_s", "option_is_on", "options", "overcommits",
+    "pairs", "parse", "part", "primitives", "primitives_of", "put_notes", "put_option", "put_pairs",
+    "put_standby", "raise_epoch", "raise_num_updates", "reconfigured", "remove_ours", "remove_resource",
+    "resource", "running_since", "score", "section", "serialize", "shutting_down_since", "stale_nodes",
+    "started_since", "template_operation", "took_ms", "transient_standby", "was_sent_since", "was_started",
+    "was_told_to_leave", "whole",
 ]  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from snow_ha_plugin.core.cib.document import Tree
 from snow_ha_plugin.core.cib.values import boolean
@@ -23,24 +24,38 @@ def transient_standby(tree: Tree, node: str) -> bool:
     return any(boolean(value) for value in tree.xpath(path, node=node))
 
 
-def since(tree: Tree, resource_id: str, node: str) -> int | None:
-    """When the resource came to run on a node (seconds since 1970), as the history in the status section has it."""
-    path = "status/node_state[@uname=$node]//lrm_resource[@id=$id]/lrm_rsc_op"
-    times = [
-        int(operation.get("last-rc-change", "0"))
-        for operation in tree.xpath(path, node=node, id=resource_id)
-        if operation.get("rc-code") == "0" and operation.get("operation") in ("start", "migrate_from", "monitor")
-    ]
-    return max((time for time in times if time), default=None)
+def running_since(tree: Tree) -> dict[tuple[str, str], int]:
+    """When each resource came to run on a node (seconds since 1970), by both, as the histories have it."""
+    found: dict[tuple[str, str], int] = {}
+    for place, operation in _well_done(tree, "start", "migrate_from", "monitor"):
+        if when := int(operation.get("last-rc-change", "0")):
+            found[place] = max(when, found.get(place, when))
+    return found
 
 
-@dataclass(frozen=True)
-class FailCount:
+def arrivals(tree: Tree) -> set[tuple[str, str]]:
+    """The resources and nodes whose history knows how the one came to the other; once a failure was cleaned up it has
+    only a look."""
+    return {place for place, _ in _well_done(tree, "start", "migrate_from")}
+
+
+def _well_done(tree: Tree, *names: str) -> Iterator[tuple[tuple[str, str], Tree]]:
+    """The operations of these names that have succeeded, with resource and node; one search for each of many domains
+    would take long."""
+    for state in tree.iterfind("status/node_state"):
+        node = state.get("uname", "")
+        for history in state.iterfind("lrm/lrm_resources/lrm_resource"):
+            for operation in history.iterchildren("lrm_rsc_op"):
+                if operation.get("operation") in names and operation.get("rc-code") == "0":
+                    yield (history.get("id", ""), node), operation
+
+
+class FailCount(NamedTuple):
     """How often a resource has failed on a server, as Pacemaker counts; `last` is in seconds since 1970."""
 
     server: str
     resource: str
-    count: str
+    failures: str
     last: int | None
 
 
@@ -83,12 +98,6 @@ def was_started(tree: Tree, resource_id: str, node: str) -> bool:
     """Whether a node's history has a start of the resource; it has none of one that was found running."""
     path = "status/node_state[@uname=$node]//lrm_resource[@id=$id]/lrm_rsc_op[@operation='start' and @rc-code='0']"
     return bool(tree.xpath(path, id=resource_id, node=node))
-
-
-def has_arrival(tree: Tree, resource_id: str, node: str) -> bool:
-    """Whether a node's history knows how the resource came there; once a failure was cleaned up it has only a look."""
-    path = "status/node_state[@uname=$node]//lrm_resource[@id=$id]/lrm_rsc_op[@rc-code='0']/@operation"
-    return not {"start", "migrate_from"}.isdisjoint(tree.xpath(path, id=resource_id, node=node))
 
 
 def is_degraded(tree: Tree, resource_id: str, node: str) -> bool:

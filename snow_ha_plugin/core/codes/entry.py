@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from snow_ha_plugin.model import Severity
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A page: `cause` says what the finding means and why that matters, `remedy` what to do.
 
     `severity` is the worst that it comes with. `may_run_twice`: a domain may run twice while it holds, or

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import ids
@@ -23,8 +23,7 @@ SET = ids.of(Kind.ACCEPTED)
 _WORST_FIRST = list(Severity)
 
 
-@dataclass(frozen=True)
-class Acceptance:
+class Acceptance(NamedTuple):
     """`since` and `until` are in seconds since 1970."""
 
     code: str
@@ -43,8 +42,7 @@ class Acceptance:
         return f"{self.code} {self.subject}".rstrip()
 
 
-@dataclass(frozen=True)
-class Sorted:
+class Sorted(NamedTuple):
     """What counts, and what is accepted; of each of those the first acceptance that covers it."""
 
     open: tuple[Finding, ...]
@@ -76,7 +74,7 @@ def accept(tree: cib.Tree, wanted: Iterable[Acceptance]) -> list[Change]:
     changes = []
     for each in new:
         name = f"{ids.OURS}accepted-{hashlib.sha256(each.what.encode()).hexdigest()[:12]}"
-        value = json.dumps(asdict(each), sort_keys=True)
+        value = json.dumps(each._asdict(), sort_keys=True)
         if cib.put_notes(tree, SET, {name: value}):
             text = f"leave {each.what} aside for {duration(each.until - each.since)}"
             changes.append(Change("accept", each.what, text))

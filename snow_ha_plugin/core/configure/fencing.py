@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from snow_ha_plugin.core import cib, corosync
 from snow_ha_plugin.core.cib import ids
@@ -49,8 +49,7 @@ START_S = 60
 IPMI_REBOOT_S = 30
 
 
-@dataclass(frozen=True)
-class Timing:
+class Timing(NamedTuple):
     """What follows from the watchdog's seconds and the number of servers."""
 
     watchdog_s: int
@@ -89,8 +88,7 @@ class Timing:
         return 0 if self.third_vote else max(5, math.ceil(2 * self.watchdog_s / 3))
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """The times in force on one server: its armed watchdog's, those in the pill file, sbd's own and corosync's."""
 
     server: str

@@ -10,7 +10,6 @@ one that `tell` writes, are ours; any other value, in these or in any other set,
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import ids
@@ -33,7 +32,7 @@ def pv_migrates(answers: Collection[bool | None]) -> bool | None:
 def as_they_run(domains: Iterable[Domain], hypervisors: Iterable[Hypervisor]) -> list[Domain]:
     """Domains as they are now: one that runs stays what it was started as, whatever its file has become since."""
     types = {guest.name: guest.type for found in hypervisors for guest in found.guests if guest.type}
-    return [replace(domain, is_pv=types[domain.name] == PV) if domain.name in types else domain for domain in domains]
+    return [domain._replace(is_pv=types[domain.name] == PV) if domain.name in types else domain for domain in domains]
 
 
 def runs_otherwise(domain: Domain, guest: Guest) -> bool:

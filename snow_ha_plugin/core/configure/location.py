@@ -7,8 +7,8 @@ does not bring it back after a failure to a server that may be half broken. With
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer.problem import OVERCOMMIT
@@ -29,8 +29,7 @@ APART = -10
 STRATEGY = "balanced"
 
 
-@dataclass(frozen=True)
-class LocationConstraint:
+class LocationConstraint(NamedTuple):
     id: str
     rsc: str
     node: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable
-from dataclasses import asdict
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import ids
@@ -34,7 +33,7 @@ def note(tree: cib.Tree, new: Iterable[RanTwice]) -> list[Change]:
             old.domain == each.domain and each.began <= old.ended for old in known(tree)
         ):
             continue
-        pair = {f"{ids.OURS}{CODE}-{each.domain}": json.dumps(asdict(each), sort_keys=True)}
+        pair = {f"{ids.OURS}{CODE}-{each.domain}": json.dumps(each._asdict(), sort_keys=True)}
         if cib.put_notes(tree, SET, pair):
             where = " and ".join(each.servers)
             changes.append(Change("note", each.domain, f"note that {each.domain} ran on {where} at once"))

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import ConfigurationError
@@ -35,8 +35,7 @@ class Shared(StrEnum):
     UNKNOWN = "?"
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(NamedTuple):
     """What one server sees. The same image has the same `identity` everywhere, which is empty where nothing tells.
 
     `place` is the file system, of a file that is on one of this server's own. `migrates`: whether a DRBD resource may
@@ -57,8 +56,7 @@ class Look:
     proof: str = ""
 
 
-@dataclass(frozen=True)
-class Image:
+class Image(NamedTuple):
     """A disk of a domain, and what it is. `looks` has the servers that answered; `without_aio` those whose QEMU cannot
     serve it, as its line wants that."""
 

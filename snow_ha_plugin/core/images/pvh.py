@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from snow_ha_plugin import xlcfg
 from snow_ha_plugin.core import domainfile
@@ -19,8 +19,7 @@ _IN_THE_WAY = {
 }
 
 
-@dataclass(frozen=True)
-class _Setting:
+class _Setting(NamedTuple):
     """Where a setting stands in a text: from its key to the end of its value."""
 
     key: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.reports.events import Event, Kind
@@ -13,8 +13,7 @@ from snow_ha_plugin.model import ClusterState
 _PREFIX = "CRM_alert_"
 
 
-@dataclass(frozen=True)
-class Alert:
+class Alert(NamedTuple):
     """`kind` is node, fencing or resource; `at` in seconds since 1970; `rc` and `seconds` are those of the operation.
 
     `mail` is where notices go, as the alert's configuration says.
@@ -116,7 +115,7 @@ def explained(alert: Alert, tree: cib.Tree, state: ClusterState, said: str = "")
     A first look that finds a domain running which runs on another server, too, has failed.
     """
     if twice := found_twice(alert, tree, state):
-        return replace(alert, rc=1, expected_rc=0, description=f"runs on {in_words(twice)} at once")
+        return alert._replace(rc=1, expected_rc=0, description=f"runs on {in_words(twice)} at once")
     if not alert.failed:
         return alert
     kept = [
@@ -124,7 +123,7 @@ def explained(alert: Alert, tree: cib.Tree, state: ClusterState, said: str = "")
         for failure in state.failures
         if (failure.resource, failure.server, failure.task) == (alert.resource, alert.node, alert.task)
     ]
-    return replace(alert, description=f"{alert.task}: {said or next(reversed(kept), alert.description)}")
+    return alert._replace(description=f"{alert.task}: {said or next(reversed(kept), alert.description)}")
 
 
 def found_twice(alert: Alert, tree: cib.Tree, state: ClusterState) -> tuple[str, ...]:

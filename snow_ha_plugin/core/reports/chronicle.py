@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from snow_ha_plugin.core.reports.events import Event, Kind
 from snow_ha_plugin.core.reports.text import duration
@@ -15,15 +15,14 @@ SAME_S = 10
 AGAIN_S = 3600
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """`first` and `last` are in seconds since 1970; `details` are the changes of one command, `version` is how the
     configuration was before it."""
 
     first: float
     last: float
     text: str
-    count: int = 1
+    times: int = 1
     details: tuple[str, ...] = ()
     version: str = ""
 
@@ -61,7 +60,7 @@ def rows(events: Iterable[Event]) -> tuple[Row, ...]:
         if event.kind == Kind.CHANGE:
             command = (event.at, event.by)
             if commands[-1:] == [command]:
-                found[-1] = replace(found[-1], details=(*found[-1].details, event.text))
+                found[-1] = found[-1]._replace(details=(*found[-1].details, event.text))
             else:
                 found.append(Row(event.at, event.at, event.by, 1, (event.text,), event.version))
             commands.append(command)
@@ -74,7 +73,7 @@ def rows(events: Iterable[Event]) -> tuple[Row, ...]:
                 break
             if before.text == text:
                 found.remove(before)
-                row = replace(row, first=before.first, count=before.count + 1)
+                row = row._replace(first=before.first, times=before.times + 1)
                 break
         found.append(row)
     return tuple(found)

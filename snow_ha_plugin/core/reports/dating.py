@@ -6,7 +6,6 @@ What Pacemaker keeps no time of, and somebody has done without snow-ha, stays wi
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from snow_ha_plugin.core.reports import chronicle
 from snow_ha_plugin.core.reports.events import Event, Kind
@@ -40,7 +39,7 @@ def arrival(domain: str, server: str, events: Sequence[Event]) -> int | None:
 def _dated(finding: Finding, events: Sequence[Event]) -> Finding:
     since = _since(finding, events)
     fenced = finding.id == "server-offline" and since is not None and _was_fenced(finding.subject, since, events)
-    return replace(finding, since=since, message=finding.message + (", and was fenced" if fenced else ""))
+    return finding._replace(since=since, message=finding.message + (", and was fenced" if fenced else ""))
 
 
 def _was_fenced(server: str, since: int, events: Sequence[Event]) -> bool:

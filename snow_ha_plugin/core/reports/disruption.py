@@ -7,14 +7,13 @@ surviving server runs both.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.model import Where
 
 
-@dataclass(frozen=True)
-class Sharing:
+class Sharing(NamedTuple):
     """Replicas of one role on one server; `is_harm` where a server in service would keep them further apart."""
 
     server: str

@@ -8,7 +8,7 @@ come to a server counts: Pacemaker also stops, to be sure, what has never run th
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from snow_ha_plugin.core.reports.events import Event, Kind
 
@@ -22,8 +22,7 @@ ALWAYS, STILL = float("-inf"), float("inf")
 NEVER = (ALWAYS, ALWAYS)
 
 
-@dataclass(frozen=True)
-class RanTwice:
+class RanTwice(NamedTuple):
     """`began` and `ended` are in seconds since 1970."""
 
     domain: str

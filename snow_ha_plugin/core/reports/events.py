@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Kind(StrEnum):
@@ -19,8 +18,7 @@ class Kind(StrEnum):
     SERVER = "server"
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """`at` is in seconds since 1970; `subject` is a domain, a server, or what else was changed.
 
     `server` is where it happened: of a migration the target, of a change where the command was typed. `by` is who
@@ -42,8 +40,7 @@ class Event:
     @property
     def line(self) -> str:
         """One line of JSON, without what is as by default."""
-        given = ((each, getattr(self, each.name)) for each in fields(self))
-        kept = {each.name: value for each, value in given if value != each.default}
+        kept = {name: value for name, value in self._asdict().items() if value != self._field_defaults.get(name)}
         return json.dumps(kept, separators=(",", ":")) + "\n"
 
 

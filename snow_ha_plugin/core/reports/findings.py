@@ -229,7 +229,7 @@ def _nodes(tree: cib.Tree) -> Iterator[Finding]:
 
 def _failures(tree: cib.Tree) -> Iterator[Finding]:
     for failed in cib.fail_counts(tree):
-        if failed.count == "INFINITY":
+        if failed.failures == "INFINITY":
             name, server = failed.resource, failed.server
             message = f"{name} has failed on {server}, which may not have it until that is cleaned up"
             remedy = f"crm resource cleanup {name} {server}"

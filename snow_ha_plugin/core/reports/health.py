@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from snow_ha_plugin.core.balancer.loader import Instance
 from snow_ha_plugin.core.balancer.problem import Spread, lower_bound, spread
@@ -15,8 +15,7 @@ from snow_ha_plugin.model import Finding, Severity
 MOST_NAMES = 8
 
 
-@dataclass(frozen=True)
-class NPlus1:
+class NPlus1(NamedTuple):
     """What the scheduler has said of each server's failure.
 
     `unasked` are the servers that there was no time to ask about, `unsized` the domains and servers whose memory nobody
@@ -80,8 +79,7 @@ def _squeezed(server: str, names: Collection[str], *, by_sizes: bool) -> Finding
     return Finding(Severity.WARNING, "no-n+1", f"{message}: {why}", "snow ha balance", subject=server)
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(NamedTuple):
     """How even loads are now, and at best."""
 
     spread: Spread

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import INFINITY
@@ -12,8 +12,7 @@ from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.model import ClusterState
 
 
-@dataclass(frozen=True)
-class Hindrance:
+class Hindrance(NamedTuple):
     """`is_wider`: more is concerned than this domain, and told of the server or the cluster; `is_held`: by `hold`."""
 
     why: str
@@ -42,7 +41,7 @@ def hands_off(tree: cib.Tree, state: ClusterState, name: str) -> Hindrance | Non
 def of(tree: cib.Tree, state: ClusterState, domain: str, target: str, lacking_mib: int = 0) -> Hindrance:
     """`lacking_mib`: by how much the domain is larger than what is free on the target."""
     if off := hands_off(tree, state, domain):
-        return replace(off, why=f"Pacemaker keeps its hands off {domain}: {off.why}")
+        return off._replace(why=f"Pacemaker keeps its hands off {domain}: {off.why}")
     node = next((node for node in state.nodes if node.name == target), None)
     if node is None or not node.online:
         return Hindrance(f"{target} is not in the cluster", f"snow ha start {target}")
@@ -50,7 +49,9 @@ def of(tree: cib.Tree, state: ClusterState, domain: str, target: str, lacking_mi
         return Hindrance(f"{target} is in standby", f"snow ha undrain {target}")
     if node.maintenance:
         return Hindrance(f"{target} is in maintenance", f"crm node ready {target}")
-    if any((each.resource, each.server, each.count) == (domain, target, "INFINITY") for each in cib.fail_counts(tree)):
+    if any(
+        (each.resource, each.server, each.failures) == (domain, target, "INFINITY") for each in cib.fail_counts(tree)
+    ):
         return Hindrance(f"{domain} has failed on {target}", f"crm resource cleanup {domain} {target}")
     if ban := next(_bans(tree, domain, target), None):
         clear = f"crm resource clear {domain}" if ban.startswith("cli-") else f"crm configure delete {ban}"

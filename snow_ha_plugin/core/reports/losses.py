@@ -6,21 +6,19 @@ Pacemaker counts memory only where `placement-strategy` says so; else it would s
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from snow_ha_plugin.model import Places
 
 
-@dataclass(frozen=True)
-class Sizes:
+class Sizes(NamedTuple):
     """Memory in MiB: what servers have, where that is known, and what domains need."""
 
     room: Mapping[str, int]
     needs: Mapping[str, int]
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(NamedTuple):
     """One server's failure: `lost` domains would run nowhere, `squeezed` ones where memory does not suffice.
 
     `has_quorum` is whether the others are a majority then.

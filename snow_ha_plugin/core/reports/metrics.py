@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from snow_ha_plugin.core.reports.overview import Overview
 from snow_ha_plugin.core.reports.verdict import Verdict, Word
@@ -18,8 +18,7 @@ MIB = 1 << 20
 STATES = ("running", "stopped", "migrating", "failed", "down")
 
 
-@dataclass(frozen=True)
-class Metric:
+class Metric(NamedTuple):
     """A gauge, with its value for each set of labels."""
 
     name: str

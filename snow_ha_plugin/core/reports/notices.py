@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.reports import findings
@@ -22,8 +22,7 @@ Clock = Callable[[float], str]
 MOST_NAMES = 3
 
 
-@dataclass(frozen=True)
-class Notice:
+class Notice(NamedTuple):
     subject: str
     text: str
 

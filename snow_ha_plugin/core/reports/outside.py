@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import former_ids, ids
@@ -15,8 +15,7 @@ from snow_ha_plugin.core.reports.events import Event, Kind
 SAME_S = 60
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(NamedTuple):
     """A configuration that Pacemaker wrote at that time, in seconds since 1970, since somebody had changed it."""
 
     at: float

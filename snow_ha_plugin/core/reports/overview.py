@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer.loader import size
@@ -15,8 +15,7 @@ from snow_ha_plugin.core.reports.hindrance import Hindrance
 from snow_ha_plugin.model import ClusterState, Domain, Finding, MigrationProgress, Primitive, ResourceState, Severity
 
 
-@dataclass(frozen=True)
-class ServerView:
+class ServerView(NamedTuple):
     name: str
     online: bool
     standby: bool
@@ -28,8 +27,7 @@ class ServerView:
     unseen: bool = False
 
 
-@dataclass(frozen=True)
-class DomainView:
+class DomainView(NamedTuple):
     """`server` is None for a domain that runs nowhere; `since` is in seconds since 1970; `migration` is None unless it
     is on its way and something is known of that. One that is not `wanted` was stopped by somebody. `watch`
     is what its guest is asked, if anything."""
@@ -47,14 +45,12 @@ class DomainView:
     watch: str = ""
 
 
-@dataclass(frozen=True)
-class FloatingIpView:
+class FloatingIpView(NamedTuple):
     address: str
     server: str | None
 
 
-@dataclass(frozen=True)
-class FencingView:
+class FencingView(NamedTuple):
     """`tested` has, for each server, when it was last reset to see that it works, or an empty text."""
 
     enabled: bool
@@ -63,8 +59,7 @@ class FencingView:
     tested: Mapping[str, str]
 
 
-@dataclass(frozen=True)
-class Overview:
+class Overview(NamedTuple):
     """`standing` is None where the scheduler could not be asked; `accepted` findings count for nothing."""
 
     has_quorum: bool
@@ -98,10 +93,10 @@ def overview(
     `stands` is None where the scheduler could not be asked.
     """
     states = {resource.id: _where_it_runs(resource, state) for resource in state.resources}
-    roles = cib.metas(tree, "target-role", "Started")
+    roles, since = cib.metas(tree, "target-role", "Started"), cib.running_since(tree)
     domains = tuple(
         _domain(
-            tree,
+            since,
             primitive,
             states.get(name),
             files.get(name),
@@ -154,7 +149,7 @@ def overview(
 
 
 def _domain(
-    tree: cib.Tree,
+    since: Mapping[tuple[str, str], int],
     primitive: Primitive,
     state: ResourceState | None,
     file: Domain | None,
@@ -172,7 +167,7 @@ def _domain(
         managed=state.managed if state else True,
         memory_mib=memory or 0,
         vcpus=vcpus or 0,
-        since=cib.since(tree, primitive.id, server) if server else None,
+        since=since.get((primitive.id, server)) if server else None,
         migration=migration,
         wanted=wanted,
         hands_off=off,
@@ -212,7 +207,7 @@ def _word(state: ResourceState | None) -> str:
 def _where_it_runs(resource: ResourceState, state: ClusterState) -> ResourceState:
     """A domain that could not be migrated is where it was; Pacemaker supposes it on both servers."""
     failed = findings.last_failure(state, resource.id) if resource.blocked and len(resource.servers) > 1 else None
-    return replace(resource, servers=(failed.server,)) if failed and failed.task == "migrate_to" else resource
+    return resource._replace(servers=(failed.server,)) if failed and failed.task == "migrate_to" else resource
 
 
 def _server(state: ResourceState | None) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from snow_ha_plugin.core.reports.events import Event, Kind
 from snow_ha_plugin.core.reports.overview import Overview
@@ -12,8 +12,7 @@ from snow_ha_plugin.core.reports.overview import Overview
 NOWHERE = ""
 
 
-@dataclass(frozen=True)
-class Stretch:
+class Stretch(NamedTuple):
     """A time in which something was at one place, or NOWHERE; None where nothing tells."""
 
     start: float
@@ -21,8 +20,7 @@ class Stretch:
     place: str | None
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A domain's or a server's time. A server that is in the cluster is at its own name."""
 
     name: str
@@ -30,8 +28,7 @@ class Row:
     events: tuple[Event, ...]
 
 
-@dataclass(frozen=True)
-class Timeline:
+class Timeline(NamedTuple):
     """`quiet` are the domains to which nothing happened, which still are where they were."""
 
     since: float

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from snow_ha_plugin.core.reports.overview import Overview
 from snow_ha_plugin.model import Finding, Severity
@@ -31,8 +31,7 @@ class Word(Enum):
         return self.value[1]
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     word: Word
     summary: str
 

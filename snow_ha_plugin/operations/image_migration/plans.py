@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from snow_ha_plugin import xlcfg
 from snow_ha_plugin.core import domainfile
@@ -17,8 +17,7 @@ from snow_ha_plugin.system import domainfiles, images
 from snow_ha_plugin.system.servers import Servers
 
 
-@dataclass(frozen=True)
-class Copy:
+class Copy(NamedTuple):
     """An image that gets a copy; `at` is the disk's place in the domain file."""
 
     at: int
@@ -27,8 +26,7 @@ class Copy:
     size: int
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """What one domain needs: `text` is its domain file as it is, `new` as it will be.
 
     `runs_on` is where it runs now, or ran before a run that was interrupted has shut it down (`is_down`)."""
@@ -76,9 +74,9 @@ def plans(
         if todo and server and not restart:
             found[domain.name] = running.refusal(domain.name, server, "add --restart")
         elif ran_on and not server:
-            found[domain.name] = replace(todo or Plan(domain), runs_on=ran_on, is_down=True)
+            found[domain.name] = (todo or Plan(domain))._replace(runs_on=ran_on, is_down=True)
         elif todo:
-            found[domain.name] = replace(todo, runs_on=server)
+            found[domain.name] = todo._replace(runs_on=server)
     return found
 
 

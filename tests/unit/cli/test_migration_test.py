@@ -25,7 +25,7 @@ def at_work(site: Site, tmp_path: Path, mocker: MockerFixture) -> Site:
     mocker.patch.object(waiting, "POLL_S", 0)
     mocker.patch.object(moves, "SEEN_WITHIN_S", 0)
     (tmp_path / "domains.conf").write_text("")
-    layout = replace(site.layout, domains_conf=tmp_path / "domains.conf")
+    layout = site.layout._replace(domains_conf=tmp_path / "domains.conf")
     return replace(site, layout=layout, cluster=cast(LiveCluster, Cluster(guide_cluster(), mocker)))
 
 
@@ -46,7 +46,7 @@ def test_each_migration_is_told_and_the_lowest_rate_is_offered(
     cluster = at_work.cluster
     assert isinstance(cluster, Cluster)
     source = cluster.place("nis01")
-    site = replace(at_work, conf=replace(at_work.conf, migration_mib_s=present))
+    site = replace(at_work, conf=at_work.conf._replace(migration_mib_s=present))
     migration_test.run(site, "nis01", yes=True, as_json=False)
     there, back, again, silent, offer = capsys.readouterr().out.splitlines()
     assert there.startswith(f"  {source} -> {other(source)}: 512 MiB in ")

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 import click
 import pytest
@@ -178,9 +177,9 @@ def test_a_name_that_is_nothing_is_refused(files: Files) -> None:
 def test_why_a_domain_is_down_is_told_in_its_agents_words(files: Files) -> None:
     tree = cib.parse(files.cib.read_bytes())
     state = pacemaker.state(tree)
-    gone = tuple(replace(each, servers=(), role="Stopped") if each.id == "nis01" else each for each in state.resources)
+    gone = tuple(each._replace(servers=(), role="Stopped") if each.id == "nis01" else each for each in state.resources)
     failure = FailedAction("nis01", "snow02", "start", "/sNow/domains/nis01/disk.img is missing", 1000)
-    view = overview(tree, replace(state, resources=gone, failures=(failure,)), None, {})
+    view = overview(tree, state._replace(resources=gone, failures=(failure,)), None, {})
     assert verdict.of(view) == Verdict(
         Word.BROKEN, "2 of 2 servers, 7 of 8 domains, nobody knows whether a server may fail"
     )

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from snow_ha_plugin.core import cib
@@ -26,11 +24,11 @@ def accepted(*given: Acceptance) -> cib.Tree:
         (FOUND, 1000, True),
         (FOUND, 1999, True),
         (FOUND, 2000, False),
-        (replace(FOUND, subject="snow02"), 1000, False),
-        (replace(FOUND, id="server-maintenance"), 1000, False),
-        (replace(FOUND, severity=Severity.ERROR), 1000, False),
-        (replace(FOUND, severity=Severity.INFO), 1000, True),
-        (replace(FOUND, message="in other words"), 1000, True),
+        (FOUND._replace(subject="snow02"), 1000, False),
+        (FOUND._replace(id="server-maintenance"), 1000, False),
+        (FOUND._replace(severity=Severity.ERROR), 1000, False),
+        (FOUND._replace(severity=Severity.INFO), 1000, True),
+        (FOUND._replace(message="in other words"), 1000, True),
     ],
     ids=["at-once", "to-the-end", "ended", "other-server", "other-code", "worse", "better", "other-words"],
 )
@@ -50,7 +48,7 @@ def test_what_is_accepted_is_kept_in_the_cib() -> None:
 
 def test_accepting_again_takes_the_place_of_before() -> None:
     tree = accepted(GIVEN)
-    later = replace(GIVEN, since=1500, until=2500, reason="")
+    later = GIVEN._replace(since=1500, until=2500, reason="")
     assert acceptance.accept(tree, [GIVEN]) == []
     assert [change.target for change in acceptance.accept(tree, [later])] == ["server-standby snow01"]
     assert acceptance.acceptances(tree) == (later,)
@@ -64,7 +62,7 @@ def test_what_has_ended_goes_with_the_next() -> None:
 
 
 def test_the_last_one_that_ends_leaves_nothing_behind() -> None:
-    tree = accepted(GIVEN, replace(GIVEN, subject="snow02"))
+    tree = accepted(GIVEN, GIVEN._replace(subject="snow02"))
     assert [change.target for change in acceptance.end(tree, GIVEN.code, "snow02")] == ["server-standby snow02"]
     assert acceptance.acceptances(tree) == (GIVEN,)
     assert acceptance.end(tree, "held") == []

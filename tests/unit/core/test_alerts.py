@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from snow_ha_plugin.core import cib
@@ -55,7 +53,7 @@ def test_what_is_no_alert_is_none(broken: dict[str, str]) -> None:
 
 
 def test_a_first_look_that_finds_a_domain_running_is_no_failure() -> None:
-    assert not replace(did("monitor"), expected_rc=7).failed
+    assert not did("monitor")._replace(expected_rc=7).failed
     assert did("monitor", rc=7).failed
 
 
@@ -72,7 +70,7 @@ def test_operations_go_on_record_with_how_long_they_took() -> None:
 
 
 def test_a_migration_is_one_event_whenever_its_parts_come() -> None:
-    there = replace(EMPTY, resources=(running("a01", "snow02"),))
+    there = EMPTY._replace(resources=(running("a01", "snow02"),))
     migrated = Event(AT, Kind.MIGRATE, "a01", "snow02", "from snow01", seconds=1.5)
     assert record(did("migrate_to"), did("stop"), state=there) == [migrated]
     assert record(did("stop"), before=(did("migrate_to"),)) == []
@@ -93,13 +91,13 @@ def test_the_history_knows_where_a_migration_goes() -> None:
 
 def test_only_the_server_that_leads_records_what_all_are_told() -> None:
     assert [event.kind for event in record(LOST, FENCED)] == [Kind.SERVER, Kind.FENCING]
-    assert record(LOST, FENCED, state=replace(EMPTY, dc="snow03")) == []
-    assert not record(LOST)[0].ok and record(replace(LOST, description="member"))[0].ok
+    assert record(LOST, FENCED, state=EMPTY._replace(dc="snow03")) == []
+    assert not record(LOST)[0].ok and record(LOST._replace(description="member"))[0].ok
 
 
 def test_a_failure_is_explained_by_its_agent() -> None:
     failed = did("start", rc=1)
-    state = replace(EMPTY, failures=(FailedAction("a01", "snow01", "start", "no image", 1),))
+    state = EMPTY._replace(failures=(FailedAction("a01", "snow01", "start", "no image", 1),))
     tree = cib.empty()
     assert alerts.explained(failed, tree, state).description == "start: no image"
     assert alerts.explained(failed, tree, EMPTY).description == "start: error"
@@ -113,13 +111,13 @@ def test_a_failure_is_explained_by_its_agent() -> None:
         (running("a01", "snow01", "snow02"), True),
         (running("a01", "snow01"), False),
         (running("a01", "snow01", "snow02", blocked=True), False),
-        (replace(running("a01", "snow01", "snow02"), role="Migrating"), False),
+        (running("a01", "snow01", "snow02")._replace(role="Migrating"), False),
         (running("b01", "snow01", "snow02"), False),
     ],
 )
 def test_a_domain_that_is_found_on_a_second_server_is_a_failure(found: ResourceState, is_told: bool) -> None:
-    state = replace(EMPTY, resources=(found,))
-    alert = alerts.explained(replace(did("monitor"), expected_rc=7), cib.empty(), state)
+    state = EMPTY._replace(resources=(found,))
+    alert = alerts.explained(did("monitor")._replace(expected_rc=7), cib.empty(), state)
     assert alert.failed == is_told
     assert [event.text for event in record(alert, state=state)] == ["runs on snow01 and snow02 at once"] * is_told
     notice = told(alert, state=state)
@@ -132,8 +130,8 @@ def test_a_domain_that_is_sent_after_a_first_look_has_not_run_twice(sent_at: flo
     tree, operation = guide_cluster(), {"operation": "migrate_to", "last-rc-change": f"{sent_at:.0f}"}
     (history,) = tree.xpath("status/node_state[@uname='snow02']//lrm_resource[@id='nis01']")
     cib.add(history, "lrm_rsc_op", **operation, id="nis01_migrate_to_0")
-    state = replace(EMPTY, resources=(running("nis01", "snow01", "snow02"),))
-    alert = replace(did("monitor", "nis01"), expected_rc=7)
+    state = EMPTY._replace(resources=(running("nis01", "snow01", "snow02"),))
+    alert = did("monitor", "nis01")._replace(expected_rc=7)
     assert bool(alerts.found_twice(alert, tree, state)) == is_told
 
 
@@ -170,7 +168,7 @@ def test_what_was_started_before_is_told_only_where_clocks_may_differ_so(before_
     assert ("nis01 was started" in notice.text) is told_of
 
 
-@pytest.mark.parametrize("fencings", [(), (replace(FENCED, rc=194),)])
+@pytest.mark.parametrize("fencings", [(), (FENCED._replace(rc=194),)])
 def test_a_server_that_is_not_fenced_may_still_run_its_domains(fencings: tuple[Alert, ...]) -> None:
     notice = told(LOST, *fencings)
     assert notice is not None
@@ -188,32 +186,32 @@ def test_a_server_that_left_in_order_is_told_to_nobody() -> None:
 
 
 def test_a_lost_server_is_told_by_the_one_that_leads() -> None:
-    assert told(LOST, state=replace(EMPTY, dc="snow03")) is None
+    assert told(LOST, state=EMPTY._replace(dc="snow03")) is None
 
 
 def test_a_domain_is_told_once_by_the_server_where_it_failed_last() -> None:
-    failed = replace(did("start", rc=1), description="start: no image")
-    down = replace(EMPTY, resources=(running("a01"),))
+    failed = did("start", rc=1)._replace(description="start: no image")
+    down = EMPTY._replace(resources=(running("a01"),))
     notice = told(failed, failed, state=down)
     assert notice is not None and notice.subject == "a01 failed"
     assert "a01 on snow01: start: no image (2 times)\na01 is down\n" in notice.text
-    elsewhere = replace(down, failures=(FailedAction("a01", "snow02", "start", "no image", 1),))
+    elsewhere = down._replace(failures=(FailedAction("a01", "snow02", "start", "no image", 1),))
     assert told(failed, state=elsewhere) is None
-    assert told(replace(failed, node="snow02")) is None
+    assert told(failed._replace(node="snow02")) is None
 
 
 def test_a_failed_migration_says_where_the_domain_is() -> None:
-    failed = replace(did("migrate_to", rc=1), description="migrate_to: no room")
-    notice = told(failed, state=replace(EMPTY, resources=(running("a01", "snow01"),)))
+    failed = did("migrate_to", rc=1)._replace(description="migrate_to: no room")
+    notice = told(failed, state=EMPTY._replace(resources=(running("a01", "snow01"),)))
     assert notice is not None
     assert notice.subject == "a01 could not be migrated"
     assert "a01 is on snow01 now" in notice.text and "release" not in notice.text
-    notice = told(failed, state=replace(EMPTY, resources=(running("a01", "snow01", blocked=True),)))
+    notice = told(failed, state=EMPTY._replace(resources=(running("a01", "snow01", blocked=True),)))
     assert notice is not None and "snow ha release a01" in notice.text
 
 
 @pytest.mark.parametrize(
-    "seen", [(did("start"), did("stop")), (did("migrate_to"),), (replace(LOST, description="member"),)]
+    "seen", [(did("start"), did("stop")), (did("migrate_to"),), (LOST._replace(description="member"),)]
 )
 def test_what_is_in_order_is_no_notice(seen: tuple[Alert, ...]) -> None:
     assert told(*seen) is None

@@ -50,7 +50,7 @@ def test_what_comes_again_is_one_row_where_it_came_last_also_beside_others() -> 
         ]
 
     found = rows([*at(0), *at(60), change(90, "register web02"), *at(120)])
-    assert [(row.text, row.count, row.first, row.last) for row in found] == [
+    assert [(row.text, row.times, row.first, row.last) for row in found] == [
         ("ada: snow-ha add web01", 1, 90, 90),
         ("web01 failed on snow02: gone", 3, 0, 120),
         ("web01 started on snow02", 3, 1, 121),
@@ -59,7 +59,7 @@ def test_what_comes_again_is_one_row_where_it_came_last_also_beside_others() -> 
 
 def test_after_an_hour_it_is_another_one() -> None:
     found = rows([Event(at, Kind.START, "web01", "snow02") for at in (0, 3600, 7201)])
-    assert [(row.first, row.count) for row in found] == [(0, 2), (7201, 1)]
+    assert [(row.first, row.times) for row in found] == [(0, 2), (7201, 1)]
 
 
 def test_a_command_that_is_given_again_is_another_row() -> None:

@@ -214,10 +214,9 @@ def test_a_member_is_told_by_a_word_or_by_a_time(crmd: str | None, online: bool)
 def test_since_when_a_domain_runs_is_the_time_of_its_last_start() -> None:
     tree = guide_cluster()
     start = tree.xpath("//lrm_rsc_op[@operation='start' and ../@id='nis01']")[0]
-    since = cib.since(tree, "nis01", start.get("on_node"))
-    assert since is not None
-    assert since >= int(start.get("last-rc-change"))
-    assert cib.since(tree, "nobody", "snow01") is None
+    since = cib.running_since(tree)
+    assert since["nis01", start.get("on_node")] >= int(start.get("last-rc-change"))
+    assert ("nobody", "snow01") not in since
 
 
 def test_constraints_tell_their_resources() -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 
 import pytest
 
@@ -23,7 +22,7 @@ def resource(name: str = "web01", **fields: object) -> ResourceState:
 
 
 def state(*resources: ResourceState, quorum: bool = True, maintenance: bool = False, **node: object) -> ClusterState:
-    found = NodeState(**(CALM.__dict__ | node))
+    found = NodeState(**(CALM._asdict() | node))
     return ClusterState(quorum, maintenance, (found,), resources)
 
 
@@ -84,7 +83,7 @@ def test_each_finding_says_what_to_do() -> None:
 def test_why_a_domain_was_restarted_is_told_as_long_as_pacemaker_remembers(task: str, told: list[str]) -> None:
     name = "nis01"
     failure = FailedAction(name, "snow01", task, "its watch tcp:22 has failed", 7)
-    cluster = replace(state(resource(name)), failures=(failure,))
+    cluster = state(resource(name))._replace(failures=(failure,))
     found = list(findings.of_domains(guide_cluster(), cluster))
     assert [finding.id for finding in found] == told
     assert all("since it failed on snow01: its watch tcp:22" in finding.message for finding in found)

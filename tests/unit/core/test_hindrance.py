@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from snow_ha_plugin.core import cib
@@ -23,8 +21,8 @@ def state() -> ClusterState:
 
 
 def with_node(state: ClusterState, **changes: bool) -> ClusterState:
-    nodes = tuple(replace(node, **changes) if node.name == "snow01" else node for node in state.nodes)  # type: ignore[arg-type]
-    return replace(state, nodes=nodes)
+    nodes = tuple(node._replace(**changes) if node.name == "snow01" else node for node in state.nodes)  # type: ignore[arg-type]
+    return state._replace(nodes=nodes)
 
 
 def test_of_a_server_the_verb_that_ends_it_is_named(state: ClusterState) -> None:
@@ -40,16 +38,16 @@ def test_of_a_server_the_verb_that_ends_it_is_named(state: ClusterState) -> None
 
 
 def test_maintenance_mode_comes_before_all_else(state: ClusterState) -> None:
-    found = hindrance.of(guide_cluster(), replace(with_node(state, online=False), maintenance=True), "nis01", "snow01")
+    found = hindrance.of(guide_cluster(), with_node(state, online=False)._replace(maintenance=True), "nis01", "snow01")
     assert "maintenance mode" in found.why
 
 
 def test_a_held_domain_is_to_be_released_and_one_in_maintenance_by_its_server_is_not(state: ClusterState) -> None:
     tree = guide_cluster()
-    hands_off = tuple(replace(r, managed=False) if r.id == "nis01" else r for r in state.resources)
-    nodes = tuple(replace(node, maintenance=node.name == "snow02") for node in state.nodes)
-    held = replace(state, resources=hands_off)
-    assert hindrance.of(tree, replace(held, nodes=nodes), "nis01", "snow01").remedy == "crm node ready snow02"
+    hands_off = tuple(r._replace(managed=False) if r.id == "nis01" else r for r in state.resources)
+    nodes = tuple(node._replace(maintenance=node.name == "snow02") for node in state.nodes)
+    held = state._replace(resources=hands_off)
+    assert hindrance.of(tree, held._replace(nodes=nodes), "nis01", "snow01").remedy == "crm node ready snow02"
     assert hindrance.of(tree, held, "nis01", "snow01").remedy == "see crm_resource --why --resource nis01"
     intent.hold(tree, ["nis01"])
     assert hindrance.of(tree, held, "nis01", "snow01").remedy == "snow ha release nis01"
@@ -83,7 +81,7 @@ def test_memory_counts_where_pacemaker_goes_by_it(state: ClusterState) -> None:
 
 def test_a_reason_is_told_once_with_all_its_domains(state: ClusterState) -> None:
     failures = (FailedAction("a", "s", "migrate_to", "old", 1), FailedAction("a", "s", "migrate_to", "no room", 2))
-    failed = replace(state, failures=failures)
+    failed = state._replace(failures=failures)
     reasons = {name: hindrance.failure_of(failed, name) for name in ("a", "b")} | {"c": "no room"}
     assert hindrance.grouped(reasons) == "a and c: no room; b: no reason was given"
 
@@ -125,7 +123,7 @@ def test_a_domain_of_a_server_in_maintenance_comes_back_with_that(edit) -> None:
     tree, calm = guide_cluster(), state_of(UNMANAGED)
     edit(tree)
     (node,) = calm.nodes
-    cluster = ClusterState(True, False, (type(node)(**{**node.__dict__, "maintenance": True}),), calm.resources)
+    cluster = ClusterState(True, False, (node._replace(maintenance=True),), calm.resources)
     found = hindrance.hands_off(tree, cluster, "nis01")
     assert found == hindrance.Hindrance("snow01 is in maintenance", "crm node ready snow01", is_wider=True)
 
@@ -138,6 +136,6 @@ def test_a_server_in_maintenance_is_no_reason_for_a_domain_of_another() -> None:
     tree, calm = guide_cluster(), state_of(resource("nis01", managed=False, servers=("snow02",)), maintenance=False)
     intent.hold(tree, ["nis01"])
     (node,) = calm.nodes
-    cluster = ClusterState(True, False, (replace(node, maintenance=True),), calm.resources)
+    cluster = ClusterState(True, False, (node._replace(maintenance=True),), calm.resources)
     found = hindrance.hands_off(tree, cluster, "nis01")
     assert found and found.remedy == "snow ha release nis01"

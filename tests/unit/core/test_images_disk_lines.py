@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,14 +10,14 @@ from snow_ha_plugin.model import Disk
 from tests.captures import domain
 
 FILE = Look(Kind.FILE, 100, 50, True, "1 2")
-ON_NFS = replace(FILE, is_nfs=True)
+ON_NFS = FILE._replace(is_nfs=True)
 VOLUME = Look(Kind.DEVICE, 100, 100, True, "0x5000c500a1b2c3d4 LVM-1")
 WITH_AIO, WITHOUT = Look(Kind.FILE, readable=True), Look(Kind.NOTHING)
 
 
 def seen(look: Look, name: str = "web01", qemu: tuple[Look, Look] = (WITHOUT, WITHOUT), **fields: Any) -> Image:
     """The image of a domain as two servers see it, and what their QEMU can."""
-    of = replace(domain(name), disks=(Disk("xvda", "/a", "/a", **fields),))
+    of = domain(name)._replace(disks=(Disk("xvda", "/a", "/a", **fields),))
     looks = {server: {"/a": look, AIO: of_qemu} for server, of_qemu in zip(("snow01", "snow02"), qemu, strict=True)}
     (image,) = images_of(of, looks)
     return image

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,15 +12,15 @@ from tests.captures import domain
 
 FILE = Look(Kind.FILE, 100, 50, True, "1 2")
 VOLUME = Look(Kind.DEVICE, 100, 100, True, "0x5000c500a1b2c3d4 LVM-1")
-WRITTEN = replace(VOLUME, is_written=True)
-NAMELESS = replace(VOLUME, identity="")
+WRITTEN = VOLUME._replace(is_written=True)
+NAMELESS = VOLUME._replace(identity="")
 DRBD = Look(Kind.DRBD, 100, 100, True, "r0")
 NOTHING = Look(Kind.NOTHING)
 PATH = "/dev/snow_vg/web01-disk"
 
 
 def with_disk(path: str = PATH, **fields: Any) -> Domain:
-    return replace(domain(), disks=(Disk("xvda", fields.get("drbd") or path, path, **fields),))
+    return domain()._replace(disks=(Disk("xvda", fields.get("drbd") or path, path, **fields),))
 
 
 def seen(*looks: Look, of: Domain | None = None) -> kinds.Image:
@@ -37,13 +36,13 @@ def seen(*looks: Look, of: Domain | None = None) -> kinds.Image:
     [
         ((FILE, FILE), Shared.YES, []),
         # On the file server it is a file of its own, elsewhere one of the network.
-        ((replace(FILE, place="a"), FILE, FILE), Shared.YES, []),
-        ((replace(FILE, place="a"), replace(FILE, place="b")), Shared.NO, ["image-not-shared"]),
-        ((FILE, replace(FILE, identity="1 3")), Shared.NO, ["image-not-shared"]),
+        ((FILE._replace(place="a"), FILE, FILE), Shared.YES, []),
+        ((FILE._replace(place="a"), FILE._replace(place="b")), Shared.NO, ["image-not-shared"]),
+        ((FILE, FILE._replace(identity="1 3")), Shared.NO, ["image-not-shared"]),
         ((FILE, NOTHING), Shared.NO, ["image-not-shared"]),
-        ((FILE, replace(FILE, readable=False)), Shared.YES, ["image-unreadable"]),
+        ((FILE, FILE._replace(readable=False)), Shared.YES, ["image-unreadable"]),
         ((VOLUME, VOLUME), Shared.YES, []),
-        ((VOLUME, replace(VOLUME, identity="0x5000c500ffffffff LVM-1")), Shared.NO, ["image-not-shared"]),
+        ((VOLUME, VOLUME._replace(identity="0x5000c500ffffffff LVM-1")), Shared.NO, ["image-not-shared"]),
         ((VOLUME, NOTHING), Shared.NO, ["image-not-shared"]),
         ((VOLUME, FILE), Shared.NO, ["image-not-shared"]),
         ((VOLUME, NAMELESS), Shared.NO, ["image-not-shared"]),
@@ -65,7 +64,7 @@ def test_a_volume_of_one_server_is_told_with_the_way_out() -> None:
 
 
 def test_volumes_of_one_name_on_each_server_are_not_one() -> None:
-    (found,) = kinds.findings(seen(VOLUME, replace(VOLUME, identity="other")))
+    (found,) = kinds.findings(seen(VOLUME, VOLUME._replace(identity="other")))
     assert "is another one on each of snow01 and snow02" in found.message
 
 
@@ -80,12 +79,12 @@ def test_a_device_is_not_shared_with_servers_that_do_not_answer() -> None:
     ("looks", "codes"),
     [
         ((DRBD, DRBD), []),
-        ((DRBD, replace(DRBD, migrates=False)), ["drbd-one-primary"]),
-        ((DRBD, replace(DRBD, identity="r1")), ["image-not-shared"]),
+        ((DRBD, DRBD._replace(migrates=False)), ["drbd-one-primary"]),
+        ((DRBD, DRBD._replace(identity="r1")), ["image-not-shared"]),
         ((DRBD, NOTHING), ["image-not-shared"]),
         ((NOTHING, NOTHING), ["image-missing"]),
         # It cannot be read where it is secondary.
-        ((DRBD, replace(DRBD, readable=False)), []),
+        ((DRBD, DRBD._replace(readable=False)), []),
     ],
 )
 def test_a_drbd_resource_is_shared_by_the_servers_that_have_it(looks: tuple[Look, ...], codes: list[str]) -> None:
@@ -109,7 +108,7 @@ def test_an_image_whose_path_is_no_utf8_can_be_told_of() -> None:
 
 
 def test_a_kernel_must_be_readable_on_every_server() -> None:
-    boots = replace(domain(), boot=("/boot/vmlinuz",))
+    boots = domain()._replace(boot=("/boot/vmlinuz",))
     looks = {"snow01": {"/boot/vmlinuz": FILE}, "snow02": {"/boot/vmlinuz": NOTHING}}
     (found,) = kinds.boot_findings(boots, looks)
     assert (found.id, found.message) == (
@@ -117,7 +116,7 @@ def test_a_kernel_must_be_readable_on_every_server() -> None:
         "/boot/vmlinuz, which web01 boots from, cannot be read on snow02",
     )
     # Each server may have its own.
-    looks["snow02"] = {"/boot/vmlinuz": replace(FILE, identity="3 4", place="b")}
+    looks["snow02"] = {"/boot/vmlinuz": FILE._replace(identity="3 4", place="b")}
     assert kinds.boot_findings(boots, looks) == []
 
 
@@ -127,7 +126,7 @@ def test_a_kernel_must_be_readable_on_every_server() -> None:
         ((WRITTEN, VOLUME), []),
         ((WRITTEN, WRITTEN), ["image-written-twice"]),
         # Each is its own.
-        ((WRITTEN, replace(WRITTEN, identity="other")), ["image-not-shared"]),
+        ((WRITTEN, WRITTEN._replace(identity="other")), ["image-not-shared"]),
     ],
 )
 def test_a_volume_that_two_servers_write_to_is_told(looks: tuple[Look, ...], codes: list[str]) -> None:
@@ -142,7 +141,7 @@ def test_a_volume_that_a_domain_only_reads_may_be_open_twice() -> None:
 
 def test_a_file_of_one_number_is_another_where_a_probe_is_not_found() -> None:
     """As of two servers whose disks were cloned: everything on them has the same numbers."""
-    proved, cloned = replace(FILE, proof="yes"), replace(FILE, proof="no")
+    proved, cloned = FILE._replace(proof="yes"), FILE._replace(proof="no")
     assert seen(proved, proved).shared == Shared.YES
     assert seen(proved, cloned).shared == Shared.NO
     (found,) = kinds.findings(seen(proved, cloned))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from snow_ha_plugin.core import cib
@@ -12,7 +10,7 @@ from snow_ha_plugin.core.reports import findings
 from tests.captures import domain, guide_cluster, schema_errors
 from tests.unit.core.test_cib import canonical
 
-PV = replace(domain(), is_pv=True)
+PV = domain()._replace(is_pv=True)
 
 
 def registered(pv_migrates: bool | None = None) -> cib.Tree:

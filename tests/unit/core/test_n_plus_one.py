@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hypothesis import given, settings
 
 from snow_ha_plugin.core.balancer.n_plus_one import Survival
@@ -13,7 +11,7 @@ from tests.unit.core.test_planner import cluster, problems
 @given(problems(rules=False))
 def test_a_rule_that_allows_every_server_changes_nothing(problem: Problem) -> None:
     everywhere = frozenset(range(len(problem.servers)))
-    ruled = replace(problem, items=tuple(replace(item, allowed=everywhere) for item in problem.items))
+    ruled = problem._replace(items=tuple(item._replace(allowed=everywhere) for item in problem.items))
     by_size, by_rules = Survival(problem), Survival(ruled)
     assert by_size.stranded(problem.initial) == by_rules.stranded(problem.initial)
     assert by_size.shortage(problem.initial) == by_rules.shortage(problem.initial)
@@ -27,7 +25,7 @@ def test_what_is_missing_is_counted_where_there_is_the_most_room() -> None:
 
 def test_a_domain_that_no_other_server_may_have_is_missing_as_a_whole() -> None:
     problem = cluster(8192, [2048], [])
-    pinned = replace(problem, items=(replace(problem.items[0], allowed=frozenset({0})),))
+    pinned = problem._replace(items=(problem.items[0]._replace(allowed=frozenset({0})),))
     assert Survival(pinned).shortage(pinned.initial) == 2048
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given, settings
@@ -44,14 +43,13 @@ def problems(draw: st.DrawFn, *, rules: bool = True) -> Problem:
         item = Item(f"domain{number:02}", size, count, initial)
         if rules and draw(st.integers(0, 4)) == 0:
             allowed = draw(st.frozensets(st.integers(0, len(servers) - 1))) | {initial}
-            item = replace(item, allowed=allowed, movable=draw(st.booleans()))
+            item = item._replace(allowed=allowed, movable=draw(st.booleans()))
         if rules and draw(st.integers(0, 4)) == 0:
-            item = replace(item, spread_group=draw(st.sampled_from(["proxy", "nis"])))
+            item = item._replace(spread_group=draw(st.sampled_from(["proxy", "nis"])))
         items.append(item)
     if tight:
         servers = [
-            replace(
-                server,
+            server._replace(
                 memory_mib=server.memory_mib - memory[number] * draw(st.integers(90, 100)) // 100,
                 vcpus=max(1, server.vcpus - vcpus[number] // OVERCOMMIT),
             )
@@ -68,13 +66,13 @@ def with_one_barred(items: list[Item]) -> list[Item]:
     """The first, from whichever do not share its server yet."""
     others = [number for number, item in enumerate(items) if items and item.initial != items[0].initial]
     return [
-        replace(item, conflicts=frozenset(others if number == 0 else [0] if number in others else []))
+        item._replace(conflicts=frozenset(others if number == 0 else [0] if number in others else []))
         for number, item in enumerate(items)
     ]
 
 
 def with_one_stopped(items: list[Item]) -> list[Item]:
-    return [replace(items[0], initial=None, allowed=None, movable=True, spread_group=""), *items[1:]] if items else []
+    return [items[0]._replace(initial=None, allowed=None, movable=True, spread_group=""), *items[1:]] if items else []
 
 
 def limits() -> st.SearchStrategy[Limits]:
@@ -87,8 +85,8 @@ def limits() -> st.SearchStrategy[Limits]:
 
 
 def at_its_end(problem: Problem, found: Placement) -> Problem:
-    items = (replace(item, initial=server) for item, server in zip(problem.items, found.assignment, strict=True))
-    return replace(problem, items=tuple(items))
+    items = (item._replace(initial=server) for item, server in zip(problem.items, found.assignment, strict=True))
+    return problem._replace(items=tuple(items))
 
 
 def shared(problem: Problem, assignment: tuple[int | None, ...]) -> int:
@@ -205,7 +203,7 @@ def test_a_swap_of_two_full_servers_goes_by_a_third() -> None:
         Item("one", 4096, 1, 1), Item("other", 4096, 1, 1),
         Item("fixed", 4096, 1, 2, movable=False),
     )  # fmt: skip
-    banned = tuple(replace(item, allowed=frozenset({0, 1})) if item.spread_group else item for item in items)
+    banned = tuple(item._replace(allowed=frozenset({0, 1})) if item.spread_group else item for item in items)
     found = plan(Problem(servers, banned), Limits())
     assert found.assignment[0] != found.assignment[1]
     assert found.left_out == ()
@@ -233,8 +231,8 @@ def test_a_limit_of_no_moves_moves_nothing() -> None:
 def test_nothing_moves_for_little_where_one_domain_may_be_on_one_server_alone() -> None:
     """Its server's failure costs it wherever the others are: N+1 is no reason to move them."""
     problem = cluster(65536, [8192, 8192, 4096], [8192, 8192, 4096, 1024, 1024])
-    bound = replace(problem.items[0], allowed=frozenset({0}))
-    problem = replace(problem, items=(bound, *problem.items[1:]))
+    bound = problem.items[0]._replace(allowed=frozenset({0}))
+    problem = problem._replace(items=(bound, *problem.items[1:]))
     assert stranded(problem, problem.initial) == {0: (0,)}
     assert plan(problem, Limits()).batches == ()
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,7 +24,7 @@ domains = st.builds(
     config_path=paths,
 )
 # A file is called as its domain: two primitives for one file would be two for one domain, and are refused.
-domains = domains.map(lambda found: replace(found, config_path=f"{found.config_path}/{found.name}.cfg"))
+domains = domains.map(lambda found: found._replace(config_path=f"{found.config_path}/{found.name}.cfg"))
 sites = st.lists(domains, min_size=1, max_size=5, unique_by=lambda found: found.name)
 
 BY_HAND = """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -201,5 +200,5 @@ def test_a_migration_from_any_other_history_is_not_written(change: Callable[[cib
 def test_what_is_more_than_a_migration_is_not_written() -> None:
     tree = pulled()
     answer = scheduler.ask(tree)
-    started = replace(answer, actions=(*answer.actions, Action("start", "maui01", "snow02")))
+    started = answer._replace(actions=(*answer.actions, Action("start", "maui01", "snow02")))
     assert probes.migrated(tree, started) is None

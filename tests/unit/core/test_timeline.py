@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from snow_ha_plugin.core.reports import timeline
@@ -21,7 +19,7 @@ FIRST = Event(0, Kind.CHANGE, "options", "snow01")
 
 
 def of(*events: Event, domain: DomainView = WEB) -> Timeline:
-    return timeline.of(replace(VIEW, domains=(domain,)), events, since=100, until=200)
+    return timeline.of(VIEW._replace(domains=(domain,)), events, since=100, until=200)
 
 
 def places(*events: Event, domain: DomainView = WEB) -> list[tuple[float, float, str | None]]:
@@ -59,7 +57,7 @@ def test_a_domain_is_where_events_say(
 def test_what_is_so_now_counts_more_than_the_last_event() -> None:
     started = Event(150, Kind.START, "web01", "snow01")
     assert places(FIRST, started)[-1] == (150, 200, "snow02")
-    down = replace(WEB, server=None, state="stopped")
+    down = WEB._replace(server=None, state="stopped")
     assert places(FIRST, started, domain=down) == [(100, 200, NOWHERE)]
 
 
@@ -72,7 +70,7 @@ def test_before_the_record_begins_nothing_is_known() -> None:
 
 def test_the_cluster_remembers_when_a_domain_started() -> None:
     failed = Event(150, Kind.FAILURE, "web01", "snow02", ok=False)
-    assert places(failed, domain=replace(WEB, since=110)) == [(100, 110, None), (110, 200, "snow02")]
+    assert places(failed, domain=WEB._replace(since=110)) == [(100, 110, None), (110, 200, "snow02")]
 
 
 def test_a_server_is_there_until_it_leaves_or_is_fenced() -> None:

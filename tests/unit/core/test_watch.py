@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from snow_ha_plugin import watches
@@ -13,7 +11,7 @@ from snow_ha_plugin.errors import ConfigurationError
 from tests.captures import domain, guide_cluster, schema_errors
 from tests.unit.core.test_cib import canonical, with_parts
 
-WEB = replace(domain(), addresses=("10.9.0.7",))
+WEB = domain()._replace(addresses=("10.9.0.7",))
 
 
 def registered() -> cib.Tree:
@@ -50,7 +48,7 @@ def test_a_watch_is_written_changed_and_taken_out_again() -> None:
 
 def test_a_guest_without_an_address_can_only_be_watched_by_a_program() -> None:
     tree = registered()
-    silent = replace(WEB, addresses=())
+    silent = WEB._replace(addresses=())
     for wanted in ("ping", "tcp:22"):
         with pytest.raises(ConfigurationError, match=r"no address \(vif, ip=\)"):
             watch.put(tree, [silent], wanted, 300)

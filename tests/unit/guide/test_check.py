@@ -74,7 +74,7 @@ def test_a_server_that_says_nothing_at_all_is_told_in_words(site: Site) -> None:
 
 
 def test_a_name_in_snow_conf_that_nobody_reads_is_a_warning(site: Site) -> None:
-    conf = replace(site.conf, unknown=((7, "SNOW_HA_WATCHDOG", "SNOW_HA_WATCHDOG_S"), (9, "SNOW_HA_Q", "")))
+    conf = site.conf._replace(unknown=((7, "SNOW_HA_WATCHDOG", "SNOW_HA_WATCHDOG_S"), (9, "SNOW_HA_Q", "")))
     first, second = settings.check(replace(site, conf=conf))
     assert (first.id, first.severity) == ("unknown-setting", Severity.WARNING)
     assert first.message == "/sNow/snow-tools/etc/snow.conf:7: nobody reads SNOW_HA_WATCHDOG"

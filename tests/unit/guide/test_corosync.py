@@ -157,7 +157,7 @@ def test_a_running_cluster_takes_no_new_address_of_a_member(site: Site, machines
     # corosync-cfgtool -R: "Could not reload configuration. Error CS_ERR_INVALID_PARAM" (3.1.7)
     first, second = site.members
     put(machines, *[render(site.members)] * 2)
-    running(machines, [first, replace(second, addresses=("10.1.0.99",))], NAMES)
+    running(machines, [first, second._replace(addresses=("10.1.0.99",))], NAMES)
     (found,) = corosync.check_members(site)
     assert found.id == "corosync-members"
     assert found.message.startswith("snow02 has another address")
@@ -165,10 +165,10 @@ def test_a_running_cluster_takes_no_new_address_of_a_member(site: Site, machines
 
 def test_one_link_of_two_may_change(site: Site, machines: Machines) -> None:
     two = [
-        replace(member, addresses=(*member.addresses[:1], f"10.2.0.{at}")) for at, member in enumerate(site.members, 1)
+        member._replace(addresses=(*member.addresses[:1], f"10.2.0.{at}")) for at, member in enumerate(site.members, 1)
     ]
     put(machines, *[render(two)] * 2)
-    running(machines, [two[0], replace(two[1], addresses=(two[1].addresses[0], "10.2.0.99"))], NAMES)
+    running(machines, [two[0], two[1]._replace(addresses=(two[1].addresses[0], "10.2.0.99"))], NAMES)
     assert corosync.check_members(replace(site, members=tuple(two))) == []
 
 

@@ -49,7 +49,7 @@ def test_who_has_an_address_needs_a_mailer(site: Site, machines: Machines, monke
     events.apply(site)
     monkeypatch.setattr(events.mail, "PROGRAMS", ("sendmail-of-the-test",))
     assert ids(site) == []
-    site = replace(site, conf=replace(site.conf, alert_mail=("root",)))
+    site = replace(site, conf=site.conf._replace(alert_mail=("root",)))
     assert ids(site) == ["no-mailer"] * 2
     machines.stand_in("sendmail-of-the-test", "")
     assert ids(site) == []
@@ -57,6 +57,6 @@ def test_who_has_an_address_needs_a_mailer(site: Site, machines: Machines, monke
 
 def test_the_setting_becomes_the_alert_of_the_cluster(site: Site) -> None:
     tree = cib.empty()
-    site = replace(site, conf=replace(site.conf, alert_mail=("root", "ops@example.org")))
+    site = replace(site, conf=site.conf._replace(alert_mail=("root", "ops@example.org")))
     assert [change.target for change in events.edit(site, tree)] == ["events", "mail"]
     assert events.edit(site, tree) == []

@@ -37,7 +37,7 @@ def look(server: str, **changed: Any) -> Look:
         header="UUID : x\nTimeout (watchdog) : 15\nTimeout (msgwait)  : 38\n",
         slots=(("snow01", "clear"), ("snow02", "clear")),
     )
-    return replace(whole, **changed)
+    return whole._replace(**changed)
 
 
 FILE = protection.Path("/sNow/snow-ha/sbd.img")
@@ -53,7 +53,7 @@ def looks(mocker: MockerFixture) -> dict[str, Look]:
 
 def configured(site: Site, mocker: MockerFixture, tree: cib.Tree | None, **conf: Any) -> Site:
     mocker.patch.object(protection, "configuration", return_value=tree)
-    return replace(site, conf=replace(site.conf, **conf))
+    return replace(site, conf=site.conf._replace(**conf))
 
 
 def test_without_anything_said_it_is_sbd(site: Site, mocker: MockerFixture) -> None:

@@ -74,14 +74,14 @@ def test_a_section_with_another_error_is_left_to_enable(site: Site, told: list[s
 
 
 def test_what_was_accepted_is_left(site: Site, told: list[str]) -> None:
-    safe, other = Applied(XENDOMAINS), Applied(replace(XENDOMAINS, id="shutdown-order"))
+    safe, other = Applied(XENDOMAINS), Applied(XENDOMAINS._replace(id="shutdown-order"))
     accepted = ((XENDOMAINS, Acceptance("xendomains", "", Severity.ERROR, 0, 2**40)),)
-    fixing.fix(site, replace(checked(safe, other), accepted=accepted), told.append, dry_run=False)
+    fixing.fix(site, checked(safe, other)._replace(accepted=accepted), told.append, dry_run=False)
     assert (safe.count, other.count) == (0, 1)
 
 
 def test_what_fails_is_told_and_the_rest_is_done(site: Site, told: list[str]) -> None:
-    fails, works = Applied(XENDOMAINS, fails=True), Applied(replace(XENDOMAINS, id="shutdown-order"))
+    fails, works = Applied(XENDOMAINS, fails=True), Applied(XENDOMAINS._replace(id="shutdown-order"))
     assert len(fixing.fix(site, checked(fails, works), told.append, dry_run=False)) == 1
     assert told == ["left as it is: Xen starts domains on snow02: snow02 is full; make room"]
 
@@ -96,7 +96,7 @@ def test_a_dry_run_tells_the_same_and_does_nothing(site: Site, told: list[str]) 
 
 def test_before_enable_nothing_is_put_right(site: Site, told: list[str]) -> None:
     safe = Applied(XENDOMAINS)
-    assert fixing.fix(site, replace(checked(safe), word=Word.NOT_ENABLED), told.append, dry_run=False) == []
+    assert fixing.fix(site, checked(safe)._replace(word=Word.NOT_ENABLED), told.append, dry_run=False) == []
     assert safe.count == 0
 
 

@@ -14,7 +14,7 @@ from tests.captures import domain
 from tests.unit.conftest import Machines, MakeSite
 
 IMAGE, KERNEL = "/sNow/domains/web01/disk.img", "/sNow/boot/vmlinuz"
-WEB = replace(domain(), disks=(Disk("xvda", IMAGE, IMAGE),), boot=(KERNEL,))
+WEB = domain()._replace(disks=(Disk("xvda", IMAGE, IMAGE),), boot=(KERNEL,))
 
 
 @pytest.fixture

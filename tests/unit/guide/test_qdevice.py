@@ -30,7 +30,7 @@ def look(server: str, **changed: object) -> Look:
     """A server as `enable` leaves it."""
     active = frozenset({"corosync", "corosync-qdevice"})
     whole = Look(server, daemons.UNITS, active, "CA", True, True, "Connected", "A,V,NMW", 3)
-    return replace(whole, **changed)  # type: ignore[arg-type]
+    return whole._replace(**changed)  # type: ignore[arg-type]
 
 
 NEW = {"units": {}, "ca": "", "is_valid": False, "flags": ""}
@@ -90,7 +90,7 @@ class TestDecide:
         self, site: Site, machines: Machines, asked: str, conf: str, present: Device | None, decided: str
     ) -> None:
         put(machines, site, None, present)
-        asking = replace(site, qdevice=asked, conf=replace(site.conf, qdevice=conf))
+        asking = replace(site, qdevice=asked, conf=site.conf._replace(qdevice=conf))
         assert qdevice.decide(asking).qdevice == decided
 
     def test_a_file_by_hand_is_not_ours_to_remember(self, site: Site, machines: Machines) -> None:
@@ -138,8 +138,8 @@ class TestHost:
         ("present", "said"),
         [
             (Host(), "qnetd01 has no corosync-qnetd"),
-            (replace(WHOLE, ca=""), "corosync-qnetd on qnetd01 has no certificates"),
-            (replace(WHOLE, is_active=False), "corosync-qnetd does not run on qnetd01"),
+            (WHOLE._replace(ca=""), "corosync-qnetd on qnetd01 has no certificates"),
+            (WHOLE._replace(is_active=False), "corosync-qnetd does not run on qnetd01"),
         ],
     )
     @pytest.mark.parametrize("is_new", [True, False])
@@ -180,7 +180,7 @@ class TestHost:
         devices: dict[str, tuple[Device | None, Device | None]],
         host: object,
     ) -> None:
-        mocker.patch.object(daemons, "look_at_host", return_value=replace(WHOLE, clients=True))
+        mocker.patch.object(daemons, "look_at_host", return_value=WHOLE._replace(clients=True))
         assert self.found(with_host(site)) == []
         devices.update(dict.fromkeys(NAMES, (None, None)))
         assert "serves another cluster" in self.found(with_host(site))[0][1]

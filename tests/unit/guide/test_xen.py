@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from snow_ha_plugin.guide import xen
@@ -49,7 +47,7 @@ def test_processors_that_xen_tells_of_are_compared_by_what_guests_are_given(
 
 
 def test_what_keeps_domains_from_migrating_or_starting_is_found(machines: Machines, make_site: MakeSite) -> None:
-    site = make_site(domains=(replace(domain(), is_pv=True),))
+    site = make_site(domains=(domain()._replace(is_pv=True),))
     info = capture("xl-standin-info.txt").decode().replace(" shadow", "")
     info = "\n".join(line for line in info.splitlines() if not line.startswith("xen_commandline"))
     (machines.root / "info").write_text(info)
@@ -65,7 +63,7 @@ def test_what_keeps_domains_from_migrating_or_starting_is_found(machines: Machin
 def test_a_lack_of_shadow_paging_matters_to_para_virtualised_domains(
     machines: Machines, make_site: MakeSite, is_pv: bool, told: list[str]
 ) -> None:
-    site = make_site(domains=(replace(domain(), is_pv=is_pv),))
+    site = make_site(domains=(domain()._replace(is_pv=is_pv),))
     info = capture("xl-standin-info.txt").decode()
     for server, text in (("snow01", info), ("snow02", info.replace(" shadow", ""))):
         (machines.root / f"info-{server}").write_text(text)
@@ -93,7 +91,7 @@ LONG = '[{"domid": 3, "config": {"c_info": {"type": "%s", "name": "web01"}}}]'
 def test_a_domain_that_runs_as_another_type_than_its_file_says_is_told(
     machines: Machines, make_site: MakeSite, is_pv: bool, runs_as: str, shadow: bool, told: str
 ) -> None:
-    site = make_site(domains=(replace(domain(), is_pv=is_pv),))
+    site = make_site(domains=(domain()._replace(is_pv=is_pv),))
     info = capture("xl-standin-info.txt").decode()
     (machines.root / "info").write_text(info if shadow else info.replace(" shadow", ""))
     head = capture("xl-standin-list-guide-domains.txt").decode().splitlines()[:2]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import signal
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -198,7 +197,7 @@ def test_a_registered_domain_migrates_live_from_then_on(place: Place, mocker: Mo
     known = cib.domains(cluster.tree)["nis01"]
     sizes = (int(known.utilization[key]) for key in ("hv_memory", "cpu"))
     nis = domain("nis01", *sizes, config_path=known.parameters["xmfile"])
-    live.tell(cluster.tree, replace(nis, is_pv=True), pv_migrates=False)
+    live.tell(cluster.tree, nis._replace(is_pv=True), pv_migrates=False)
     for module in (conversion, running):
         mocker.patch.object(module, "LiveCluster", return_value=cluster)
     mocker.patch.object(registration, "undisturbed", return_value=cleaning)

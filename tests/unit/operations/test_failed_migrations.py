@@ -5,7 +5,6 @@ The CIB is what Pacemaker 2.1.5 had in a lab: snow02 in standby, a01 blocked the
 
 from __future__ import annotations
 
-from dataclasses import replace
 from unittest.mock import MagicMock
 
 import pytest
@@ -13,7 +12,7 @@ from pytest_mock import MockerFixture
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import migration, ran_twice
-from snow_ha_plugin.core.reports import alerts, findings
+from snow_ha_plugin.core.reports import findings
 from snow_ha_plugin.core.reports.alerts import Alert
 from snow_ha_plugin.core.reports.doubles import RanTwice
 from snow_ha_plugin.core.reports.events import Event, Kind
@@ -244,7 +243,7 @@ def test_a_server_that_leaves_gives_up_while_pacemaker_tries_on(
     mocker.patch.object(record, "read", side_effect=lambda since: record.Record(tuple(told), 0, ""))
     # It never has nothing to do: what has failed is tried again at once.
     mocker.patch.object(pacemaker, "is_idle", return_value=False)
-    late = replace(FAILED, at=1795878701.0)
+    late = FAILED._replace(at=1795878701.0)
     bursts = iter([[late]] * ATTEMPTS)
     mocker.patch.object(spool, "take", side_effect=lambda: next(bursts, []))
     mocker.patch.object(events, "QUIET_S", 0)
@@ -296,7 +295,7 @@ def test_what_needs_no_care_ends_at_once(cluster: Memory, mocker: MockerFixture,
 
 
 def test_without_an_address_nothing_is_sent(cluster: Memory, mocker: MockerFixture, mailed: MagicMock) -> None:
-    silent = [alerts.replace(FAILED, mail="")] * ATTEMPTS
+    silent = [FAILED._replace(mail="")] * ATTEMPTS
     mocker.patch.object(spool, "take", side_effect=[silent, []])
     events.tend(cluster, "snow02")
     mailed.assert_not_called()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pytest_mock import MockerFixture
 
@@ -128,14 +130,14 @@ def test_only_a_bmc_can_tell_that_a_silent_server_is_off(
     silent(machines, mocker, "snow02")
     asked = mocker.patch.object(bmc, "power", return_value=power)
     assert joining.is_off(site, "snow02") is False
-    object.__setattr__(site.conf, "bmc_suffix", "-mgmt")
+    site = replace(site, conf=site.conf._replace(bmc_suffix="-mgmt"))
     assert joining.is_off(site, "snow02") is off
     asked.assert_called_once_with("snow02-mgmt")
 
 
 def test_a_server_with_power_is_not_off(site: Site, machines: Machines, mocker: MockerFixture) -> None:
     silent(machines, mocker, "snow02")
-    object.__setattr__(site.conf, "bmc_suffix", "-mgmt")
+    site = replace(site, conf=site.conf._replace(bmc_suffix="-mgmt"))
     mocker.patch.object(bmc, "power", return_value="on")
     with pytest.raises(UnsafeError, match="snow02 has power, says its BMC"):
         joining.is_off(site, "snow02")

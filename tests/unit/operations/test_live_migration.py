@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -163,11 +162,11 @@ def test_a_restart_that_fails_is_not_waited_for(cluster: Cluster, mocker: Mocker
     move = moves.plan_one(cluster.tree, "nis01", None)
     assert move is not None
     real, failed = pacemaker.state, FailedAction("nis01", move.target, "start", "no image", 2)
-    earlier = replace(failed, when=1)
+    earlier = failed._replace(when=1)
 
     def state(tree: cib.Tree) -> ClusterState:
         is_pulled = bool(tree.xpath(migration.RULES))
-        return replace(real(tree), failures=(earlier, failed) if is_pulled else (earlier,))
+        return real(tree)._replace(failures=(earlier, failed) if is_pulled else (earlier,))
 
     cluster.idle = True
     mocker.patch.object(pacemaker, "state", side_effect=state)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from pytest_mock import MockerFixture
 
@@ -21,7 +19,7 @@ WAITING = ResourceState("", "Started", ("snow01",), managed=True, failed=False, 
 
 
 def state(**servers: str) -> ClusterState:
-    return ClusterState(True, False, (), tuple(replace(WAITING, id=n, servers=(at,)) for n, at in servers.items()))
+    return ClusterState(True, False, (), tuple(WAITING._replace(id=n, servers=(at,)) for n, at in servers.items()))
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -12,7 +11,7 @@ from snow_ha_plugin.operations import registration
 from tests.captures import domain
 from tests.unit.conftest import Machines
 
-PV = replace(domain(), is_pv=True)
+PV = domain()._replace(is_pv=True)
 XL = """
 case $1 in
     info) [ "$SERVER" != "{silent}" ] || exit 1
@@ -48,6 +47,6 @@ def test_what_a_domain_runs_as_decides_before_what_its_file_has_become(
     row = "echo 'web01 3 512 1 -b---- 1.0'"
     machines.stand_in("xl", XL.format(lacking="snow02", silent="", details=details, row=row))
     assert registration.as_they_run(machines, [of_file, domain("web02")]) == (
-        [replace(of_file, is_pv=runs_as == "pv"), domain("web02")],
+        [of_file._replace(is_pv=runs_as == "pv"), domain("web02")],
         False,
     )

@@ -6,7 +6,6 @@ import importlib
 import pkgutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType, FunctionType
 
@@ -89,7 +88,7 @@ def options(tree: cib.Tree) -> None:
 
 def watched(tree: cib.Tree) -> None:
     add(tree)
-    watch.put(tree, [replace(domain("web01"), addresses=("10.9.0.7",))], "tcp:22", 300)
+    watch.put(tree, [domain("web01")._replace(addresses=("10.9.0.7",))], "tcp:22", 300)
 
 
 def stop(tree: cib.Tree) -> None:
@@ -117,7 +116,7 @@ def sync(tree: cib.Tree) -> None:
 
 
 def without_shadow_paging(tree: cib.Tree) -> None:
-    live.tell(tree, replace(domain("nis01"), is_pv=True), pv_migrates=False)
+    live.tell(tree, domain("nis01")._replace(is_pv=True), pv_migrates=False)
 
 
 def while_a_verb_works(tree: cib.Tree) -> None:

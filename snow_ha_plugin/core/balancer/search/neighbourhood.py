@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from snow_ha_plugin.core.balancer.search.state import NOTHING, Layout, Reassignment
 
@@ -23,8 +23,7 @@ ANY = math.inf
 NOBODY = (-1, 0, 0)
 
 
-@dataclass(frozen=True)
-class Guard:
+class Guard(NamedTuple):
     """What a change must not exceed: the leading peak, the other peak, and the sum of the deviations."""
 
     lead_peak: float = ANY
