@@ -89,7 +89,7 @@ def _is_complete(run: Run, tree: cib.Tree | None) -> bool:
         return False
     if any(missing(cib.clone(tree)) for missing in (partial(edit, run.site), kept.put_back, sizes.edit)):
         return False
-    return not retry.failed(tree, start.state(run.site)) and not run.site.cluster.renew_ids(dry_run=True)
+    return not retry.failed(tree, start.state(run.site)) and not run.site.cluster.had_former_ids
 
 
 def _change_configuration(run: Run) -> list[Change]:

@@ -100,12 +100,15 @@ class Cluster(Protocol):
 
 
 class LiveCluster:
-    """The cluster that this server is a member of."""
+    """The cluster that this server is a member of; `had_former_ids` tells of the CIB that was last read."""
 
     migrates = True
+    had_former_ids = False
 
     def read(self) -> cib.Tree:
-        return renewed(self._query())
+        tree = self._query()
+        self.had_former_ids = cib.former_ids.renew(tree)
+        return tree
 
     def _query(self) -> cib.Tree:
         result = command.run(["cibadmin", "--query"])

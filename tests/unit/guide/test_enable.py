@@ -86,7 +86,7 @@ def complete_but(site: Site, mocker: MockerFixture, what: str) -> Run:
     )
     run_through._seen = {section: [finding] for section in (*enable.SERVER_STEPS, *enable.AFTERWARDS)}
     mocker.patch.object(enable, "edit", return_value=[CHANGE] if what == "the configuration" else [])
-    mocker.patch.object(type(site.cluster), "renew_ids", return_value=what == "ids of a former version")
+    mocker.patch.object(site.cluster, "had_former_ids", what == "ids of a former version")
     mocker.patch.object(enable.kept, "put_back", return_value=[CHANGE] if what == "rules of balance" else [])
     mocker.patch.object(enable.sizes, "edit", return_value=[CHANGE] if what == "sizes" else [])
     mocker.patch.object(enable.start, "state")
