@@ -180,7 +180,8 @@ def chosen(given: argparse.Namespace) -> list[Mutant]:
     print(f"{len(found)} mutants", flush=True)
     if given.all or given.n >= len(found):
         return found
-    return sorted(random.Random(given.seed).sample(found, given.n), key=lambda mutant: (mutant.path, mutant.place))
+    # In the order of chance: also what an interrupted run has seen is a sample of all.
+    return random.Random(given.seed).sample(found, given.n)
 
 
 def main() -> int:
