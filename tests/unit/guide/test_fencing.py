@@ -14,6 +14,7 @@ from snow_ha_plugin.core.configure.fencing import Timing
 from snow_ha_plugin.errors import ConfigurationError, UnavailableError, UnsafeError
 from snow_ha_plugin.guide import fencing as protection
 from snow_ha_plugin.model import ClusterState, NodeState
+from snow_ha_plugin.operations import stopping
 from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import bmc, pacemaker, sbd
 from snow_ha_plugin.system.sbd import Look, Watchdog
@@ -165,6 +166,35 @@ class TestCheck:
         looks["snow01"] = look("snow01", texts=(("conf", "SBD_PACEMAKER=yes\n"),))
         assert [f.id for f in protection.check_set_up(self.decided(site, fencing.NONE))] == ["sbd-idle"]
         assert protection.check_set_up(self.decided(site, fencing.BY_HAND)) == []
+
+
+OTHER_TIMES = "UUID : x\nTimeout (watchdog) : 5\nTimeout (msgwait)  : 18\n"
+
+
+class TestSetUp:
+    @pytest.mark.parametrize(
+        ("changed", "stops", "makes"),
+        [
+            ({}, False, False),
+            ({"loop": ""}, False, False),
+            ({"enabled": False}, False, False),
+            ({"texts": ()}, True, False),
+            ({"active": frozenset({"corosync", "pacemaker"})}, True, False),
+            ({"header": OTHER_TIMES}, True, True),
+            ({"active": frozenset(), "texts": ()}, False, False),
+        ],
+        ids=["nothing", "loop", "unit", "settings", "without sbd", "times", "not running"],
+    )
+    def test_the_cluster_stops_only_where_sbd_must_start_anew(
+        self, site: Site, looks: dict[str, Look], mocker: MockerFixture, changed: dict[str, object], stops: bool,
+        makes: bool,
+    ) -> None:  # fmt: skip
+        looks["snow02"] = look("snow02", **changed)
+        does = {name: mocker.patch.object(sbd, name) for name in ("load_watchdog", "create_disk", "set_up", "allocate")}
+        stopped = mocker.patch.object(stopping, "running", return_value=[])
+        protection.set_up(replace(site, fencing=fencing.SBD))
+        assert (stopped.called, does["create_disk"].called) == (stops, makes)
+        assert [call.args[1] for call in does["set_up"].call_args_list] == (["snow02"] if changed else [])
 
 
 class TestProof:
