@@ -7,6 +7,7 @@ commit, and last the hook in `snow`. It can be killed anywhere and run again.
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -33,7 +34,8 @@ from snow_ha_plugin.model import Change, Severity
 from snow_ha_plugin.operations import agent_replacement, retry
 from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.operations.transaction import change, undisturbed, unsaid, whereabouts
-from snow_ha_plugin.system import lock, pacemaker
+from snow_ha_plugin.system import lock, pacemaker, sbd
+from snow_ha_plugin.system import xen as hypervisor
 
 # Domains that do not run yet are started side by side; each has its own timeout, this is beyond all of them.
 SETTLED_WITHIN_S = 600
@@ -56,7 +58,7 @@ def enable(site: Site, screen: Screen, *, replace_agents: bool, dry_run: bool) -
 
 def _enable(site: Site, screen: Screen, *, replace_agents: bool, dry_run: bool) -> tuple[Run, list[Change]]:
     with screen.progress(LOOKING):
-        site, tree = fencing.begin(site)
+        site, tree = _begin(site)
         run = Run(fencing.decide_by(_as_accepted(site, tree), tree), screen, dry_run=dry_run)
         run.look((*SERVER_STEPS, *AFTERWARDS))
         run.refuse_blocked(section for section in SERVER_STEPS if section.apply is None)
@@ -81,6 +83,15 @@ def _enable(site: Site, screen: Screen, *, replace_agents: bool, dry_run: bool) 
     for section in AFTERWARDS:
         run.mend(section)
     return run, changes
+
+
+def _begin(site: Site) -> tuple[Site, cib.Tree | None]:
+    """As `fencing.begin`; while the others are reached, this server tells what sections will ask, and is remembered."""
+    servers = site.servers
+    with ThreadPoolExecutor(2) as meanwhile:
+        meanwhile.submit(hypervisor.look, servers, servers.here)
+        meanwhile.submit(sbd.look, servers, servers.here, fencing.file_of(site))
+        return fencing.begin(site)
 
 
 def _is_complete(run: Run, tree: cib.Tree | None) -> bool:

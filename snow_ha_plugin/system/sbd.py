@@ -40,17 +40,16 @@ SERVICES = ("sbd", "corosync", "pacemaker")
 
 _LOOK = r"""
 say() { printf '%s\0%s\0' "$1" "$2"; }
-text() { [ ! -r "$2" ] || say "$1" "$(cat "$2")"; }
+text() { [[ ! -r $2 ]] || say "$1" "$(<"$2")"; }
 for directory in /sys/class/watchdog/watchdog*; do
-    [ -r "$directory/identity" ] || continue
-    say "watchdog ${directory##*/}" \
-        "$(cat "$directory/identity"); $(cat "$directory/state"); $(cat "$directory/timeout")"
+    [[ -r $directory/identity ]] || continue
+    say "watchdog ${directory##*/}" "$(<"$directory/identity"); $(<"$directory/state"); $(<"$directory/timeout")"
 done
 say active "$(systemctl is-active $SERVICES)"
 say enabled "$(systemctl is-enabled sbd 2>/dev/null)"
 text conf "$2"; text modules "$3"; text unit "$4"; text drop-in "$5"
 say file "$(stat --format '%i %s %a' "$1" 2>/dev/null)"
-if [ -b "$6" ]; then
+if [[ -b $6 ]]; then
     say loop "$(losetup --noheadings --raw --output DIO,BACK-FILE "$(readlink -f "$6")" 2>/dev/null)"
     say header "$(timeout --kill-after=1 5 sbd -d "$6" dump 2>/dev/null)"
     say slots "$(timeout --kill-after=1 5 sbd -d "$6" list 2>/dev/null)"
@@ -160,7 +159,7 @@ class Look(NamedTuple):
 
 def look(servers: Servers, server: str, file: Path) -> Look:
     """One server, asked once; UnavailableError where it does not answer in time."""
-    argv = ["sh", "-c", _LOOK, "sh", str(file), CONF, MODULES, DISK_UNIT, DROP_IN, DEVICE]
+    argv = ["bash", "-c", _LOOK, "bash", str(file), CONF, MODULES, DISK_UNIT, DROP_IN, DEVICE]
     return parse_look(server, servers.must(server, argv, timeout_s=LOOK_WITHIN_S, looks=True).text)
 
 

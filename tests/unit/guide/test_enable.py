@@ -131,3 +131,11 @@ def test_what_was_accepted_need_not_be_said_again(site: Site, asked: str, accept
     if accepted:
         enable.edit(replace(site, fencing=fencing.NONE), tree)
     assert enable._as_accepted(replace(site, fencing=asked), tree).fencing == then
+
+
+def test_this_server_is_asked_while_others_are_reached_and_may_fail_to_tell(site: Site, mocker: MockerFixture) -> None:
+    xl = mocker.patch.object(enable.hypervisor, "look", side_effect=UnavailableError("xl does not answer"))
+    sbd = mocker.patch.object(enable.sbd, "look")
+    begun = mocker.patch.object(enable.fencing, "begin", return_value=(site, None))
+    assert enable._begin(site) == begun.return_value
+    assert [each.call_args.args[1] for each in (xl, sbd)] == ["snow01", "snow01"]
