@@ -39,9 +39,9 @@ def look(cluster: Cluster, outlook: Outlook) -> Overview:
     tree, files = outlook.tree, outlook.files
     with ThreadPoolExecutor(2) as meanwhile:
         seen, lacks_third_vote = meanwhile.submit(cluster.state, tree), meanwhile.submit(cluster.lacks_third_vote)
-        stands, odd = _standing(outlook)
+        stands, starting, odd = _standing(outlook)
     state = seen.result()
-    view = overview(tree, state, stands, files, cluster.progress(migrating(state)))
+    view = overview(tree, state, stands, files, cluster.progress(migrating(state)), starting)
     found = [*view.findings, *odd]
     if lacks_third_vote.result():
         found.append(findings.no_third_vote(record.here()))
@@ -84,13 +84,15 @@ def _stopped(tree: cib.Tree) -> dict[str, str]:
     }
 
 
-def _standing(outlook: Outlook) -> tuple[Standing | None, tuple[Finding, ...]]:
-    """How the cluster stands; of one that the scheduler or the balancer does not take only why."""
+def _standing(outlook: Outlook) -> tuple[Standing | None, dict[str, str], tuple[Finding, ...]]:
+    """How the cluster stands, and which domains are about to be started where; of one that the scheduler or the
+    balancer does not take only why."""
     try:
         with ThreadPoolExecutor(1) as meanwhile:
             surveyed = meanwhile.submit(survey, outlook, {}, By.BOTH)
             n_plus_1 = outlook.n_plus_1
-        return health.of(surveyed.result(), n_plus_1), ()
+        starting = {action.resource: action.node for action in outlook.now.actions if action.task == "start"}
+        return health.of(surveyed.result(), n_plus_1), starting, ()
     except SnowHaError as error:
         message = f"the balance is unknown: {error.reason}"
-        return None, (Finding(Severity.WARNING, "balance-unknown", message, error.remedy),)
+        return None, {}, (Finding(Severity.WARNING, "balance-unknown", message, error.remedy),)

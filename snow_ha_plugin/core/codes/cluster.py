@@ -96,7 +96,8 @@ ENTRIES = (
     ),
     Entry(
         "domain-down", Severity.ERROR, "A domain should run and does not",
-        "Its start has failed, or Pacemaker finds no server for it: rules, sizes or failures are in the way.",
+        "Its start has failed, or Pacemaker finds no server for it: rules, sizes or failures are in the way. While"
+        " Pacemaker is about to start it, as after a power loss, it is a warning alone.",
         "snow ha status DOMAIN tells what each server says. Mend that, then crm resource cleanup DOMAIN; one that shall"
         " not run: snow shutdown DOMAIN.",
         ("snow ha status DOMAIN", "snow boot"),

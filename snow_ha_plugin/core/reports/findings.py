@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import cluster_options, fencing, live, ran_twice
@@ -124,9 +124,9 @@ def of_state(state: ClusterState) -> list[Finding]:
     return findings
 
 
-def of_domains(tree: cib.Tree, state: ClusterState) -> Iterator[Finding]:
+def of_domains(tree: cib.Tree, state: ClusterState, starting: Mapping[str, str]) -> Iterator[Finding]:
     """Domains that should run and do not, or were restarted, each with Pacemaker's reason; nothing where it looks after
-    none of them."""
+    none of them. `starting` are those that it is about to start, and where."""
     if state.maintenance or not state.quorum:
         return
     resources = {resource.id: resource for resource in state.resources}
@@ -143,6 +143,10 @@ def of_domains(tree: cib.Tree, state: ClusterState) -> Iterator[Finding]:
         if failure := last_failure(state, name):
             why = f"{failure.task} on {failure.server} failed: {failure.reason}"
             remedy = f"mend that, then crm resource cleanup {name}"
+        elif name in starting:
+            message = f"{name} is down, and Pacemaker is about to start it on {starting[name]}"
+            yield Finding(Severity.WARNING, "domain-down", message, "snow ha status --watch", subject=name)
+            continue
         else:
             why, remedy = "Pacemaker starts it on no server", f"snow ha status {name} tells what each server says"
         yield Finding(

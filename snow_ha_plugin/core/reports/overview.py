@@ -87,10 +87,11 @@ def overview(
     stands: Standing | None,
     files: Mapping[str, Domain],
     progress: Mapping[str, MigrationProgress] | None = None,
+    starting: Mapping[str, str] | None = None,
 ) -> Overview:
     """Join a CIB with what crm_mon says of it; `files` gives the size of domains that the CIB does not know.
 
-    `stands` is None where the scheduler could not be asked.
+    `stands` is None where the scheduler could not be asked; `starting` are the domains that it starts now, and where.
     """
     states = {resource.id: _where_it_runs(resource, state) for resource in state.resources}
     roles, since = cib.metas(tree, "target-role", "Started"), cib.running_since(tree)
@@ -140,7 +141,7 @@ def overview(
         standing=stands,
         findings=(
             *findings.of_state(state),
-            *findings.of_domains(tree, state),
+            *findings.of_domains(tree, state, starting or {}),
             *findings.of_configuration(tree),
             *_hands_off(domains),
             *(stands.n_plus_1.findings if stands else ()),

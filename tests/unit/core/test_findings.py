@@ -84,9 +84,29 @@ def test_why_a_domain_was_restarted_is_told_as_long_as_pacemaker_remembers(task:
     name = "nis01"
     failure = FailedAction(name, "snow01", task, "its watch tcp:22 has failed", 7)
     cluster = state(resource(name))._replace(failures=(failure,))
-    found = list(findings.of_domains(guide_cluster(), cluster))
+    found = list(findings.of_domains(guide_cluster(), cluster, {}))
     assert [finding.id for finding in found] == told
     assert all("since it failed on snow01: its watch tcp:22" in finding.message for finding in found)
+
+
+FAILED = FailedAction("nis01", "snow01", "start", "no image", 7)
+
+
+@pytest.mark.parametrize(
+    ("failures", "starting", "severity", "told"),
+    [
+        ((), {}, Severity.ERROR, "nis01 is down: Pacemaker starts it on no server"),
+        ((), {"nis01": "snow02"}, Severity.WARNING, "nis01 is down, and Pacemaker is about to start it on snow02"),
+        ((FAILED,), {"nis01": "snow02"}, Severity.ERROR, "nis01 is down: start on snow01 failed: no image"),
+    ],
+)
+def test_a_domain_that_is_about_to_be_started_is_no_error(
+    failures: tuple[FailedAction, ...], starting: dict[str, str], severity: Severity, told: str
+) -> None:
+    cluster = state(resource("nis01", servers=()))._replace(failures=failures)
+    (found,) = findings.of_domains(guide_cluster(), cluster, starting)
+    assert (found.severity, found.message) == (severity, told)
+    assert found.remedy
 
 
 def test_what_runs_degraded_is_told_with_the_agents_reason_until_it_is_well_again() -> None:
@@ -100,11 +120,11 @@ def test_what_runs_degraded_is_told_with_the_agents_reason_until_it_is_well_agai
         {"id": "nis01_last_failure_0", "rc-code": "190", "exit-reason": "nis01 runs, but fails its watch"}
         | {"last-rc-change": str(began + 20)}
     )
-    (found,) = findings.of_domains(tree, pacemaker.state(tree))
+    (found,) = findings.of_domains(tree, pacemaker.state(tree), {})
     assert (found.id, found.severity, found.subject) == ("degraded", Severity.WARNING, "nis01")
     assert found.message == "on snow02 nis01 runs, but fails its watch"
     well.set("last-rc-change", str(began + 60))
-    assert list(findings.of_domains(tree, pacemaker.state(tree))) == []
+    assert list(findings.of_domains(tree, pacemaker.state(tree), {})) == []
 
 
 def test_what_would_run_a_domain_twice_ends_with_unsafe() -> None:
