@@ -201,10 +201,8 @@ def main() -> int:
                 tests = coverage.tests(mutant.path)
                 end = scratch.try_out(mutant, tests, given.seconds) if tests else End.SURVIVED
                 ends[end] += 1
-                if end == End.KILLED:
-                    continue
-                reason = reasons.get(f"{mutant.path}: {mutant.what}", "")
-                unexplained += not reason
+                reason = "" if end == End.KILLED else reasons.get(f"{mutant.path}: {mutant.what}", "")
+                unexplained += end != End.KILLED and not reason
                 print(f"{mutant.name} {end.value}{f' (may: {reason})' if reason else ''}", flush=True)
         except KeyboardInterrupt:
             print("interrupted")

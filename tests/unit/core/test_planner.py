@@ -219,6 +219,15 @@ def test_n_plus_one_is_kept_where_even_loads_would_just_lose_it() -> None:
     assert spread(problem, found.assignment).peak_memory <= 0.75 * 1.01
 
 
+def test_n_plus_one_is_made_where_loads_are_even_and_it_is_missing() -> None:
+    """The same domains, three quarters on each of the four servers."""
+    problem = cluster(12288, [3072] * 3, [2560] * 3 + [1536], [2048] * 3 + [1536] * 2, [1024] * 6 + [512] * 6)
+    assert stranded(problem, problem.initial).keys() == {1, 2}
+    found = plan(problem, Limits())
+    assert not stranded(problem, found.assignment)
+    assert spread(problem, found.assignment).peak_memory == pytest.approx(0.75)
+
+
 def test_n_plus_one_counts_the_room_of_each_server_by_itself() -> None:
     problem = cluster(8192, [6144], [4096], [4096])
     assert stranded(problem, problem.initial) == {0: (0,)}
