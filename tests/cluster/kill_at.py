@@ -7,10 +7,13 @@ Points: `before STEP`, `within N STEP` (after the Nth command that changes a ser
 import os
 import signal
 import sys
-from dataclasses import replace
+from collections.abc import Callable
 
 from snow_ha_plugin.cli import main
 from snow_ha_plugin.guide import disable, enable
+from snow_ha_plugin.guide.disable import Part
+from snow_ha_plugin.guide.section import Step
+from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system.cluster import LiveCluster
 from snow_ha_plugin.system.servers import Servers
 
@@ -46,12 +49,12 @@ def deadly(name, carry_out):
     return carried_out
 
 
-def deadly_steps(steps):
-    return tuple(replace(step, apply=step.apply and deadly(step.name, step.apply)) for step in steps)
+def deadly_steps(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    return tuple(step._replace(apply=step.apply and deadly(step.name, step.apply)) for step in steps)
 
 
-def deadly_plan(site, plan=disable.plan):
-    return [replace(part, carry_out=deadly(f"{part.change.action} {part.change.target}", part.carry_out))
+def deadly_plan(site: Site, plan: Callable[[Site], list[Part]] = disable.plan) -> list[Part]:
+    return [part._replace(carry_out=deadly(f"{part.change.action} {part.change.target}", part.carry_out))
             for part in plan(site)]  # fmt: skip
 
 
