@@ -26,8 +26,9 @@ from snow_ha_plugin.guide import (
     xen,
     xendomains,
 )
+from snow_ha_plugin.guide.section import Step
 
-SERVER_STEPS = (
+SERVER_STEPS: tuple[Step, ...] = (
     settings.STEP,
     packages.STEP,
     shared.STEP,
@@ -58,7 +59,7 @@ SERVER_STEPS = (
 CONFIGURATION_STEPS = (fencing.STEP, defaults.STEP, floating_ip.STEP, domains.STEP, events.STEP)
 
 # Last, because from then on `snow` speaks to the cluster.
-AFTERWARDS = (
+AFTERWARDS: tuple[Step, ...] = (
     metrics.STEP,
     hook.STEP,
 )
