@@ -229,6 +229,14 @@ def test_each_server_has_a_row(tmp_path: Path) -> None:
     assert result.exit_code == 0
 
 
+def test_of_servers_whose_memory_nobody_knows_each_has_an_answer_all_the_same(ask: Any) -> None:
+    result, told = ask("server snow01 0 0\nserver snow02 0 0\ndomain web 1024 1 on snow01\n", "--each")
+    assert [(row["server"], row["moved"], row["peak_memory"]) for row in told["each"]] == [
+        ("snow01", ["web"], 0.0), ("snow02", [], 0.0),
+    ]  # fmt: skip
+    assert result.exit_code == 0
+
+
 def test_each_that_does_harm_is_told_and_ends_so(ask: Any) -> None:
     text = SERVERS + "option placement-strategy=balanced\n"
     text += "".join(f"domain d{number} 12288 1 on snow0{number}\n" for number in (1, 2, 3))
