@@ -134,6 +134,14 @@ def test_the_larger_side_wins_only_where_nobody_has_a_majority() -> None:
     assert "priority-fencing-delay" not in cib.options(tree)
 
 
+def test_two_sides_are_never_alike_since_one_device_alone_has_an_odd_priority() -> None:
+    tree = unconfigured_cluster()
+    fencing.put(tree, ("node1", "node2"), Timing(15), {"node1": "node1-mgmt", "node2": "node2-mgmt"})
+    priorities = {device.id: int(device.meta["priority"]) for device in fencing.devices(tree)}
+    assert len(priorities) == 3
+    assert [name for name, priority in priorities.items() if priority % 2] == [fencing.SBD_ID]
+
+
 def test_a_server_that_joins_is_on_the_list() -> None:
     tree = protected()
     assert fencing.put(tree, ("node1", "node2", "node3"), Timing(15, 3), {}) != []

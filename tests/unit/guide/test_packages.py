@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from snow_ha_plugin.guide import packages
@@ -21,3 +24,10 @@ def test_a_server_without_a_package_or_with_another_version_is_found(
     monkeypatch.setattr(packages, "PROGRAMS", {program: "a-package"})
     machines.stand_in("python3", f"echo snow-ha {version}")
     assert [finding.id for finding in packages.check(site)] == told
+
+
+def test_what_is_asked_for_comes_with_the_package() -> None:
+    """xen-utils is recommended alone: the package can be looked at on a machine without Xen."""
+    control = Path(__file__).parents[3].joinpath("packaging/debian/control").read_text()
+    named = set(re.findall(r"[a-z][\w.+-]+", control.partition("\nPackage: ")[2].partition("Description:")[0]))
+    assert set(packages.PROGRAMS.values()) - {"snow-ha"} <= named
