@@ -106,6 +106,7 @@ class LiveCluster:
     had_former_ids = False
 
     def read(self) -> cib.Tree:
+        """What is ours is known by its ids of today alone, whichever version has written it."""
         tree = self._query()
         self.had_former_ids = cib.former_ids.renew(tree)
         return tree
@@ -233,12 +234,6 @@ class LiveCluster:
         if not result.ok and result.exit_code != OLD:
             raise ConfigurationError("Pacemaker refuses the change", result.reason, "nothing was changed")
         return result.ok
-
-
-def renewed(tree: cib.Tree) -> cib.Tree:
-    """What is ours is known by its ids of today alone, whichever version has written it."""
-    cib.former_ids.renew(tree)
-    return tree
 
 
 def as_written(new: cib.Tree, now: cib.Tree) -> cib.Tree:

@@ -14,7 +14,7 @@ from snow_ha_plugin.core.reports.outside import Written
 from snow_ha_plugin.errors import NoInputError, PermissionDeniedError, TryAgainError
 from snow_ha_plugin.model import Change, ClusterState, MigrationProgress
 from snow_ha_plugin.system import command, files, pacemaker
-from snow_ha_plugin.system.cluster import as_written, renewed
+from snow_ha_plugin.system.cluster import as_written
 from snow_ha_plugin.system.record import Record
 from snow_ha_plugin.system.verification import scratch, verify
 
@@ -28,7 +28,7 @@ class ClusterInFile:
         self.path = path
 
     def read(self) -> cib.Tree:
-        return renewed(self._parse())
+        return _renewed(self._parse())
 
     def _parse(self) -> cib.Tree:
         try:
@@ -47,7 +47,7 @@ class ClusterInFile:
             with self._locked():
                 now = self._parse()
                 written = cib.serialize(as_written(new, now))
-                if cib.serialize(renewed(now)) != cib.serialize(old):
+                if cib.serialize(_renewed(now)) != cib.serialize(old):
                     raise TryAgainError(f"somebody else has changed {self.path}", remedy="run the command again")
                 files.put(self.path, written, like=self.path)
         except OSError as error:
@@ -106,3 +106,9 @@ class ClusterInFile:
             yield
         finally:
             os.close(directory)
+
+
+def _renewed(tree: cib.Tree) -> cib.Tree:
+    """By its ids of today alone, as a cluster that runs gives it (LiveCluster.read)."""
+    cib.former_ids.renew(tree)
+    return tree

@@ -16,7 +16,7 @@ TIMEOUT_S = 15
 _NAME = ".snow-ha-token-"
 # For each file the device that it is on and, of the first on each device, the file with a token that is written beside
 # it. Its name is one that no server can remember to be absent: server, process, token. What a killed run has left goes
-# with the next one of that server, or of any an hour later.
+# with the next one of that server, or of any an hour later. Where a file goes meanwhile, nothing is told.
 _WRITE = f"""
 mine={_NAME}$1- process=$2 token=$3 known=' '
 shift 3

@@ -75,11 +75,6 @@ class Servers:
         self._seen: dict[tuple[str, ...], Result] = {}
         self._rounds: Rounds | None = None
 
-    def run_ahead(self, server: str, argv: Sequence[str], *, timeout_s: float) -> Result:
-        """As `run`, of what only looks, and before the questions of others: those of who asks will go by it."""
-        with self._rounds.held_back() if self._rounds else nullcontext():
-            return self._reach(server, argv, timeout_s=timeout_s)
-
     def run(
         self, server: str, argv: Sequence[str], *, stdin: bytes = b"", timeout_s: float = 60, looks: bool = False
     ) -> Result:
@@ -94,6 +89,11 @@ class Servers:
         if (seen := self._seen.get(question)) is None:
             seen = self._seen[question] = self._ask(server, argv, stdin, timeout_s)
         return seen
+
+    def run_ahead(self, server: str, argv: Sequence[str], *, timeout_s: float) -> Result:
+        """As `run`, at once and by itself; rounds wait for it, since what is asked next follows from its answer."""
+        with self._rounds.held_back() if self._rounds else nullcontext():
+            return self._reach(server, argv, timeout_s=timeout_s)
 
     def leave_out_silent(self, within_s: float) -> None:
         """Reach each server once, all at the same time; those that are `silent` are not asked again, and `each` passes
