@@ -22,8 +22,10 @@ POWER_CYCLE_S = 12.0
 BY_ITSELF_S = 40.0
 # Between two attempts to enable.
 PAUSE_S = 8.0
-# Domains move away or stop before their server goes down, each within its 120 s; corosync and sbd after them.
-GOES_DOWN_WITHIN_S = 150.0
+# Domains move away or stop before their server goes down, each within its 120 s; corosync and sbd after them. Before
+# that, the DC may have to give up an action that its controller has lost by being killed, with all that it would have
+# said: a probe's 60 s, and cluster-delay, another 60 (seen: "did not send monitor result within 120000ms").
+GOES_DOWN_WITHIN_S = 120.0 + 150.0
 BOOTED = ["/usr/bin/systemctl", "is-system-running"]
 
 
