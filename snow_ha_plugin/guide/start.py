@@ -35,8 +35,7 @@ def check(site: Site) -> list[Finding]:
 def apply(site: Site) -> None:
     joining.wait_until_fenced(site, site.servers.names)
     for _ in waiting.turns(ONLINE_WITHIN_S):
-        # Pacemaker ends, for good, on a server that hears of its own fencing just after it came back.
-        site.servers.each(lambda name: site.servers.must(name, ["sh", "-c", joining.START], timeout_s=ONLINE_WITHIN_S))
+        site.servers.each(lambda name: joining.bring_up(site.servers, name))
         try:
             offline = _offline(site)
         except UnavailableError:

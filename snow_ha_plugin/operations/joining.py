@@ -21,7 +21,7 @@ from snow_ha_plugin.errors import (
 )
 from snow_ha_plugin.model import ClusterState
 from snow_ha_plugin.operations.site import Site
-from snow_ha_plugin.system import bmc, crm_mon, fencer, waiting
+from snow_ha_plugin.system import bmc, crm_mon, fencer, waiting, xen
 from snow_ha_plugin.system.servers import LeftOut, Servers
 
 # Corosync forms a ring in seconds; Pacemaker waits 20 s (dc-deadtime) for older members before it elects a DC.
@@ -34,7 +34,7 @@ REACHED_WITHIN_S = 10
 
 CONF = "/etc/corosync/corosync.conf"
 
-START = "systemctl --quiet is-active pacemaker || systemctl start corosync pacemaker"
+_START = ["systemctl", "start", "corosync", "pacemaker"]
 _IS_ACTIVE = ["systemctl", "--quiet", "is-active", "pacemaker"]
 
 
@@ -102,8 +102,19 @@ def _start(site: Site, name: str) -> None:
     conf = (site.servers.read(name, CONF) or b"").decode(errors="replace")
     if name not in {node.get("name") for node in corosync.members(conf)}:
         raise ConfigurationError(f"{name} was never in the cluster", f"its {CONF} has no such node", "snow-ha enable")
-    # Pacemaker ends, for good, on a server that hears of its own fencing just after it came back.
-    site.servers.must(name, ["sh", "-c", START], timeout_s=ONLINE_WITHIN_S)
+    bring_up(site.servers, name)
+
+
+def bring_up(servers: Servers, name: str) -> None:
+    """Start the cluster on a server, unless Pacemaker runs there; UnavailableError where xl does not answer there.
+
+    Without xl each probe there fails, and Pacemaker takes every domain of the others for active there as well: it
+    stops them all, where they run in full health, and starts them anew (multiple-active=stop_start; seen in the lab).
+    Once is not enough: Pacemaker ends, for good, on a server that hears of its own fencing just after it came back.
+    """
+    if not servers.run(name, _IS_ACTIVE).ok:
+        xen.wait_for_answer(servers, name)
+        servers.must(name, _START, timeout_s=ONLINE_WITHIN_S)
 
 
 def wait_until_fenced(site: Site, names: Sequence[str]) -> None:

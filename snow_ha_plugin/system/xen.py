@@ -10,11 +10,13 @@ from dataclasses import replace
 from snow_ha_plugin.core import processors
 from snow_ha_plugin.errors import SnowHaError, TimedOutError, UnavailableError
 from snow_ha_plugin.model import Guest, Hypervisor
-from snow_ha_plugin.system import command
+from snow_ha_plugin.system import command, waiting
 from snow_ha_plugin.system.servers import SSH, Servers
 
 # A hung xenstored lets xl hang for ever; this is far above what a busy server needs.
 XL_TIMEOUT_S = 30
+# For xenstored and the others of xencommons.service, after a boot.
+ANSWERS_WITHIN_S = 30
 
 # How xl calls the halves of a domain that migrates.
 HALVES = ("--incoming", "--migratedaway")
@@ -102,6 +104,18 @@ def guests(servers: Servers, server: str, timeout_s: float = XL_TIMEOUT_S) -> tu
             f"xl does not answer on {server}", result.reason, "see that the server runs Xen: xl info"
         )
     return parse_list(result.text, server)
+
+
+def wait_for_answer(servers: Servers, server: str) -> None:
+    """Return once xl answers on a server, which may just be booting; UnavailableError where it does not."""
+    for in_time in waiting.turns(ANSWERS_WITHIN_S):
+        try:
+            guests(servers, server)
+        except UnavailableError:
+            if not in_time:
+                raise
+        else:
+            return
 
 
 def destroy(servers: Servers, server: str, name: str) -> None:

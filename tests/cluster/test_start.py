@@ -26,7 +26,13 @@ def all_run_on(pair: Pair, server: str) -> bool:
 def test_a_server_that_had_no_power_is_started_from_another(pair: Pair) -> None:
     pair.lab.power_off(pair.there)
     pair.wait_for(lambda: all_run_on(pair, pair.here), "its domains do not start elsewhere")
+    pair.world.fault("list", "fail", server=pair.there, stderr="xc: error: no privcmd")
     pair.lab.power_on(pair.there)
+    refused = pair.snow_ha("start", pair.there, check=False)
+    assert refused.returncode == 69
+    assert f"xl does not answer on {pair.there}" in refused.stderr
+    assert all_run_on(pair, pair.here)
+    pair.world.mend()
     pair.snow_ha("start", pair.there)
     assert {server["name"]: server["online"] for server in pair.status()["servers"]} == {
         pair.here: True,

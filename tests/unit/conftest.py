@@ -18,6 +18,7 @@ from snow_ha_plugin.system import command, record, snowtools, written
 from snow_ha_plugin.system.command import Result
 from snow_ha_plugin.system.servers import Servers
 from snow_ha_plugin.system.snowtools import Layout
+from tests.captures import capture
 
 NAMES = ("snow01", "snow02")
 FLOATING = Network("xsnow0", "10.1.0.254", 16)
@@ -73,6 +74,10 @@ class Machines(Servers):
         path = self.root / "bin" / program
         path.write_text(f'#!/bin/sh\necho "$SERVER {program} $*" >>{self.root}/log\n{script}\n')
         path.chmod(0o755)
+
+    def stand_in_for_xl(self, script: str = "") -> None:
+        """`xl list` answers as on a server, after what the script does."""
+        self.stand_in("xl", f"{script}\ncat <<'END'\n{capture('xl-standin-list-guide-domains.txt').decode()}END")
 
     def log(self) -> list[str]:
         path = self.root / "log"

@@ -24,6 +24,7 @@ def cluster(machines: Machines, *, quorum: str = "true", unclean: str = "false")
     said = CRM_MON.format(quorum=quorum, unclean=unclean)
     machines.stand_in("crm_mon", f"[ $SERVER = snow01 ] || exit 102\ncat <<'END'\n{said}\nEND")
     machines.stand_in("systemctl", '[ "$2" != is-active ]')
+    machines.stand_in_for_xl()
 
 
 @pytest.fixture

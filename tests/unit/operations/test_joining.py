@@ -17,7 +17,7 @@ from snow_ha_plugin.errors import (
 )
 from snow_ha_plugin.operations import joining
 from snow_ha_plugin.operations.site import Site
-from snow_ha_plugin.system import bmc, command, waiting
+from snow_ha_plugin.system import bmc, command, waiting, xen
 from snow_ha_plugin.system.command import Result
 from tests.unit.conftest import Machines
 from tests.unit.system.test_waiting import Clock
@@ -31,6 +31,7 @@ CRM_MON = """<pacemaker-result><summary><current_dc with_quorum="{quorum}"/></su
 def impatient(mocker: MockerFixture) -> None:
     for name in ("ONLINE_WITHIN_S", "FENCED_WITHIN_S", "QUORUM_WITHIN_S"):
         mocker.patch.object(joining, name, 0.1)
+    mocker.patch.object(xen, "ANSWERS_WITHIN_S", 0.1)
     mocker.patch.object(waiting, "POLL_S", 0)
 
 
@@ -40,6 +41,7 @@ def seen(
     """What crm_mon says on each server, and where Pacemaker runs."""
     said = CRM_MON.format(quorum=quorum, online=online, unclean=unclean)
     machines.stand_in("crm_mon", f"cat <<'END'\n{said}\nEND")
+    machines.stand_in_for_xl()
     machines.stand_in("systemctl", f'[ "$2" != is-active ] || case " {running} " in *" $SERVER "*) ;; *) exit 3;; esac')
     for server in machines.names:
         nodes = "".join(f"    node {{\n        name: {name}\n    }}\n" for name in machines.names)
@@ -107,6 +109,32 @@ def test_a_server_that_never_was_a_member_is_not_started(site: Site, machines: M
         machines.file("snow02", joining.CONF).write_text(conf)
     with pytest.raises(ConfigurationError, match="snow02 was never in the cluster"):
         joining.start(site, ["snow02"], [])
+
+
+def test_a_server_whose_xl_does_not_answer_is_not_started_and_the_others_are(site: Site, machines: Machines) -> None:
+    """Each probe on it would fail, and Pacemaker restart what runs elsewhere."""
+    seen(machines)
+    machines.stand_in_for_xl('[ "$SERVER" = snow01 ] || { echo "xc: error: no privcmd" >&2; exit 1; }')
+    with pytest.raises(UnavailableError, match="xl does not answer on snow02; xc: error: no privcmd"):
+        joining.start(site, ["snow01", "snow02"], [])
+    assert started(machines) == ["snow01"]
+
+
+def test_a_server_on_which_pacemaker_runs_needs_no_xl_to_be_started(site: Site, machines: Machines) -> None:
+    seen(machines, running="snow01")
+    machines.stand_in("xl", "exit 1")
+    joining.start(site, ["snow01"], [])
+
+
+def test_a_server_that_boots_is_waited_for_until_its_xl_answers(
+    site: Site, machines: Machines, mocker: MockerFixture
+) -> None:
+    mocker.patch.object(xen, "ANSWERS_WITHIN_S", 60)
+    seen(machines)
+    ready = machines.root / "ready"
+    machines.stand_in_for_xl(f"[ -e {ready} ] || {{ touch {ready}; exit 1; }}")
+    joining.start(site, ["snow02"], [])
+    assert started(machines) == ["snow02"]
 
 
 def test_without_quorum_the_way_on_is_told(site: Site, machines: Machines, mocker: MockerFixture) -> None:
