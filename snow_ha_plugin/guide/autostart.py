@@ -6,11 +6,11 @@ from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.operations.stopping import SERVICES
+from snow_ha_plugin.system import units
 
 # Its package enables it, and it requires corosync, which it so starts at boot.
 AT_BOOT = (*SERVICES, "corosync-qdevice")
 
-_LOOK = 'for service do echo "$service $(systemctl is-enabled "$service" 2>/dev/null)"; done'
 # Of a unit that is not installed it would complain.
 _DISABLE = """
 for service do
@@ -20,8 +20,8 @@ done
 
 
 def check(site: Site) -> list[Finding]:
-    states = site.servers.each(
-        lambda name: site.servers.must(name, ["sh", "-c", _LOOK, "sh", *AT_BOOT], looks=True).text.split("\n")
+    found = site.servers.each(
+        lambda name: units.parse(site.servers.must(name, [*units.SHOW, *AT_BOOT], looks=True).text)
     )
     return [
         Finding(
@@ -30,9 +30,9 @@ def check(site: Site) -> list[Finding]:
             f"{server} starts {service} at boot: a broken server would join again by itself",
             f"systemctl disable {service}",
         )
-        for server, lines in states.items()
+        for server, of_systemd in found.items()
         for service in AT_BOOT
-        if f"{service} enabled" in lines
+        if service in of_systemd.enabled
     ]
 
 

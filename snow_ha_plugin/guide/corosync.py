@@ -24,7 +24,7 @@ PATH = "/etc/corosync/corosync.conf"
 _LOOK = """
 [ ! -e "$1" ] || cat "$1" || exit
 printf '\\0'
-! systemctl --quiet is-active corosync || corosync-cmapctl -b nodelist.node quorum.device runtime.members
+corosync-cmapctl -b nodelist.node quorum.device runtime.members || ! systemctl --quiet is-active corosync
 """
 
 # The CIB of Debian's cluster of one would win over an empty one, and bring its node along.

@@ -7,30 +7,28 @@ from snow_ha_plugin.core.configure import alerts
 from snow_ha_plugin.guide.section import ConfigurationStep, Step
 from snow_ha_plugin.model import Change, Finding, Severity
 from snow_ha_plugin.operations.site import Site
-from snow_ha_plugin.system import mail
+from snow_ha_plugin.system import mail, units
 
 UNIT = "snow-ha-events.path"
 
-_LOOK = """
-for question in is-enabled is-active; do echo "$question=$(systemctl "$question" "$1" 2>/dev/null)"; done
-shift
+_LOOK = f"""
 for program; do command -v "$program" >/dev/null && echo mails; done
-:
+exec {" ".join(units.SHOW)} {UNIT}
 """
 _PUT = 'systemd-tmpfiles --create snow-ha.conf && systemctl --quiet enable --now "$1"'
 
 
 def check(site: Site) -> list[Finding]:
-    def look(server: str) -> list[str]:
-        words = ["sh", "-c", _LOOK, "sh", UNIT, *mail.PROGRAMS]
-        return site.servers.must(server, words, looks=True).text.split()
+    def look(server: str) -> str:
+        return site.servers.must(server, ["sh", "-c", _LOOK, "sh", *mail.PROGRAMS], looks=True).text
 
     findings = []
-    for server, words in site.servers.each(look).items():
-        if not {"is-enabled=enabled", "is-active=active"} <= set(words):
+    for server, text in site.servers.each(look).items():
+        of_systemd = units.parse(text)
+        if UNIT not in of_systemd.enabled & of_systemd.active:
             message = f"{server} does not take up Pacemaker's events: nothing records or tells them"
             findings.append(Finding(Severity.ERROR, "events-unseen", message, "snow ha enable"))
-        if site.conf.alert_mail and "mails" not in words:
+        if site.conf.alert_mail and "mails" not in text.split():
             message = f"{server} cannot send the notices of SNOW_HA_ALERT_MAIL: there is neither sendmail nor mail"
             findings.append(Finding(Severity.WARNING, "no-mailer", message, f"on {server}: apt install postfix"))
     return findings

@@ -27,10 +27,13 @@ for name; do echo "name $name $(getent ahostsv4 "$name" | sed 's/ .*//;q')"; don
 """
 
 # Behind the clock: a server that does not answer costs ssh its time. This server itself has reached them all by then.
+# A knock has no secrets: OpenSSH's first choice, which is safe from quantum computers, takes 0.1 s of processor time
+# on both sides, which is what a look at the site waits for; the others are tried after this one.
 _KNOCK = """
 for name; do
     [ "$name" = "$(uname -n | cut -d. -f1)" ] && continue
-    ssh -n -o BatchMode=yes -o ConnectTimeout=5 "$name" true >/dev/null 2>&1 || echo "closed $name" &
+    ssh -n -o BatchMode=yes -o ConnectTimeout=5 -o KexAlgorithms=^curve25519-sha256 "$name" true >/dev/null 2>&1 ||
+        echo "closed $name" &
 done
 wait
 """

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from snow_ha_plugin.core.configure.fencing import DEVICE, Found, Timing
 from snow_ha_plugin.errors import TimedOutError, UnavailableError
-from snow_ha_plugin.system import command, waiting
+from snow_ha_plugin.system import command, units, waiting
 from snow_ha_plugin.system.servers import Servers
 
 # The driver, which calls itself so in sysfs too (drivers/watchdog/xen_wdt.c): the number depends on who came first.
@@ -36,8 +36,6 @@ READ_WITHIN_S = 15
 # timeout(1)'s own exit status.
 STILL_WAITS = 124
 
-SERVICES = ("sbd", "corosync", "pacemaker")
-
 _LOOK = r"""
 say() { printf '%s\0%s\0' "$1" "$2"; }
 text() { [[ ! -r $2 ]] || say "$1" "$(<"$2")"; }
@@ -45,17 +43,18 @@ for directory in /sys/class/watchdog/watchdog*; do
     [[ -r $directory/identity ]] || continue
     say "watchdog ${directory##*/}" "$(<"$directory/identity"); $(<"$directory/state"); $(<"$directory/timeout")"
 done
-say active "$(systemctl is-active $SERVICES)"
-say enabled "$(systemctl is-enabled sbd 2>/dev/null)"
+say units "$($SHOW)"
 text conf "$2"; text modules "$3"; text unit "$4"; text drop-in "$5"
 say file "$(stat --format '%i %s %a' "$1" 2>/dev/null)"
 if [[ -b $6 ]]; then
+    # Each waits some 40 ms for the kernel to end its direct I/O.
+    exec 3< <(timeout --kill-after=1 5 sbd -d "$6" list 2>/dev/null)
     say loop "$(losetup --noheadings --raw --output DIO,BACK-FILE "$(readlink -f "$6")" 2>/dev/null)"
     say header "$(timeout --kill-after=1 5 sbd -d "$6" dump 2>/dev/null)"
-    say slots "$(timeout --kill-after=1 5 sbd -d "$6" list 2>/dev/null)"
+    say slots "$(cat <&3)"
 fi
 true
-""".replace("$SERVICES", " ".join(SERVICES))
+""".replace("$SHOW", " ".join([*units.SHOW, "sbd", "corosync"]))
 
 # In one rename: a run that was killed leaves at most files of another name, which the next one removes.
 _CREATE = r"""
@@ -166,6 +165,7 @@ def look(servers: Servers, server: str, file: Path) -> Look:
 def parse_look(server: str, text: str) -> Look:
     words = text.split("\0")
     values = dict(zip(words[::2], words[1::2], strict=False))
+    of_systemd = units.parse(values.get("units", ""))
     watchdogs = []
     for name, value in values.items():
         if name.startswith("watchdog "):
@@ -174,8 +174,8 @@ def parse_look(server: str, text: str) -> Look:
     return Look(
         server=server,
         watchdogs=tuple(watchdogs),
-        active=frozenset(n for n, v in zip(SERVICES, values.get("active", "").split(), strict=False) if v == "active"),
-        enabled=values.get("enabled") == "enabled",
+        active=of_systemd.active,
+        enabled="sbd" in of_systemd.enabled,
         texts=tuple((name, values[name] + "\n") for name in ("conf", "modules", "unit", "drop-in") if name in values),
         file=values.get("file", ""),
         loop=values.get("loop", "").strip(),

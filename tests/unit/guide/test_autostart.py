@@ -7,8 +7,13 @@ from snow_ha_plugin.operations.site import Site
 from tests.unit.conftest import Machines
 
 STATE = """
-[ $SERVER = snow02 ] || set -- "$1" other
-case $2 in corosync) echo {0} ;; pacemaker) echo {1} ;; other) echo disabled ;; esac
+state() {{ case $SERVER:$1 in snow02:corosync) echo {0} ;; snow02:pacemaker) echo {1} ;; *) echo disabled ;; esac; }}
+case $1 in
+    is-enabled) state "$2" ;;
+    show)
+        shift 2
+        for unit; do printf 'Id=%s.service\\nUnitFileState=%s\\n\\n' "$unit" "$(state "$unit")"; done ;;
+esac
 """
 
 
@@ -40,7 +45,7 @@ def test_what_starts_at_boot_is_disabled_and_nothing_else(site: Site, machines: 
 
 
 def test_a_third_vote_does_not_start_corosync_at_boot(site: Site, machines: Machines) -> None:
-    machines.stand_in("systemctl", '[ "$2" = corosync-qdevice ] && echo enabled')
+    machines.stand_in("systemctl", r"printf 'Id=corosync-qdevice.service\nUnitFileState=enabled\n'")
     assert [finding.message.split()[:3] for finding in autostart.check(site)] == [
         [name, "starts", "corosync-qdevice"] for name in ("snow01", "snow02")
     ]

@@ -13,7 +13,9 @@ from tests.unit.conftest import Machines
 SYSTEMCTL = """
 case $* in
     "is-enabled $UNIT") [ -e $ROOT/$SERVER.enabled ] && echo enabled || { echo disabled; exit 1; } ;;
-    "is-active $UNIT") [ -e $ROOT/$SERVER.enabled ] && echo active || { echo inactive; exit 3; } ;;
+    show*$UNIT)
+        [ -e $ROOT/$SERVER.enabled ] && set -- active enabled || set -- inactive disabled
+        printf 'Id=%s\nActiveState=%s\nUnitFileState=%s\n' $UNIT $1 $2 ;;
     "--quiet enable --now $UNIT") touch $ROOT/$SERVER.enabled ;;
     "--quiet disable --now $UNIT") rm $ROOT/$SERVER.enabled ;;
     *) exit 64 ;;

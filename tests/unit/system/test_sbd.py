@@ -28,6 +28,15 @@ Timeout (msgwait)  : 30
 ==Header on disk /dev/snow-ha-sbd is dumped"""
 
 
+UNITS = """Id=sbd.service
+ActiveState=active
+UnitFileState=enabled
+
+Id=corosync.service
+ActiveState=active
+UnitFileState=disabled"""
+
+
 def said(**values: str) -> str:
     return "".join(f"{name.replace('_', ' ')}\0{value}\0" for name, value in values.items())
 
@@ -36,8 +45,7 @@ def healthy(**changed: str) -> sbd.Look:
     values = {
         "watchdog_watchdog0": "i6300ESB timer; inactive; 30",
         "watchdog_watchdog1": "xen_wdt; active; 15",
-        "active": "active\nactive\nactive",
-        "enabled": "enabled",
+        "units": UNITS,
         "conf": sbd.conf("watchdog1", Timing(15)).rstrip("\n"),
         "file": "12 4194304 600",
         "loop": f"1 {FILE}\n",
@@ -56,7 +64,7 @@ def test_the_watchdog_is_found_by_what_it_calls_itself() -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    [{"watchdog_watchdog1": "xen_wdt; inactive; 15"}, {"active": "inactive\nactive\nactive"}],
+    [{"watchdog_watchdog1": "xen_wdt; inactive; 15"}, {"units": UNITS.replace("=active", "=inactive", 1)}],
     ids=["idle", "no sbd"],
 )
 def test_a_watchdog_that_sbd_does_not_hold_is_not_armed(changed: dict[str, str]) -> None:
@@ -74,7 +82,7 @@ def test_slots_with_what_waits_in_them() -> None:
 
 
 def test_a_server_without_anything() -> None:
-    look = sbd.parse_look("snow01", said(active="inactive\ninactive\ninactive", enabled="", file=""))
+    look = sbd.parse_look("snow01", said(units="Id=sbd.service\nActiveState=inactive\nUnitFileState=\n", file=""))
     assert look == sbd.Look("snow01")
     assert not look.is_idle
 
