@@ -1,5 +1,7 @@
 """Changes the package in small ways, one at a time, and tells which of these changes the unit tests do not see.
 
+A change is judged by the tests that run its line.
+
 python3 -m tests.mutants [--seed S] [-n N | --all] [FILE...]
 """
 
@@ -14,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
@@ -22,7 +24,7 @@ import hypothesis
 import pytest
 import pytest_mock
 
-from tests.mutants.coverage import Coverage
+from tests.mutants import coverage
 from tests.mutants.mutations import Mutant, changed, mutants
 
 ROOT = Path(__file__).parents[2]
@@ -49,9 +51,13 @@ class End(Enum):
 
 @dataclass(frozen=True)
 class Scratch:
-    """A copy of the checkout in which modules are changed; `running` has the test that a child is at."""
+    """A copy of the checkout in which modules are changed; `running` has the test that a child is at.
+
+    wanted: what a child runs, by place; pytest collects whole files.
+    """
 
     root: Path
+    wanted: dict[str, int] = field(default_factory=dict)
 
     @property
     def running(self) -> Path:
@@ -66,9 +72,15 @@ class Scratch:
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self.running.write_text(nodeid)
 
-    def start(self, words: list[str]) -> int:
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = sorted((item for item in items if item.nodeid in self.wanted), key=lambda i: self.wanted[i.nodeid])
+
+    def start(self, tests: list[str]) -> int:
         """Run tests in a child, which has pytest and the libraries loaded already; its process."""
         self.running.write_text("")
+        self.wanted.clear()
+        self.wanted.update((test, place) for place, test in enumerate(tests))
+        files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
         child = os.fork()
         if child:
             return child
@@ -85,7 +97,7 @@ class Scratch:
             # The same examples each time, and no file that is older than the second that it was changed in.
             os.environ["CI"] = "1"
             sys.dont_write_bytecode = True
-            status = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *words], plugins=[self]))
+            status = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *files], plugins=[self]))
         finally:
             os._exit(status)
 
@@ -115,17 +127,18 @@ class Scratch:
 
     def try_out(self, mutant: Mutant, tests: list[str], processor_s: float) -> End:
         """What fails or hangs without the change too, as some tests do on a busy machine, kills nothing."""
-        left_out: list[str] = []
-        while True:
+        left = dict.fromkeys(tests)
+        while left:
             self.put(mutant)
-            end, test = self.judge([*tests, *left_out], processor_s)
+            end, test = self.judge(list(left), processor_s)
             self.take_back(mutant)
             if end in (End.SURVIVED, End.UNFINISHED):
                 return end
             if not test or self.judge([test], processor_s)[0] == End.SURVIVED:
                 return End.KILLED
             print(f"left out, since it fails as the code is: {test}", flush=True)
-            left_out += ["--deselect", test]
+            del left[test]
+        return End.SURVIVED
 
 
 def kill(group: int) -> None:
@@ -186,19 +199,16 @@ def chosen(given: argparse.Namespace) -> list[Mutant]:
 
 def main() -> int:
     given = arguments()
-    coverage = Coverage(ROOT)
     reasons = expected()
     ends = dict.fromkeys(End, 0)
     unexplained = 0
     with tempfile.TemporaryDirectory(prefix="snow-ha-mutants-") as directory:
         scratch = Scratch(Path(directory))
         copy_checkout(scratch.root)
-        end, _ = scratch.judge(["--collect-only", "tests/unit"], 600)
-        if end != End.SURVIVED:
-            sys.exit(f"mutants: the unit tests cannot be collected ({end.value})")
+        covered = coverage.measured(scratch.root)
         try:
             for mutant in chosen(given):
-                tests = coverage.tests(mutant.path)
+                tests = covered.tests(mutant.path, mutant.line)
                 end = scratch.try_out(mutant, tests, given.seconds) if tests else End.SURVIVED
                 ends[end] += 1
                 reason = "" if end == End.KILLED else reasons.get(f"{mutant.path}: {mutant.what}", "")

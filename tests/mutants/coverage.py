@@ -1,78 +1,88 @@
-"""Which unit tests are about which module, by what they import: the nearest first."""
+"""Which unit tests run which lines of the package: measured, once for each state of the code and of its tests."""
 
 from __future__ import annotations
 
 import ast
+import hashlib
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
 
+from coverage import CoverageData
+
+from tests.lab.base import cache
+
 PACKAGE = "snow_ha_plugin"
-PROGRAM = "tests/unit/cli/"
+UNIT = "tests/unit"
+# With what runs twice as long under coverage as it does without.
+MEASURED_WITHIN_S = 3600
 
 
 class Coverage:
-    """Paths are relative to the checkout. A package counts as what its `__init__` takes from its modules."""
+    """Paths are relative to `root`, a checkout in which the tests were run; tests are pytest's node ids."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, data: CoverageData) -> None:
+        self.root, self.data = root, data
 
-    def tests(self, module: str) -> list[str]:
-        """Its own file, those that import it, those that import what does, and those that run the whole program."""
-        inner = Path(module).relative_to(PACKAGE)
-        own = str(Path("tests/unit") / inner.parent / f"test_{inner.stem}.py")
-        users = {user for user, used in self._modules.items() if module in used}
-        direct = [test for test, used in self._tests.items() if module in used and test != own]
-        indirect = [test for test, used in self._tests.items() if users & used and module not in used and test != own]
-        program = [test for test in self._tests if test.startswith(PROGRAM)]
-        nearest = [*([own] if own in self._tests else []), *direct, *indirect, *program]
-        return list(dict.fromkeys(nearest))
+    def tests(self, module: str, line: int) -> list[str]:
+        """Those that run the statement in this line, its own file's first.
 
-    @cached_property
-    def _modules(self) -> dict[str, set[str]]:
-        return {name: self._used(name) for name in self._files(PACKAGE, "*.py")}
+        What runs when the module is imported, and what is cached, has its effect in other tests: the whole of the own
+        file counts, and of a line outside of functions each test that runs any of the module's functions.
+        """
+        by_line = self._by_line(module)
+        lines = lines_of_statement((self.root / module).read_text(), line) or by_line
+        found = {test for number in lines for test in by_line.get(number, ())}
+        own = own_file(module)
+        found |= {test for tests in by_line.values() for test in tests if test.startswith(f"{own}::")}
+        return sorted(found, key=lambda test: (not test.startswith(f"{own}::"), test))
 
-    @cached_property
-    def _tests(self) -> dict[str, set[str]]:
-        return {name: self._used(name) for name in self._files("tests/unit", "test_*.py")}
-
-    def _files(self, directory: str, pattern: str) -> list[str]:
-        return sorted(str(path.relative_to(self.root)) for path in (self.root / directory).rglob(pattern))
-
-    def _used(self, name: str) -> set[str]:
-        tree = ast.parse((self.root / name).read_text())
-        attributes = {
-            (node.value.id, node.attr)
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
-        }
-        found = set()
-        for module, imported, local in _imports(tree):
-            for file in self._files_of(module, imported):
-                found.add(file)
-                if file.endswith("__init__.py"):
-                    inner = self._exports(file)
-                    wanted = {attribute for owner, attribute in attributes if owner == local} | {imported}
-                    found |= {inner[attribute] for attribute in wanted & inner.keys()}
-        return found
-
-    def _exports(self, init: str) -> dict[str, str]:
-        """By name: the module that an `__init__` has it from."""
-        tree = ast.parse((self.root / init).read_text())
-        return {local: file for module, name, local in _imports(tree) for file in self._files_of(module, name)}
-
-    def _files_of(self, module: str, name: str) -> list[str]:
-        """The file of `from MODULE import NAME`, where NAME may be a module itself."""
-        for dotted in (f"{module}.{name}", module):
-            for path in (f"{dotted.replace('.', '/')}.py", f"{dotted.replace('.', '/')}/__init__.py"):
-                if (self.root / path).exists():
-                    return [path]
-        return []
+    @lru_cache(1)  # noqa: B019 - there is one
+    def _by_line(self, module: str) -> dict[int, list[str]]:
+        contexts = self.data.contexts_by_lineno(module)
+        # pytest-cov's contexts are "NODE ID|run", "...|setup" and "...|teardown"; what runs outside of tests has none.
+        return {number: [name.rpartition("|")[0] for name in names if name] for number, names in contexts.items()}
 
 
-def _imports(tree: ast.AST) -> Iterator[tuple[str, str, str]]:
-    """Module, name, and how it is called here."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(PACKAGE):
-            for alias in node.names:
-                yield node.module, alias.name, alias.asname or alias.name
+def own_file(module: str) -> str:
+    inner = Path(module).relative_to(PACKAGE)
+    return str(Path(UNIT) / inner.parent / f"test_{inner.stem}.py")
+
+
+def lines_of_statement(source: str, line: int) -> set[int]:
+    """The lines of the innermost statement around one, without its body; none where it is run by an import."""
+    inside = [node for node in _statements(ast.parse(source)) if node.lineno <= line <= (node.end_lineno or 0)]
+    functions = [node for node in inside if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    if not any(node.body[0].lineno <= line for node in functions):
+        return set()
+    statement = max(inside, key=lambda node: node.lineno)
+    body = getattr(statement, "body", None)
+    return {line, *range(statement.lineno, body[0].lineno if body else (statement.end_lineno or line) + 1)}
+
+
+def _statements(tree: ast.AST) -> Iterator[ast.stmt]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.stmt))
+
+
+def measured(root: Path) -> Coverage:
+    """By all unit tests in a checkout, which takes minutes; of the same files before, what was found then."""
+    digest = hashlib.sha256()
+    for path in sorted([*(root / PACKAGE).rglob("*.py"), *(root / UNIT).rglob("*.py")]):
+        digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
+    kept = cache() / f"coverage-{digest.hexdigest()[:12]}"
+    if not kept.exists():
+        argv = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--numprocesses=auto", UNIT]
+        argv += [f"--cov={PACKAGE}", "--cov-context=test", "--cov-report="]
+        ended = subprocess.run(
+            [sys.executable, *argv], cwd=root, env={**os.environ, "CI": "1"}, timeout=MEASURED_WITHIN_S, check=False
+        )
+        if ended.returncode:
+            sys.exit("mutants: the unit tests fail as the code is")
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        (root / ".coverage").replace(kept)
+    data = CoverageData(str(kept))
+    data.read()
+    return Coverage(root, data)

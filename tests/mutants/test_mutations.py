@@ -1,11 +1,14 @@
-"""What is changed and what is not, and which tests are taken to be about a module."""
+"""What is changed and what is not, and which tests judge a change."""
 
 from __future__ import annotations
 
 import ast
 from pathlib import Path
 
-from tests.mutants.coverage import Coverage
+import pytest
+from coverage import CoverageData
+
+from tests.mutants.coverage import Coverage, lines_of_statement
 from tests.mutants.mutations import changed, mutants
 
 SOURCE = '''
@@ -20,6 +23,9 @@ def run(servers: list[str] = [], *, dry_run: bool = False) -> int:
         raise ValueError("too many of them")
     return max(x for x in servers if x)
 '''
+MODULE = "snow_ha_plugin/core/limits.py"
+OWN = ["tests/unit/core/test_limits.py::test_a", "tests/unit/core/test_limits.py::test_b[x|y]"]
+OTHER = "tests/unit/core/test_a.py::test_a"
 CHANGES = [
     "3: 3 -> 4",
     "5: False -> True",
@@ -45,13 +51,38 @@ def test_each_small_change_is_made_once_and_texts_are_left_alone() -> None:
     assert all('"""Another text."""' in source for source in sources)
 
 
-def test_the_nearest_tests_come_first() -> None:
-    tests = Coverage(Path(__file__).parents[2]).tests("snow_ha_plugin/operations/transaction.py")
-    assert tests[0] == "tests/unit/operations/test_transaction.py"
-    assert "tests/unit/cli/test_domains.py" in tests
+@pytest.fixture
+def covered(tmp_path: Path) -> Coverage:
+    """Two tests of a module's own file, one of another; each runs some of SOURCE's lines."""
+    (tmp_path / "snow_ha_plugin/core").mkdir(parents=True)
+    (tmp_path / MODULE).write_text(SOURCE)
+    data = CoverageData(no_disk=True)
+    runs = {"": [3, 5], OWN[0]: [7, 8], OWN[1]: [7, 9], OTHER: [7, 9, 11]}
+    for test, lines in runs.items():
+        data.set_context(f"{test}|run" if test else "")
+        data.add_lines({MODULE: lines})
+    return Coverage(tmp_path, data)
 
 
-def test_a_module_of_a_package_is_what_the_tests_use_of_it() -> None:
-    tests = Coverage(Path(__file__).parents[2]).tests("snow_ha_plugin/core/cib/removal.py")
-    assert "tests/unit/core/test_cib_removal.py" in tests[:4]
-    assert "tests/unit/core/test_timeouts.py" not in tests
+@pytest.mark.parametrize(
+    ("line", "tests"),
+    [
+        # What runs at the import: each that runs anything of the module.
+        (3, [*OWN, OTHER]),
+        (5, [*OWN, OTHER]),
+        (7, [*OWN, OTHER]),
+        # The own file's come first, and all of them; of the others those that run the line.
+        (8, OWN),
+        (11, [*OWN, OTHER]),
+    ],
+)
+def test_who_runs_a_line_judges_a_change_of_it(covered: Coverage, line: int, tests: list[str]) -> None:
+    assert covered.tests(MODULE, line) == tests
+
+
+@pytest.mark.parametrize(
+    ("line", "lines"), [(2, set()), (3, set()), (5, set()), (7, {7}), (9, {9}), (11, {11, 12, 13}), (13, {11, 12, 13})]
+)
+def test_a_statement_is_all_its_lines_without_its_body(line: int, lines: set[int]) -> None:
+    source = SOURCE.replace("max(x for x in servers if x)", "max(\n        x\n        for x in servers if x)")
+    assert lines_of_statement(source, line) == lines
