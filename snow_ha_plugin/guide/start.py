@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from snow_ha_plugin.errors import TimedOutError, UnavailableError, UnsafeError
+from snow_ha_plugin.errors import UnavailableError, UnsafeError
 from snow_ha_plugin.guide import qdevice
 from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import ClusterState, Finding, NodeState, Severity
 from snow_ha_plugin.operations import joining
-from snow_ha_plugin.operations.joining import ONLINE_WITHIN_S
 from snow_ha_plugin.operations.site import Site
-from snow_ha_plugin.system import pacemaker, waiting
+from snow_ha_plugin.system import pacemaker
 
 
 def state(site: Site) -> ClusterState:
@@ -33,20 +32,9 @@ def check(site: Site) -> list[Finding]:
 
 
 def apply(site: Site) -> None:
-    joining.wait_until_fenced(site, site.servers.names)
-    for _ in waiting.turns(ONLINE_WITHIN_S):
-        site.servers.each(lambda name: joining.bring_up(site.servers, name))
-        try:
-            offline = _offline(site)
-        except UnavailableError:
-            offline = list(site.servers.names)
-        if not offline:
-            qdevice.wait_for_votes(site)
-            return
-    raise TimedOutError(
-        f"{', '.join(offline)} did not come online within {ONLINE_WITHIN_S} s",
-        remedy="see journalctl -u pacemaker -u corosync there",
-    )
+    servers = site.servers
+    joining.start(site, [name for name in servers.names if name not in servers.silent], sorted(servers.silent))
+    qdevice.wait_for_votes(site)
 
 
 def _offline(site: Site) -> list[str]:

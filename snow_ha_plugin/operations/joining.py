@@ -30,11 +30,14 @@ ONLINE_WITHIN_S = 120
 FENCED_WITHIN_S = 240
 # For the votes of servers that were just started.
 QUORUM_WITHIN_S = 30
+# Whose Pacemaker has no quorum by then is not on its way: its corosync has another key than the others, or had.
+OUTSIDE_AFTER_S = 60
 REACHED_WITHIN_S = 10
 
 CONF = "/etc/corosync/corosync.conf"
 
 _START = ["systemctl", "start", "corosync", "pacemaker"]
+_RESTART = ["systemctl", "restart", "corosync", "pacemaker"]
 _IS_ACTIVE = ["systemctl", "--quiet", "is-active", "pacemaker"]
 
 
@@ -54,7 +57,10 @@ def seen_by(servers: Servers, server: str) -> ClusterState | None:
 
 
 def to_start(site: Site, name: str | None) -> tuple[list[str], list[str]]:
-    """Of one server or of all: those on which Pacemaker does not run, and those that do not answer."""
+    """Of one server or of all: those on which Pacemaker does not run, and those that do not answer.
+
+    ConfigurationError where one was never in the cluster.
+    """
     require(site, name)
     looks = site.servers.outcomes(
         lambda server: site.servers.run(server, _IS_ACTIVE, timeout_s=REACHED_WITHIN_S).ok,
@@ -67,7 +73,9 @@ def to_start(site: Site, name: str | None) -> tuple[list[str], list[str]]:
             "nothing was done",
             f"power it on; is it off for good: snow ha confirm-off {name}",
         )
-    return [server for server, found in looks.items() if found is False], silent
+    stopped = [server for server, found in looks.items() if found is False]
+    site.servers.each(lambda server: _require_member(site, server), stopped)
+    return stopped, silent
 
 
 def require(site: Site, name: str | None) -> None:
@@ -76,33 +84,52 @@ def require(site: Site, name: str | None) -> None:
 
 
 def start(site: Site, names: Sequence[str], silent: Sequence[str]) -> None:
-    """Start the cluster on these, and wait until they are in it and it has quorum."""
+    """Start the cluster on these, and wait until they are in it and it has quorum.
+
+    One whose Pacemaker stays alone, without a quorum and any domain, is started anew.
+    """
     wait_until_fenced(site, names)
-    site.servers.each(lambda name: _start(site, name), names)
-    began = time.monotonic()
+    began, restarted = time.monotonic(), False
     for in_time in waiting.turns(ONLINE_WITHIN_S):
-        state = seen_by(site.servers, names[0])
-        online = {node.name for node in state.nodes if node.online} if state else set()
-        if state and state.quorum and online.issuperset(names):
+        site.servers.each(lambda name: bring_up(site.servers, name), names)
+        state = _seen(site, names)
+        online = {node.name for node in state.nodes if node.online} if state and state.quorum else set()
+        if online.issuperset(names):
             return
-        if state and not state.quorum and silent and time.monotonic() - began > QUORUM_WITHIN_S:
+        waited_s = time.monotonic() - began
+        if state and not state.quorum and silent and waited_s > QUORUM_WITHIN_S:
             raise NoQuorumError(
                 f"{in_words(names)} run Pacemaker, without a quorum, and start no domain",
                 f"{in_words(silent)} may run them",
                 f"power on {in_words(silent)}; or, once that is certainly off: snow ha start --alone",
             )
+        if waited_s > OUTSIDE_AFTER_S and not restarted:
+            site.servers.each(lambda name: _restart_outside(site.servers, name), names)
+            restarted = True
         if not in_time:
             raise TimedOutError(
-                f"{in_words(set(names) - online) or 'a quorum'} did not come within {ONLINE_WITHIN_S} s",
-                remedy="see journalctl -u pacemaker there; where no domain runs: systemctl restart pacemaker",
+                f"{in_words(set(names) - online)} did not come within {ONLINE_WITHIN_S} s",
+                remedy="see snow ha check, and journalctl -u corosync -u pacemaker there",
             )
 
 
-def _start(site: Site, name: str) -> None:
+def _seen(site: Site, names: Sequence[str]) -> ClusterState | None:
+    """The cluster as one of them sees it, or this server: one that has a quorum knows more than one outside."""
+    seen = [state for name in dict.fromkeys([*names, site.servers.here]) if (state := seen_by(site.servers, name))]
+    return next((state for state in seen if state.quorum), seen[0] if seen else None)
+
+
+def _restart_outside(servers: Servers, name: str) -> None:
+    state = seen_by(servers, name)
+    has_guests = any(guest.domid > 0 for guest in xen.guests(servers, name))
+    if state and not state.quorum and not has_guests:
+        servers.must(name, _RESTART, timeout_s=ONLINE_WITHIN_S)
+
+
+def _require_member(site: Site, name: str) -> None:
     conf = (site.servers.read(name, CONF) or b"").decode(errors="replace")
     if name not in {node.get("name") for node in corosync.members(conf)}:
         raise ConfigurationError(f"{name} was never in the cluster", f"its {CONF} has no such node", "snow-ha enable")
-    bring_up(site.servers, name)
 
 
 def bring_up(servers: Servers, name: str) -> None:
@@ -161,7 +188,8 @@ def is_off(site: Site, server: str) -> bool:
 def start_alone(site: Site, dead: Sequence[str]) -> None:
     """Start the cluster on this server without the others, which are known to be off."""
     here = site.servers.here
-    _start(site, here)
+    _require_member(site, here)
+    bring_up(site.servers, here)
     for in_time in waiting.turns(ONLINE_WITHIN_S):
         state = seen_by(site.servers, here)
         if state and state.quorum:

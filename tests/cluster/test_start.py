@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.pair import Pair, enabled
+from tests.cluster.pair import ENABLED_WITHIN_S, Pair, enabled
 from tests.lab import terminal
 from tests.lab.site import SiteDomain
 
@@ -59,4 +59,19 @@ def test_a_server_starts_alone_once_somebody_says_that_the_other_is_off(pair: Pa
     pair.lab.power_on(pair.there)
     pair.snow_ha("start", pair.there)
     assert pair.snow_ha("start", "--alone", "--yes", check=False).returncode == 107, "the other one answers"
+    assert pair.world.doubles() == []
+
+
+def test_a_server_whose_corosync_has_another_key_gets_the_others_and_joins(pair: Pair) -> None:
+    """As after a restore from a backup: its Pacemaker runs by itself, without a quorum, and would for ever."""
+    script = """
+    systemctl stop pacemaker corosync
+    head -c 128 /dev/urandom >/etc/corosync/authkey
+    systemctl start corosync pacemaker
+    """
+    pair.lab.run(pair.there, ["bash", "-ec", script], timeout=120)
+    pair.wait_for(lambda: all_run_on(pair, pair.here), "its domains do not move")
+    pair.lab.run(pair.here, ["snow-ha", "enable", "--without-fencing"], timeout=ENABLED_WITHIN_S)
+    assert all(server["online"] for server in pair.status()["servers"])
+    assert all_run_on(pair, pair.here)
     assert pair.world.doubles() == []

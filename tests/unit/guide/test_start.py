@@ -15,37 +15,29 @@ from snow_ha_plugin.system.command import Result
 from tests.unit.conftest import Machines
 
 CRM_MON = """<pacemaker-result><summary><current_dc with_quorum="{quorum}"/></summary><nodes>
-<node name="snow01" online="true" unclean="false"/><node name="snow02" online="false" unclean="{unclean}"/>
+<node name="snow01" online="true" unclean="false"/><node name="snow02" online="{online}" unclean="{unclean}"/>
 </nodes><resources/></pacemaker-result>"""
 
 
-def cluster(machines: Machines, *, quorum: str = "true", unclean: str = "false") -> None:
+def cluster(machines: Machines, *, quorum: str = "true", online: str = "false", unclean: str = "false") -> None:
     """What crm_mon says on snow01; on snow02 no cluster runs."""
-    said = CRM_MON.format(quorum=quorum, unclean=unclean)
+    said = CRM_MON.format(quorum=quorum, online=online, unclean=unclean)
     machines.stand_in("crm_mon", f"[ $SERVER = snow01 ] || exit 102\ncat <<'END'\n{said}\nEND")
     machines.stand_in("systemctl", '[ "$2" != is-active ]')
     machines.stand_in_for_xl()
-
-
-@pytest.fixture
-def online(mocker: MockerFixture) -> None:
-    nodes = tuple(NodeState(name, True, False, False, False) for name in ("snow01", "snow02"))
-    mocker.patch.object(pacemaker, "state", return_value=ClusterState(True, False, nodes, ()))
 
 
 def started(machines: Machines) -> list[str]:
     return [line for line in machines.log() if "systemctl start" in line]
 
 
-def test_servers_are_started_together(site: Site, machines: Machines, online: None) -> None:
-    cluster(machines)
+def test_servers_are_started_together(site: Site, machines: Machines) -> None:
+    cluster(machines, online="true")
     start.apply(site)
     assert sorted(started(machines)) == [f"snow0{n} systemctl start corosync pacemaker" for n in (1, 2)]
 
 
-def test_a_server_that_waits_to_be_fenced_is_not_started(
-    site: Site, machines: Machines, online: None, mocker: MockerFixture
-) -> None:
+def test_a_server_that_waits_to_be_fenced_is_not_started(site: Site, machines: Machines, mocker: MockerFixture) -> None:
     mocker.patch.object(joining, "FENCED_WITHIN_S", 0.1)
     cluster(machines, unclean="true")
     with pytest.raises(TimedOutError, match="snow02 waits to be fenced"):
@@ -54,11 +46,13 @@ def test_a_server_that_waits_to_be_fenced_is_not_started(
 
 
 def test_a_cluster_without_quorum_can_fence_nobody_and_needs_the_other_server(
-    site: Site, machines: Machines, online: None
+    site: Site, machines: Machines, mocker: MockerFixture
 ) -> None:
+    mocker.patch.object(joining, "ONLINE_WITHIN_S", 0.1)
     cluster(machines, quorum="false", unclean="true")
-    start.apply(site)
-    assert len(started(machines)) == 2
+    with pytest.raises(TimedOutError, match="snow01 and snow02 did not come"):
+        start.apply(site)
+    assert {line.split()[0] for line in started(machines)} == {"snow01", "snow02"}
 
 
 @pytest.mark.parametrize(("quorum", "unclean"), [(True, False), (True, True), (False, False)])

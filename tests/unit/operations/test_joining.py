@@ -19,6 +19,7 @@ from snow_ha_plugin.operations import joining
 from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import bmc, command, waiting, xen
 from snow_ha_plugin.system.command import Result
+from tests.captures import capture
 from tests.unit.conftest import Machines
 from tests.unit.system.test_waiting import Clock
 
@@ -108,7 +109,7 @@ def test_a_server_that_never_was_a_member_is_not_started(site: Site, machines: M
     if conf:
         machines.file("snow02", joining.CONF).write_text(conf)
     with pytest.raises(ConfigurationError, match="snow02 was never in the cluster"):
-        joining.start(site, ["snow02"], [])
+        joining.to_start(site, "snow02")
 
 
 def test_a_server_whose_xl_does_not_answer_is_not_started_and_the_others_are(site: Site, machines: Machines) -> None:
@@ -135,6 +136,27 @@ def test_a_server_that_boots_is_waited_for_until_its_xl_answers(
     machines.stand_in_for_xl(f"[ -e {ready} ] || {{ touch {ready}; exit 1; }}")
     joining.start(site, ["snow02"], [])
     assert started(machines) == ["snow02"]
+
+
+@pytest.mark.parametrize(
+    ("outside", "guests", "restarted"),
+    [("snow02", False, ["snow02"]), ("snow02", True, []), ("", False, [])],
+    ids=["alone", "with a domain", "on its way"],
+)
+def test_who_stays_outside_and_runs_nothing_is_started_anew(
+    site: Site, machines: Machines, mocker: MockerFixture, outside: str, guests: bool, restarted: list[str]
+) -> None:
+    """Its corosync has another key than the others: snow01 goes on with its quorum, and snow02 is alone."""
+    mocker.patch.object(joining, "OUTSIDE_AFTER_S", 0)
+    seen(machines, running="snow01 snow02")
+    alone = CRM_MON.format(quorum="false", online="true", unclean="false")
+    others = CRM_MON.format(quorum="true", online="false", unclean="false")
+    machines.stand_in("crm_mon", f"cat <<END\n$([ $SERVER = '{outside}' ] && echo '{alone}' || echo '{others}')\nEND")
+    listed = capture("xl-standin-list-guide-domains.txt").decode().splitlines()[: 3 if guests else 2]
+    machines.stand_in("xl", "printf '%s\\n' " + " ".join(f"'{line}'" for line in listed))
+    with pytest.raises(TimedOutError, match="snow02 did not come within"):
+        joining.start(site, ["snow01", "snow02"], [])
+    assert [line.split()[0] for line in machines.log() if "systemctl restart corosync pacemaker" in line] == restarted
 
 
 def test_without_quorum_the_way_on_is_told(site: Site, machines: Machines, mocker: MockerFixture) -> None:
