@@ -56,7 +56,7 @@ unit-newest: dependencies venv  ## the unit tests with PyPI's newest libraries, 
 # How many of them, by which seed, of which files (all that decide and do): make mutants N=30 FILES=snow_ha_plugin/core/corosync.py
 N = 60
 FILES =
-mutants: PACKAGES = $(UNIT_PACKAGES) python3-pytest-cov
+mutants: PACKAGES = $(UNIT_PACKAGES) python3-coverage
 mutants: dependencies  ## whether the unit tests see small changes of the code: N=60 SEED=1 FILES=...; N=--all: hours
 	$(PYTHON) -m tests.mutants --seed $(SEED) $(if $(filter --all,$(N)),--all,-n $(N)) $(FILES)
 
@@ -158,6 +158,6 @@ venv: dependencies
 	@[ -x $(VENV)/bin/python ] || $(PYTHON) -m venv $(VENV)
 	@[ -n "$$(find $(VENV)/upgraded -newer $(firstword $(MAKEFILE_LIST)) -mmin -1440 2>/dev/null)" ] || { \
 		$(VENV)/bin/pip install -q --disable-pip-version-check --upgrade \
-			click jinja2 jsonschema lxml mkdocs pluggy rich sh hypothesis prometheus-client pytest pytest-cov pytest-mock \
+			click jinja2 jsonschema lxml mkdocs pluggy rich sh hypothesis prometheus-client pytest pytest-mock coverage \
 			mypy==2.4.1 types-lxml==2026.2.16 ruff==0.17.6 && \
 		touch $(VENV)/upgraded; }

@@ -5,15 +5,19 @@ from __future__ import annotations
 import ast
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from coverage import CoverageData
 
 from tests.lab.base import cache
+from tests.mutants import recorder
 
 PACKAGE = "snow_ha_plugin"
 UNIT = "tests/unit"
@@ -24,7 +28,7 @@ MEASURED_WITHIN_S = 3600
 class Coverage:
     """Paths are relative to `root`, a checkout in which the tests were run; tests are pytest's node ids."""
 
-    def __init__(self, root: Path, data: CoverageData) -> None:
+    def __init__(self, root: Path, data: Sequence[CoverageData]) -> None:
         self.root, self.data = root, data
 
     def tests(self, module: str, line: int) -> list[str]:
@@ -41,10 +45,13 @@ class Coverage:
         return sorted(found, key=lambda test: (not test.startswith(f"{own}::"), test))
 
     @lru_cache(1)  # noqa: B019 - there is one
-    def _by_line(self, module: str) -> dict[int, list[str]]:
-        contexts = self.data.contexts_by_lineno(module)
-        # pytest-cov's contexts are "NODE ID|run", "...|setup" and "...|teardown"; what runs outside of tests has none.
-        return {number: [name.rpartition("|")[0] for name in names if name] for number, names in contexts.items()}
+    def _by_line(self, module: str) -> dict[int, set[str]]:
+        found: dict[int, set[str]] = defaultdict(set)
+        for data in self.data:
+            for number, tests in data.contexts_by_lineno(module).items():
+                # What runs outside of tests has an empty one.
+                found[number] |= set(filter(None, tests))
+        return found
 
 
 def own_file(module: str) -> str:
@@ -74,15 +81,22 @@ def measured(root: Path) -> Coverage:
         digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
     kept = cache() / f"coverage-{digest.hexdigest()[:12]}"
     if not kept.exists():
-        argv = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--numprocesses=auto", UNIT]
-        argv += [f"--cov={PACKAGE}", "--cov-context=test", "--cov-report="]
-        ended = subprocess.run(
-            [sys.executable, *argv], cwd=root, env={**os.environ, "CI": "1"}, timeout=MEASURED_WITHIN_S, check=False
-        )
-        if ended.returncode:
-            sys.exit("mutants: the unit tests fail as the code is")
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        (root / ".coverage").replace(kept)
-    data = CoverageData(str(kept))
-    data.read()
+        _measure(root, kept)
+    data = [CoverageData(str(file)) for file in kept.iterdir()]
+    for each in data:
+        each.read()
     return Coverage(root, data)
+
+
+def _measure(root: Path, kept: Path) -> None:
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(prefix="coverage-new-", dir=kept.parent))
+    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", recorder.__name__]
+    env = {**os.environ, "CI": "1", recorder.FILES: str(new)}
+    ended = subprocess.run(
+        [*argv, "--numprocesses=auto", UNIT], cwd=root, env=env, timeout=MEASURED_WITHIN_S, check=False
+    )
+    if ended.returncode:
+        shutil.rmtree(new)
+        sys.exit("mutants: the unit tests fail as the code is")
+    new.rename(kept)

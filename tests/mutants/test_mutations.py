@@ -59,9 +59,9 @@ def covered(tmp_path: Path) -> Coverage:
     data = CoverageData(no_disk=True)
     runs = {"": [3, 5], OWN[0]: [7, 8], OWN[1]: [7, 9], OTHER: [7, 9, 11]}
     for test, lines in runs.items():
-        data.set_context(f"{test}|run" if test else "")
+        data.set_context(test)
         data.add_lines({MODULE: lines})
-    return Coverage(tmp_path, data)
+    return Coverage(tmp_path, [data])
 
 
 @pytest.mark.parametrize(
