@@ -127,17 +127,19 @@ class Scratch:
 
     def try_out(self, mutant: Mutant, tests: list[str], processor_s: float) -> End:
         """What fails or hangs without the change too, as some tests do on a busy machine, kills nothing."""
-        left = dict.fromkeys(tests)
+        left = list(tests)
         while left:
             self.put(mutant)
-            end, test = self.judge(list(left), processor_s)
+            end, test = self.judge(left, processor_s)
             self.take_back(mutant)
             if end in (End.SURVIVED, End.UNFINISHED):
                 return end
-            if not test or self.judge([test], processor_s)[0] == End.SURVIVED:
+            # Those before it too: it may need what they leave behind, or not bear it.
+            end, culprit = self.judge(left[: left.index(test) + 1] if test else left[:1], processor_s)
+            if end == End.SURVIVED:
                 return End.KILLED
-            print(f"left out, since it fails as the code is: {test}", flush=True)
-            del left[test]
+            print(f"left out, since it fails as the code is: {culprit}", flush=True)
+            left.remove(culprit)
         return End.SURVIVED
 
 

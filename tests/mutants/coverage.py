@@ -20,8 +20,9 @@ from tests.lab.base import cache
 from tests.mutants import recorder
 
 PACKAGE = "snow_ha_plugin"
-UNIT = "tests/unit"
-# With what runs twice as long under coverage as it does without.
+OWN = "tests/unit"
+UNIT = (OWN, "tests/packaging", "tests/scenarios")
+# They take twice as long under coverage as they do without.
 MEASURED_WITHIN_S = 3600
 
 
@@ -56,7 +57,7 @@ class Coverage:
 
 def own_file(module: str) -> str:
     inner = Path(module).relative_to(PACKAGE)
-    return str(Path(UNIT) / inner.parent / f"test_{inner.stem}.py")
+    return str(Path(OWN) / inner.parent / f"test_{inner.stem}.py")
 
 
 def lines_of_statement(source: str, line: int) -> set[int]:
@@ -77,7 +78,7 @@ def _statements(tree: ast.AST) -> Iterator[ast.stmt]:
 def measured(root: Path) -> Coverage:
     """By all unit tests in a checkout, which takes minutes; of the same files before, what was found then."""
     digest = hashlib.sha256()
-    for path in sorted([*(root / PACKAGE).rglob("*.py"), *(root / UNIT).rglob("*.py")]):
+    for path in sorted(path for directory in (PACKAGE, *UNIT) for path in (root / directory).rglob("*.py")):
         digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
     kept = cache() / f"coverage-{digest.hexdigest()[:12]}"
     if not kept.exists():
@@ -94,7 +95,7 @@ def _measure(root: Path, kept: Path) -> None:
     argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", recorder.__name__]
     env = {**os.environ, "CI": "1", recorder.FILES: str(new)}
     ended = subprocess.run(
-        [*argv, "--numprocesses=auto", UNIT], cwd=root, env=env, timeout=MEASURED_WITHIN_S, check=False
+        [*argv, "--numprocesses=auto", *UNIT], cwd=root, env=env, timeout=MEASURED_WITHIN_S, check=False
     )
     if ended.returncode:
         shutil.rmtree(new)

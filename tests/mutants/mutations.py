@@ -68,6 +68,8 @@ def _children(node: ast.AST) -> Iterator[ast.AST]:
     """What is inside, without annotations, docstrings, imports, and what is only told."""
     if isinstance(node, (ast.Import, ast.ImportFrom, ast.Raise)):
         return
+    if isinstance(node, ast.Assign) and _called_or_name(node.targets[0]) == "__all__":
+        return
     if isinstance(node, ast.Call) and _called(node) in TELLING:
         return
     if isinstance(node, ast.If) and _called_or_name(node.test) == "TYPE_CHECKING":

@@ -14,7 +14,7 @@ from tests.mutants.mutations import changed, mutants
 SOURCE = '''
 """A text."""
 LIMIT = 3
-
+__all__ = ["LIMIT", "run"]
 def run(servers: list[str] = [], *, dry_run: bool = False) -> int:
     """Another text."""
     if servers and not dry_run:
