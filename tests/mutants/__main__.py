@@ -49,7 +49,7 @@ class End(Enum):
     UNFINISHED = "survived the tests that there was time for"
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Scratch:
     """A copy of the checkout in which modules are changed; `running` has the test that a child is at.
 
@@ -138,6 +138,8 @@ class Scratch:
             end, culprit = self.judge(left[: left.index(test) + 1] if test else left[:1], processor_s)
             if end == End.SURVIVED:
                 return End.KILLED
+            if not culprit:
+                sys.exit(f"mutants: these tests do not even begin as the code is: {left[0]} ...")
             print(f"left out, since it fails as the code is: {culprit}", flush=True)
             left.remove(culprit)
         return End.SURVIVED

@@ -18,7 +18,7 @@ OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
 }  # fmt: skip
 
 # What is in there is told, and steers nothing.
-TELLING = {"debug", "info", "warning", "echo", "Change", "dataclass", "getLogger", "TypeVar"}
+TELLING = {"debug", "info", "log", "warning", "echo", "Change", "dataclass", "getLogger", "TypeVar"}
 
 Edit = Callable[[ast.AST], None]
 
