@@ -36,16 +36,26 @@ class Coverage:
         """Those that run the statement in this line, its own file's first.
 
         What runs when the module is imported, and what is cached, has its effect in other tests: the whole of the own
-        file counts, and of a line outside of functions each test that runs any of the module's functions.
+        file counts, and of a line outside of functions each test that runs any of the module's functions, or, where
+        it is a table without any, of its package's.
         """
         by_line = self._by_line(module)
-        lines = lines_of_statement((self.root / module).read_text(), line) or by_line
-        found = {test for number in lines for test in by_line.get(number, ())}
+        everything = set().union(*by_line.values())
+        if not everything:
+            beside = (self.root / module).parent.glob("*.py")
+            found = set().union(*(t for path in beside for t in self._by_line(self._name(path)).values()))
+        elif lines := lines_of_statement((self.root / module).read_text(), line):
+            found = {test for number in lines for test in by_line.get(number, ())}
+        else:
+            found = everything
         own = own_file(module)
-        found |= {test for tests in by_line.values() for test in tests if test.startswith(f"{own}::")}
+        found |= {test for test in everything if test.startswith(f"{own}::")}
         return sorted(found, key=lambda test: (not test.startswith(f"{own}::"), test))
 
-    @lru_cache(1)  # noqa: B019 - there is one
+    def _name(self, path: Path) -> str:
+        return str(path.relative_to(self.root))
+
+    @lru_cache(20)  # noqa: B019 - there is one
     def _by_line(self, module: str) -> dict[int, set[str]]:
         found: dict[int, set[str]] = defaultdict(set)
         for data in self.data:

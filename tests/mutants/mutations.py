@@ -81,7 +81,7 @@ def _children(node: ast.AST) -> Iterator[ast.AST]:
         if field in ("annotation", "returns", "decorator_list", "bases"):
             continue
         for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, ast.AST) and not _is_text(child):
+            if isinstance(child, ast.AST) and not _is_text(child) and not _is_own_name(child, node):
                 yield child
 
 
@@ -94,6 +94,14 @@ def _is_text(node: ast.AST) -> bool:
     if isinstance(node, ast.Expr):
         node = node.value
     return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and " " in str(node.value))
+
+
+def _is_own_name(child: ast.AST, node: ast.AST) -> bool:
+    """The name by which a shell's script calls itself in what it complains of: sh -c SCRIPT NAME."""
+    match node:
+        case ast.List(elts=[ast.Constant(value="sh" | "bash"), ast.Constant(value="-c"), _, name, *_]):
+            return child is name
+    return False
 
 
 def _called(node: ast.Call) -> str:

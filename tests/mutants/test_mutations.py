@@ -21,7 +21,7 @@ def run(servers: list[str] = [], *, dry_run: bool = False) -> int:
         stop(servers, LIMIT, force=True)
     elif len(servers) >= LIMIT:
         raise ValueError("too many of them")
-    return max(x for x in servers if x)
+    return max(x for x in ["sh", "-c", stop, "sh"] if x)
 '''
 MODULE = "snow_ha_plugin/core/limits.py"
 OWN = ["tests/unit/core/test_limits.py::test_a", "tests/unit/core/test_limits.py::test_b[x|y]"]
@@ -37,7 +37,9 @@ CHANGES = [
     "8: without stop(servers, LIMIT, force=True)",
     "9: len(servers) >= LIMIT: Gt",
     "10: without raise ValueError('too many of them')",
-    "11: return max((x for x in servers if x)): None",
+    "11: return max((x for x in ['sh', '-c', stop, 'sh'] if x)): None",
+    "11: 'sh' -> 'shx'",
+    "11: '-c' -> '-cx'",
     "11: without if x",
 ]
 
@@ -84,5 +86,11 @@ def test_who_runs_a_line_judges_a_change_of_it(covered: Coverage, line: int, tes
     ("line", "lines"), [(2, set()), (3, set()), (5, set()), (7, {7}), (9, {9}), (11, {11, 12, 13}), (13, {11, 12, 13})]
 )
 def test_a_statement_is_all_its_lines_without_its_body(line: int, lines: set[int]) -> None:
-    source = SOURCE.replace("max(x for x in servers if x)", "max(\n        x\n        for x in servers if x)")
+    source = SOURCE.replace("max(x for x in", "max(\n        x\n        for x in")
     assert lines_of_statement(source, line) == lines
+
+
+def test_a_table_is_judged_by_the_tests_of_its_package(covered: Coverage) -> None:
+    table = "snow_ha_plugin/core/table.py"
+    (covered.root / table).write_text("LIMITS = (3, 4)\n")
+    assert covered.tests(table, 1) == sorted([*OWN, OTHER])
