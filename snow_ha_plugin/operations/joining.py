@@ -108,7 +108,7 @@ def start(site: Site, names: Sequence[str], silent: Sequence[str]) -> None:
             restarted = True
         if not in_time:
             raise TimedOutError(
-                f"{in_words(set(names) - online)} did not come within {ONLINE_WITHIN_S} s",
+                f"{in_words([name for name in names if name not in online])} did not come within {ONLINE_WITHIN_S} s",
                 remedy="see snow ha check, and journalctl -u corosync -u pacemaker there",
             )
 

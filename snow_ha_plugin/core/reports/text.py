@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Set
 
 
 def in_words(names: Collection[str], most: int | None = None) -> str:
-    """`a`, `a and b`, `a, b and c`; beyond `most` names `a, b, ... and 4 more`."""
-    listed = list(names)
+    """`a`, `a and b`, `a, b and c`; beyond `most` names `a, b, ... and 4 more`. Those of a set by name."""
+    listed = sorted(names) if isinstance(names, Set) else list(names)
     if most is not None and len(listed) > most + 1:
         listed = [*listed[:most], f"{len(listed) - most} more"]
     return " and ".join(filter(None, (", ".join(listed[:-1]), *listed[-1:])))

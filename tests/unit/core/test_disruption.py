@@ -38,3 +38,8 @@ def places(text: str) -> dict[str, str | None]:
 )
 def test_names_in_words(names: str, text: str) -> None:
     assert in_words(names, 2 if len(names) > 3 else None) == text
+
+
+def test_names_of_a_set_are_told_by_name() -> None:
+    """A set of texts has another order in each run of the program."""
+    assert in_words({f"web{number:02}" for number in range(20)}, 2) == "web00, web01 and 18 more"
