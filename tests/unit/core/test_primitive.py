@@ -25,7 +25,7 @@ domains = st.builds(
 )
 # A file is called as its domain: two primitives for one file would be two for one domain, and are refused.
 domains = domains.map(lambda found: found._replace(config_path=f"{found.config_path}/{found.name}.cfg"))
-sites = st.lists(domains, min_size=1, max_size=5, unique_by=lambda found: found.name)
+sites = st.lists(domains, min_size=1, max_size=3, unique_by=lambda found: found.name)
 
 BY_HAND = """
 <primitive id="web01" class="ocf" provider="heartbeat" type="Xen">
