@@ -185,6 +185,7 @@ def test_a_guest_must_answer_a_deep_monitor(
     servers.place(HERE, "own running")
     servers.programs["ping"] = Result(["ping"], 0, "", "")
     assert monitor(operation) == SUCCESS
+    assert "ping -n -q" in servers.calls, "no name server is asked for it"
     servers.programs["ping"] = Result(["ping"], 2, "", "no route")
     assert monitor(operation) == SUCCESS
     assert "cannot be asked at 10.9.0.7" in capfd.readouterr().err
