@@ -269,6 +269,25 @@ def test_a_guest_that_reboots_is_asked_when_it_is_up(servers: Servers, operation
     assert [call for call in servers.calls if call != "xl list"] == ["xl shutdown 1"]
 
 
+def test_why_a_guest_was_not_asked_is_told_where_nothing_ends_it(
+    servers: Servers, operation: Operation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers.place(HERE, "own running")
+    servers.failing.add("shutdown")
+    only_lists = servers._xl
+    monkeypatch.setattr(servers, "_xl", lambda server, verb, words: only_lists(server, "list", []))
+    assert failure(stop, operation) == (
+        GENERIC,
+        "web01 could not be stopped: `xl shutdown 1` exited with 1 (shutdown failed)",
+    )
+
+
+def test_why_nothing_is_known_is_told(servers: Servers, operation: Operation) -> None:
+    servers.failing.add("list")
+    status, text = failure(stop, operation)
+    assert (status, text) == (GENERIC, "web01 could not be stopped: `xl list` exited with 1 (list failed)")
+
+
 def test_what_lingers_is_told(servers: Servers, operation: Operation) -> None:
     servers.place(HERE, "own dying")
     assert failure(stop, operation) == (GENERIC, "web01 could not be stopped: domain 1 (dying) lingers")

@@ -227,6 +227,7 @@ def test_constraints_tell_their_resources() -> None:
         <rsc_colocation id="c" rsc="nis01" with-rsc="nis02" score="-5"/>
         <rsc_order id="o">
           <resource_set id="s"><resource_ref id="maui01"/><resource_ref id="nis01"/></resource_set></rsc_order>
+        <rsc_ticket id="t" ticket="site" rsc="nis02"/>
         """
     )
     found = {constraint.id: constraint for constraint in cib.constraints(tree)}
@@ -234,6 +235,7 @@ def test_constraints_tell_their_resources() -> None:
         "l": ("nis01",),
         "c": ("nis01", "nis02"),
         "o": ("maui01", "nis01"),
+        "t": ("nis02",),
     }
     assert found["l"].text == "rsc=nis01 node=snow01 score=INFINITY"
 
