@@ -220,6 +220,11 @@ class ResourceState(NamedTuple):
     orphaned: bool = False
     agent: str = ""
 
+    @property
+    def is_device(self) -> bool:
+        """Whether it fences: that writes to no image, and is started elsewhere before a lost server is fenced."""
+        return self.agent.startswith("stonith:")
+
 
 class MigrationProgress(NamedTuple):
     """How far a live migration is. A guest that changes its memory meanwhile has more sent than it has."""
