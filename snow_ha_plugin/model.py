@@ -219,11 +219,14 @@ class ResourceState(NamedTuple):
     pending: str = ""
     orphaned: bool = False
     agent: str = ""
+    cloned: bool = False
 
     @property
-    def is_device(self) -> bool:
-        """Whether it fences: that writes to no image, and is started elsewhere before a lost server is fenced."""
-        return self.agent.startswith("stonith:")
+    def is_twice(self) -> bool:
+        """Whether two servers have it that should not: one that migrates is on both, a clone is meant to be, and a
+        fencing device, which writes to no image, is started elsewhere before a lost server is fenced."""
+        is_meant = self.role.lower() == "migrating" or self.cloned or self.agent.startswith("stonith:")
+        return len(self.servers) > 1 and not is_meant
 
 
 class MigrationProgress(NamedTuple):

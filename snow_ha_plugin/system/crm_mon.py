@@ -119,4 +119,5 @@ def _resource_state(resource: cib.Tree) -> ResourceState:
         pending=resource.get("pending", ""),
         orphaned=resource.get("orphaned") == "true",
         agent=resource.get("resource_agent", ""),
+        cloned=next(resource.iterancestors("clone", "bundle"), None) is not None,
     )

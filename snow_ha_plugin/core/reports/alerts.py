@@ -136,6 +136,6 @@ def found_twice(alert: Alert, tree: cib.Tree, state: ClusterState) -> tuple[str,
     if cib.was_sent_since(tree, alert.resource, alert.at):
         return ()
     for each in state.resources:
-        if each.id == alert.resource and len(each.servers) > 1 and not each.blocked and each.role != "Migrating":
+        if each.id == alert.resource and each.is_twice and not each.blocked:
             return each.servers
     return ()

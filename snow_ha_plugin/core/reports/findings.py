@@ -91,7 +91,7 @@ def of_state(state: ClusterState) -> list[Finding]:
                 Finding(Severity.WARNING, "migration-failed", message, remedy, since=_when(failed), subject=resource.id)
             )
             continue
-        if len(resource.servers) > 1 and resource.role.lower() != "migrating" and not resource.is_device:
+        if resource.is_twice:
             where = " and ".join(resource.servers)
             findings.append(
                 Finding(

@@ -48,6 +48,7 @@ def of_configuration(tree: cib.Tree) -> dict[str, str]:
         (state(resource(blocked=True)), ["resource-failed"]),
         (state(resource(servers=("snow01", "snow02"))), ["running-twice"]),
         (state(resource(servers=("snow01", "snow02"), agent="stonith:fence_sbd")), []),
+        (state(resource(servers=("snow01", "snow02"), cloned=True)), []),
         (state(resource(servers=("snow01", "snow02"), role="Migrating")), []),
         (state(resource("gone", orphaned=True)), ["orphan"]),
         (state(health="red"), ["server-sick"]),

@@ -62,6 +62,9 @@ def test_a_clone_is_wherever_one_of_its_instances_is() -> None:
     told = f"<api><summary/><resources><clone id='c'>{''.join(instances)}</clone></resources></api>".encode()
     (found,) = crm_mon.parse_state(told).resources
     assert (found.role, found.servers, found.failed) == ("Started", ("snow01", "snow02"), True)
+    assert not found.is_twice
+    alone = told.replace(b"<clone id='c'>", b"").replace(b"</clone>", b"")
+    assert [each.is_twice for each in crm_mon.parse_state(alone).resources] == [True]
 
 
 def test_trouble_is_seen() -> None:
