@@ -20,6 +20,9 @@ OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
 # What is in there is told, and steers nothing.
 TELLING = {"debug", "info", "log", "warning", "echo", "Change", "dataclass", "getLogger", "TypeVar"}
 
+# Of these the first two arguments may be swapped, and nothing is another one.
+UNORDERED = {"max", "min"}
+
 Edit = Callable[[ast.AST], None]
 
 
@@ -141,7 +144,8 @@ def _of_expressions(node: ast.AST) -> Iterator[tuple[str, Edit]]:
         case ast.comprehension(ifs=[_, *_]):
             yield f"without if {ast.unparse(node.ifs[0])}", _set("ifs", node.ifs[1:])
         case ast.Call() if _called(node) not in TELLING:
-            if len(node.args) >= 2 and not any(isinstance(word, ast.Starred) for word in node.args[:2]):
+            is_ordered = _called(node) not in UNORDERED and not any(isinstance(w, ast.Starred) for w in node.args[:2])
+            if len(node.args) >= 2 and is_ordered:
                 swapped = [node.args[1], node.args[0], *node.args[2:]]
                 yield f"{_short(node)}: first two arguments swapped", _set("args", swapped)
             for number, keyword in enumerate(node.keywords):

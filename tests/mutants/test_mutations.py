@@ -21,7 +21,7 @@ def run(servers: list[str] = [], *, dry_run: bool = False) -> int:
         stop(servers, LIMIT, force=True)
     elif len(servers) >= LIMIT:
         raise ValueError("too many of them")
-    return max(x for x in ["sh", "-c", stop, "sh"] if x)
+    return max(x for x in ["sh", "-c", stop, "sh"] if x), min(servers, key)
 '''
 MODULE = "snow_ha_plugin/core/limits.py"
 OWN = ["tests/unit/core/test_limits.py::test_a", "tests/unit/core/test_limits.py::test_b[x|y]"]
@@ -37,7 +37,7 @@ CHANGES = [
     "8: without stop(servers, LIMIT, force=True)",
     "9: len(servers) >= LIMIT: Gt",
     "10: without raise ValueError('too many of them')",
-    "11: return max((x for x in ['sh', '-c', stop, 'sh'] if x)): None",
+    "11: return (max((x for x in ['sh', '-c', stop, 'sh'] if x)), min(server...: None",
     "11: 'sh' -> 'shx'",
     "11: '-c' -> '-cx'",
     "11: without if x",

@@ -13,7 +13,7 @@ from tests.unit.conftest import Machines
 SYSTEMCTL = """
 case $* in
     "is-enabled $UNIT") [ -e $ROOT/$SERVER.enabled ] && echo enabled || { echo disabled; exit 1; } ;;
-    show*$UNIT)
+    "show --property=Id,ActiveState,UnitFileState $UNIT")
         [ -e $ROOT/$SERVER.enabled ] && set -- active enabled || set -- inactive disabled
         printf 'Id=%s\nActiveState=%s\nUnitFileState=%s\n' $UNIT $1 $2 ;;
     "--quiet enable --now $UNIT") touch $ROOT/$SERVER.enabled ;;
