@@ -20,6 +20,8 @@ OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
 # What is in there is told, and steers nothing.
 TELLING = {"debug", "info", "log", "warning", "echo", "Change", "dataclass", "getLogger", "TypeVar"}
 
+# zip's: against what cannot be.
+GUARD = "strict"
 # Of these the first two arguments may be swapped, and nothing is another one.
 UNORDERED = {"max", "min"}
 
@@ -70,6 +72,8 @@ def _places(tree: ast.AST) -> Iterator[Any]:
 def _children(node: ast.AST) -> Iterator[ast.AST]:
     """What is inside, without annotations, docstrings, imports, and what is only told."""
     if isinstance(node, (ast.Import, ast.ImportFrom, ast.Raise)):
+        return
+    if isinstance(node, ast.keyword) and node.arg == GUARD:
         return
     if isinstance(node, ast.Assign) and _called_or_name(node.targets[0]) == "__all__":
         return
@@ -149,7 +153,7 @@ def _of_expressions(node: ast.AST) -> Iterator[tuple[str, Edit]]:
                 swapped = [node.args[1], node.args[0], *node.args[2:]]
                 yield f"{_short(node)}: first two arguments swapped", _set("args", swapped)
             for number, keyword in enumerate(node.keywords):
-                if keyword.arg:
+                if keyword.arg and keyword.arg != GUARD:
                     rest = node.keywords[:number] + node.keywords[number + 1 :]
                     yield f"{_short(node)}: without {keyword.arg}", _set("keywords", rest)
 

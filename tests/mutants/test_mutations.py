@@ -21,7 +21,7 @@ def run(servers: list[str] = [], *, dry_run: bool = False) -> int:
         stop(servers, LIMIT, force=True)
     elif len(servers) >= LIMIT:
         raise ValueError("too many of them")
-    return max(x for x in ["sh", "-c", stop, "sh"] if x), min(servers, key)
+    return max(x for x in ["sh", "-c", stop, "sh"] if x), min(servers, zip(servers, strict=True))
 '''
 MODULE = "snow_ha_plugin/core/limits.py"
 OWN = ["tests/unit/core/test_limits.py::test_a", "tests/unit/core/test_limits.py::test_b[x|y]"]
