@@ -89,6 +89,7 @@ def test_why_a_domain_was_restarted_is_told_as_long_as_pacemaker_remembers(task:
     found = list(findings.of_domains(guide_cluster(), cluster, {}))
     assert [finding.id for finding in found] == told
     assert all("since it failed on snow01: its watch tcp:22" in finding.message for finding in found)
+    assert all((finding.subject, finding.since) == (name, 7) for finding in found)
 
 
 FAILED = FailedAction("nis01", "snow01", "start", "no image", 7)
@@ -107,7 +108,7 @@ def test_a_domain_that_is_about_to_be_started_is_no_error(
 ) -> None:
     cluster = state(resource("nis01", servers=()))._replace(failures=failures)
     (found,) = findings.of_domains(guide_cluster(), cluster, starting)
-    assert (found.severity, found.message) == (severity, told)
+    assert (found.severity, found.message, found.subject) == (severity, told, "nis01")
     assert found.remedy
 
 

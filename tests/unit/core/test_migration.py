@@ -46,6 +46,9 @@ def test_a_domain_by_hand_is_held_too_and_afterwards_is_as_it_was(operations: st
     before = cib.serialize(tree)
     migration.put(tree, [MOVE])
     assert on_fail(tree, "web01") == "block"
+    ids = [each.get("id") for each in cib.section(tree, "resources").iter() if each.get("id")]
+    ids += [each.get("id") for each in cib.section(tree, "constraints").iter() if each.get("id")]
+    assert len(ids) == len(set(ids)), "the CIB's schema takes each once"
     migration.remove(tree)
     assert cib.serialize(tree) == before
 

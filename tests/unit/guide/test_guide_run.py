@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,13 @@ from snow_ha_plugin.system.command import Result
 from tests.captures import capture, domain, guide_cluster
 from tests.unit.conftest import Machines
 from tests.unit.operations.test_transaction import Memory
+
+
+@pytest.mark.parametrize("section", [*SERVER_STEPS, *CONFIGURATION_STEPS, *AFTERWARDS], ids=lambda each: each.name)
+def test_a_section_has_a_name_for_programs_and_a_title_for_readers(section: Step | ConfigurationStep) -> None:
+    assert re.fullmatch("[a-z][a-z-]*", section.name)
+    assert section.title != section.name
+    assert section.title[0].isupper() or section.title.startswith("corosync")
 
 
 @dataclass

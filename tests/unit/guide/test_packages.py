@@ -31,3 +31,16 @@ def test_what_is_asked_for_comes_with_the_package() -> None:
     control = Path(__file__).parents[3].joinpath("packaging/debian/control").read_text()
     named = set(re.findall(r"[a-z][\w.+-]+", control.partition("\nPackage: ")[2].partition("Description:")[0]))
     assert set(packages.PROGRAMS.values()) - {"snow-ha"} <= named
+
+
+def test_what_must_be_there_is_what_is_run() -> None:
+    root = Path(__file__).parents[3]
+    sources = [
+        path
+        for part in ("snow_ha_plugin", "ocf", "packaging")
+        for path in (root / part).rglob("*")
+        if path.is_file() and path.suffix != ".pyc" and path != Path(packages.__file__)
+    ]
+    text = "".join(path.read_text(errors="replace") for path in sources)
+    programs = {Path(name).name for name in packages.PROGRAMS}
+    assert {name for name in programs if not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text)} == set()
