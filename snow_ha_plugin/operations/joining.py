@@ -21,6 +21,7 @@ from snow_ha_plugin.errors import (
 )
 from snow_ha_plugin.model import ClusterState
 from snow_ha_plugin.operations.site import Site
+from snow_ha_plugin.operations.stopping import SERVICES, is_active
 from snow_ha_plugin.system import bmc, crm_mon, fencer, waiting, xen
 from snow_ha_plugin.system.servers import LeftOut, Servers
 
@@ -35,10 +36,6 @@ OUTSIDE_AFTER_S = 60
 REACHED_WITHIN_S = 10
 
 CONF = "/etc/corosync/corosync.conf"
-
-_START = ["systemctl", "start", "corosync", "pacemaker"]
-_RESTART = ["systemctl", "restart", "corosync", "pacemaker"]
-_IS_ACTIVE = ["systemctl", "--quiet", "is-active", "pacemaker"]
 
 
 def unclean(servers: Servers, server: str) -> set[str]:
@@ -63,7 +60,7 @@ def to_start(site: Site, name: str | None) -> tuple[list[str], list[str]]:
     """
     require(site, name)
     looks = site.servers.outcomes(
-        lambda server: site.servers.run(server, _IS_ACTIVE, timeout_s=REACHED_WITHIN_S).ok,
+        lambda server: is_active(site.servers, server, REACHED_WITHIN_S),
         (name,) if name else site.servers.names,
     )
     silent = [server for server, found in looks.items() if isinstance(found, SnowHaError)]
@@ -91,7 +88,8 @@ def start(site: Site, names: Sequence[str], silent: Sequence[str]) -> None:
     wait_until_fenced(site, names)
     began, restarted = time.monotonic(), False
     for in_time in waiting.turns(ONLINE_WITHIN_S):
-        site.servers.each(lambda name: bring_up(site.servers, name), names)
+        # Pacemaker ends, for good, on a server that hears of its own fencing just after it came back.
+        site.servers.each(lambda name: _bring_up(site.servers, name), names)
         state = _seen(site, names)
         online = {node.name for node in state.nodes if node.online} if state and state.quorum else set()
         if online.issuperset(names):
@@ -115,15 +113,19 @@ def start(site: Site, names: Sequence[str], silent: Sequence[str]) -> None:
 
 def _seen(site: Site, names: Sequence[str]) -> ClusterState | None:
     """The cluster as one of them sees it, or this server: one that has a quorum knows more than one outside."""
-    seen = [state for name in dict.fromkeys([*names, site.servers.here]) if (state := seen_by(site.servers, name))]
-    return next((state for state in seen if state.quorum), seen[0] if seen else None)
+    first = None
+    for name in dict.fromkeys([*names, site.servers.here]):
+        state = seen_by(site.servers, name)
+        if state and state.quorum:
+            return state
+        first = first or state
+    return first
 
 
 def _restart_outside(servers: Servers, name: str) -> None:
     state = seen_by(servers, name)
-    has_guests = any(guest.domid > 0 for guest in xen.guests(servers, name))
-    if state and not state.quorum and not has_guests:
-        servers.must(name, _RESTART, timeout_s=ONLINE_WITHIN_S)
+    if state and not state.quorum and not any(guest.domid for guest in xen.guests(servers, name)):
+        servers.must(name, ["systemctl", "restart", *SERVICES], timeout_s=ONLINE_WITHIN_S)
 
 
 def _require_member(site: Site, name: str) -> None:
@@ -132,16 +134,15 @@ def _require_member(site: Site, name: str) -> None:
         raise ConfigurationError(f"{name} was never in the cluster", f"its {CONF} has no such node", "snow-ha enable")
 
 
-def bring_up(servers: Servers, name: str) -> None:
+def _bring_up(servers: Servers, name: str) -> None:
     """Start the cluster on a server, unless Pacemaker runs there; UnavailableError where xl does not answer there.
 
     Without xl each probe there fails, and Pacemaker takes every domain of the others for active there as well: it
     stops them all, where they run in full health, and starts them anew (multiple-active=stop_start; seen in the lab).
-    Once is not enough: Pacemaker ends, for good, on a server that hears of its own fencing just after it came back.
     """
-    if not servers.run(name, _IS_ACTIVE).ok:
+    if not is_active(servers, name):
         xen.wait_for_answer(servers, name)
-        servers.must(name, _START, timeout_s=ONLINE_WITHIN_S)
+        servers.must(name, ["systemctl", "start", *SERVICES], timeout_s=ONLINE_WITHIN_S)
 
 
 def wait_until_fenced(site: Site, names: Sequence[str]) -> None:
@@ -189,7 +190,7 @@ def start_alone(site: Site, dead: Sequence[str]) -> None:
     """Start the cluster on this server without the others, which are known to be off."""
     here = site.servers.here
     _require_member(site, here)
-    bring_up(site.servers, here)
+    _bring_up(site.servers, here)
     for in_time in waiting.turns(ONLINE_WITHIN_S):
         state = seen_by(site.servers, here)
         if state and state.quorum:

@@ -9,6 +9,7 @@ from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.operations.transaction import change, cleaning
 from snow_ha_plugin.system import pacemaker
+from snow_ha_plugin.system.servers import Servers
 
 SERVICES = ("corosync", "pacemaker")
 
@@ -18,7 +19,7 @@ IDLE_WITHIN_S = 300
 
 def running(site: Site) -> list[str]:
     """The servers on which Pacemaker runs; UnavailableError where only another server is still in the cluster."""
-    found = [name for name, active in site.servers.each(lambda name: _is_active(site, name)).items() if active]
+    found = [name for name, active in site.servers.each(lambda name: is_active(site.servers, name)).items() if active]
     if found and site.servers.here not in found:
         raise UnavailableError(
             f"Pacemaker runs on {', '.join(found)}, and not on this server",
@@ -27,8 +28,9 @@ def running(site: Site) -> list[str]:
     return found
 
 
-def _is_active(site: Site, server: str) -> bool:
-    return site.servers.run(server, ["systemctl", "--quiet", "is-active", "pacemaker"]).ok
+def is_active(servers: Servers, server: str, timeout_s: float = 60) -> bool:
+    """Whether Pacemaker runs on a server, be it in the cluster or not."""
+    return servers.run(server, ["systemctl", "--quiet", "is-active", "pacemaker"], timeout_s=timeout_s).ok
 
 
 def let_go(site: Site) -> None:

@@ -43,17 +43,15 @@ class Coverage:
         everything = set().union(*by_line.values())
         if not everything:
             beside = (self.root / module).parent.glob("*.py")
-            found = set().union(*(t for path in beside for t in self._by_line(self._name(path)).values()))
+            names = [str(path.relative_to(self.root)) for path in beside]
+            found = set().union(*(tests for name in names for tests in self._by_line(name).values()))
         elif lines := lines_of_statement((self.root / module).read_text(), line):
             found = {test for number in lines for test in by_line.get(number, ())}
         else:
             found = everything
-        own = own_file(module)
-        found |= {test for test in everything if test.startswith(f"{own}::")}
-        return sorted(found, key=lambda test: (not test.startswith(f"{own}::"), test))
-
-    def _name(self, path: Path) -> str:
-        return str(path.relative_to(self.root))
+        own = f"{own_file(module)}::"
+        found |= {test for test in everything if test.startswith(own)}
+        return sorted(found, key=lambda test: (not test.startswith(own), test))
 
     @lru_cache(20)  # noqa: B019 - there is one
     def _by_line(self, module: str) -> dict[int, set[str]]:
