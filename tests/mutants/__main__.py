@@ -1,8 +1,8 @@
 """Changes the package in small ways, one at a time, and tells which of these changes the unit tests do not see.
 
-A change is judged by the tests that run its line.
+A change is judged by the tests that run its line, or, while some are being written, by these alone.
 
-python3 -m tests.mutants [--seed S] [-n N | --all] [FILE...]
+python3 -m tests.mutants [--seed S] [-n N | --all] [--tests FILE]... [FILE...]
 """
 
 from __future__ import annotations
@@ -53,11 +53,14 @@ class End(Enum):
 class Scratch:
     """A copy of the checkout in which modules are changed; `running` has the test that a child is at.
 
-    wanted: what a child runs, by place; pytest collects whole files.
+    wanted: what a child runs, by place; pytest collects whole files. passing, failing: without any change, what passes
+    in this order, and what does not.
     """
 
     root: Path
     wanted: dict[str, int] = field(default_factory=dict)
+    passing: set[tuple[str, ...]] = field(default_factory=set)
+    failing: set[str] = field(default_factory=set)
 
     @property
     def running(self) -> Path:
@@ -125,24 +128,38 @@ class Scratch:
                 kill(child)
                 raise
 
-    def try_out(self, mutant: Mutant, tests: list[str], processor_s: float) -> End:
+    def try_out(self, mutant: Mutant, stages: list[list[str]], processor_s: float) -> End:
         """What fails or hangs without the change too, as some tests do on a busy machine, kills nothing."""
-        left = list(tests)
-        while left:
-            self.put(mutant)
-            end, test = self.judge(left, processor_s)
-            self.take_back(mutant)
-            if end in (End.SURVIVED, End.UNFINISHED):
-                return end
-            # Those before it too: it may need what they leave behind, or not bear it.
-            end, culprit = self.judge(left[: left.index(test) + 1] if test else left[:1], processor_s)
-            if end == End.SURVIVED:
-                return End.KILLED
-            if not culprit:
-                sys.exit(f"mutants: these tests do not even begin as the code is: {left[0]} ...")
-            print(f"left out, since it fails as the code is: {culprit}", flush=True)
-            left.remove(culprit)
+        for stage in stages:
+            left = [test for test in stage if test not in self.failing]
+            while left:
+                self.put(mutant)
+                end, test = self.judge(left, processor_s)
+                self.take_back(mutant)
+                if end == End.UNFINISHED:
+                    return end
+                if end == End.SURVIVED:
+                    break
+                # Those before it too: it may need what they leave behind, or not bear it.
+                culprit = self.fails_as_it_is(left[: left.index(test) + 1] if test else left[:1], processor_s)
+                if culprit is None:
+                    return End.KILLED
+                left.remove(culprit)
         return End.SURVIVED
+
+    def fails_as_it_is(self, tests: list[str], processor_s: float) -> str | None:
+        """The first of the tests that does not pass without any change, run after those before it."""
+        if tuple(tests) in self.passing:
+            return None
+        end, culprit = self.judge(tests, processor_s)
+        if end == End.SURVIVED:
+            self.passing.update(tuple(tests[: number + 1]) for number in range(len(tests)))
+            return None
+        if not culprit:
+            sys.exit(f"mutants: these tests do not even begin as the code is: {tests[0]} ...")
+        print(f"left out, since it fails as the code is: {culprit}", flush=True)
+        self.failing.add(culprit)
+        return culprit
 
 
 def kill(group: int) -> None:
@@ -183,8 +200,17 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--seconds", type=float, default=240, help="of processor time for a mutant's tests (default: %(default)s)"
     )
+    parser.add_argument(
+        "--tests", action="append", default=[], metavar="FILE", help="judge by what is in there, and measure nothing"
+    )
     parser.add_argument("files", nargs="*", help="modules of the package; by default those that decide and do")
     return parser.parse_args()
+
+
+def tests_in(files: list[str]) -> list[str]:
+    argv = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *files]
+    listed = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True).stdout if files else ""
+    return [line for line in listed.splitlines() if "::" in line]
 
 
 def chosen(given: argparse.Namespace) -> list[Mutant]:
@@ -209,11 +235,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="snow-ha-mutants-") as directory:
         scratch = Scratch(Path(directory))
         copy_checkout(scratch.root)
-        covered = coverage.measured(scratch.root)
+        covered = None if given.tests else coverage.measured(scratch.root)
+        told = tests_in(given.tests)
         try:
             for mutant in chosen(given):
-                tests = covered.tests(mutant.path, mutant.line)
-                end = scratch.try_out(mutant, tests, given.seconds) if tests else End.SURVIVED
+                stages = covered.stages(mutant.path, mutant.line) if covered else [told]
+                end = scratch.try_out(mutant, stages, given.seconds)
                 ends[end] += 1
                 reason = "" if end == End.KILLED else reasons.get(f"{mutant.path}: {mutant.what}", "")
                 unexplained += end != End.KILLED and not reason

@@ -9,9 +9,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from coverage import CoverageData
@@ -24,6 +24,8 @@ OWN = "tests/unit"
 UNIT = (OWN, "tests/packaging", "tests/scenarios")
 # They take twice as long under coverage as they do without.
 MEASURED_WITHIN_S = 3600
+# Files of tests that are asked before all the others: most of what the own file does not see, they do.
+NEAR = 4
 
 
 class Coverage:
@@ -32,26 +34,38 @@ class Coverage:
     def __init__(self, root: Path, data: Sequence[CoverageData]) -> None:
         self.root, self.data = root, data
 
-    def tests(self, module: str, line: int) -> list[str]:
-        """Those that run the statement in this line, its own file's first.
+    def stages(self, module: str, line: int) -> list[list[str]]:
+        """The tests that judge a line, in the order to ask them: its own file's, those of the files that are most about
+        it, the others."""
+        by_file: dict[str, list[str]] = defaultdict(list)
+        for test in sorted(self.tests(module, line)):
+            by_file[test.partition("::")[0]].append(test)
+        own = by_file.pop(own_file(module), [])
+        files = sorted(by_file, key=lambda file: (-len(by_file[file]) / self._in_file[file], file))
+        parts = [own, *([test for file in part for test in by_file[file]] for part in (files[:NEAR], files[NEAR:]))]
+        return [part for part in parts if part]
+
+    def tests(self, module: str, line: int) -> set[str]:
+        """Those that run the statement in this line.
 
         What runs when the module is imported, and what is cached, has its effect in other tests: the whole of the own
         file counts, and of a line outside of functions each test that runs any of the module's functions, or, where
-        it is a table without any, of its package's.
+        it is a table without any, each there is.
         """
         by_line = self._by_line(module)
         everything = set().union(*by_line.values())
         if not everything:
-            beside = (self.root / module).parent.glob("*.py")
-            names = [str(path.relative_to(self.root)) for path in beside]
-            found = set().union(*(tests for name in names for tests in self._by_line(name).values()))
-        elif lines := lines_of_statement((self.root / module).read_text(), line):
-            found = {test for number in lines for test in by_line.get(number, ())}
-        else:
-            found = everything
+            return {test for data in self.data for test in data.measured_contexts() if test}
+        if not (lines := lines_of_statement((self.root / module).read_text(), line)):
+            return everything
         own = f"{own_file(module)}::"
-        found |= {test for test in everything if test.startswith(own)}
-        return sorted(found, key=lambda test: (not test.startswith(own), test))
+        found = {test for number in lines for test in by_line.get(number, ())}
+        return found | {test for test in everything if test.startswith(own)}
+
+    @cached_property
+    def _in_file(self) -> Counter[str]:
+        """How many tests a file has."""
+        return Counter(test.partition("::")[0] for data in self.data for test in data.measured_contexts())
 
     @lru_cache(20)  # noqa: B019 - there is one
     def _by_line(self, module: str) -> dict[int, set[str]]:

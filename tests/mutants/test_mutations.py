@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from coverage import CoverageData
 
-from tests.mutants.coverage import Coverage, lines_of_statement
+from tests.mutants.coverage import NEAR, Coverage, lines_of_statement
 from tests.mutants.mutations import changed, mutants
 
 SOURCE = '''
@@ -67,19 +67,33 @@ def covered(tmp_path: Path) -> Coverage:
 
 
 @pytest.mark.parametrize(
-    ("line", "tests"),
+    ("line", "stages"),
     [
         # What runs at the import: each that runs anything of the module.
-        (3, [*OWN, OTHER]),
-        (5, [*OWN, OTHER]),
-        (7, [*OWN, OTHER]),
+        (3, [OWN, [OTHER]]),
+        (5, [OWN, [OTHER]]),
+        (7, [OWN, [OTHER]]),
         # The own file's come first, and all of them; of the others those that run the line.
-        (8, OWN),
-        (11, [*OWN, OTHER]),
+        (8, [OWN]),
+        (11, [OWN, [OTHER]]),
     ],
 )
-def test_who_runs_a_line_judges_a_change_of_it(covered: Coverage, line: int, tests: list[str]) -> None:
-    assert covered.tests(MODULE, line) == tests
+def test_who_runs_a_line_judges_a_change_of_it(covered: Coverage, line: int, stages: list[list[str]]) -> None:
+    assert covered.stages(MODULE, line) == stages
+
+
+def test_files_that_are_most_about_a_line_judge_it_before_the_others(covered: Coverage) -> None:
+    data = covered.data[0]
+    files = [f"tests/unit/test_{name}.py" for name in "bcdefg"]
+    for number, file in enumerate(files):
+        # The first has the line in one of its tests, the second in one of two ...
+        for test in range(number + 1):
+            data.set_context(f"{file}::test_{test}")
+            data.add_lines({MODULE: [8] if test == 0 else [9]})
+    own, near, far = covered.stages(MODULE, 8)
+    assert [test.partition("::")[0] for test in (*near, *far)] == files
+    assert own == OWN
+    assert len(near) == NEAR
 
 
 @pytest.mark.parametrize(
@@ -90,7 +104,7 @@ def test_a_statement_is_all_its_lines_without_its_body(line: int, lines: set[int
     assert lines_of_statement(source, line) == lines
 
 
-def test_a_table_is_judged_by_the_tests_of_its_package(covered: Coverage) -> None:
+def test_a_table_is_judged_by_all_tests(covered: Coverage) -> None:
     table = "snow_ha_plugin/core/table.py"
     (covered.root / table).write_text("LIMITS = (3, 4)\n")
-    assert covered.tests(table, 1) == sorted([*OWN, OTHER])
+    assert covered.tests(table, 1) == {*OWN, OTHER}
