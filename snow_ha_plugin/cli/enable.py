@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import click
@@ -55,7 +56,9 @@ def enable(
     load = partial(Site.load, fencing=asked, qdevice=qdevice or "", floating_ip=_address(floating_ip), metrics=metrics)
     here, screen = load(), output.Screen(quiet=as_json)
     carry_out = partial(forwards.enable, screen=screen, replace_agents=replace_agents, dry_run=dry_run)
-    with interruption.told(lambda: _account(screen, "snow-ha enable, with the same options", "snow-ha disable")):
+    account = partial(_account, screen, "snow-ha enable, with the same options", "snow-ha disable")
+    with ThreadPoolExecutor(1) as meanwhile, interruption.told(account):
+        before = meanwhile.submit(status.as_it_is, here.cluster)
         try:
             run, changes = carry_out(here)
         except Blocked as blocked:
@@ -67,7 +70,7 @@ def enable(
             run, changes = carry_out(here)
     tell(run, changes, as_json=as_json)
     if not (dry_run or as_json):
-        for line in status.as_it_is(here.cluster):
+        for line in status.as_it_is(here.cluster) if _is_something_done(run, changes) else before.result():
             output.echo(line)
         output.echo("try: snow ha move DOMAIN    watch: snow ha status --watch    undo: snow ha disable")
 
@@ -96,10 +99,14 @@ def tell(run: Run, changes: list[Change], *, as_json: bool) -> None:
             for finding in errors(findings):
                 click.echo(f"[I] would mend: {section.title}: {finding.message}")
         output.changes(changes, dry_run=True)
-    if not changes and not errors(found):
+    if not _is_something_done(run, changes):
         output.info("nothing to do: high availability is enabled, and every step of the guide holds")
     elif not run.dry_run:
         output.info("high availability is enabled")
+
+
+def _is_something_done(run: Run, changes: list[Change]) -> bool:
+    return bool(changes or any(errors(findings) for _, findings in run.report))
 
 
 def _json(run: Run, changes: list[Change]) -> dict[str, object]:

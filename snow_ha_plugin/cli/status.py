@@ -89,16 +89,14 @@ def _tell_by_xl(cluster: Cluster) -> None:
         output.info(told)
 
 
-def as_it_is(cluster: Cluster) -> Iterator[str]:
+def as_it_is(cluster: Cluster) -> list[str]:
     """The verdict, and what is an error now: what a verb ends with that has changed the whole cluster."""
     try:
         view = sight.look(cluster, sight.outlook(cluster, None))
     except UnavailableError as error:
-        yield status_view.head(Verdict(Word.CANNOT_TELL, str(error)))
-        return
-    yield status_view.head(verdict.of(view))
+        return [status_view.head(Verdict(Word.CANNOT_TELL, str(error)))]
     wrong = tuple(finding for finding in view.findings if finding.severity == Severity.ERROR)
-    yield from status_view.findings(wrong, status_view.columns(), time.time())
+    return [status_view.head(verdict.of(view)), *status_view.findings(wrong, status_view.columns(), time.time())]
 
 
 def _watch(cluster: Cluster, domains_dir: Path | None, name: str | None) -> None:

@@ -41,7 +41,9 @@ def answers_to(questions: list[tuple[list[str], str, float]]) -> list[list[objec
         with free:
             answers[number] = answer(*questions[number])
 
-    threads = [threading.Thread(target=put, args=(number,), daemon=True) for number in range(len(questions))]
+    # Who has most to say takes longest, and begins first.
+    order = sorted(range(len(questions)), key=lambda number: -sum(map(len, questions[number][0])))
+    threads = [threading.Thread(target=put, args=(number,), daemon=True) for number in order]
     for thread in threads:
         thread.start()
     for thread in threads:

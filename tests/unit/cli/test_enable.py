@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
+from unittest.mock import Mock
 
 import pytest
 from pytest_mock import MockerFixture
@@ -11,7 +12,8 @@ from pytest_mock import MockerFixture
 from snow_ha_plugin.cli import options
 from snow_ha_plugin.guide import disable as backwards
 from snow_ha_plugin.guide import enable as forwards
-from snow_ha_plugin.model import Change
+from snow_ha_plugin.guide.run import Looked
+from snow_ha_plugin.model import Change, Finding, Severity
 from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import lock
 from snow_ha_plugin.system.cluster_in_file import ClusterInFile
@@ -20,11 +22,16 @@ from tests.unit.cli.conftest import Files
 
 
 @pytest.fixture
-def enabled(files: Files, mocker: MockerFixture) -> Files:
+def run(mocker: MockerFixture) -> Mock:
+    run: Mock = mocker.Mock(report=[], dry_run=False)
+    run.site.fencing, run.site.why, run.site.qdevice = "sbd", "it is", ""
+    return run
+
+
+@pytest.fixture
+def enabled(files: Files, run: Mock, mocker: MockerFixture) -> Files:
     mocker.patch.object(options, "require_root")
     mocker.patch.object(Site, "load").return_value.cluster = ClusterInFile(files.cib)
-    run = mocker.Mock(report=[], dry_run=False)
-    run.site.fencing, run.site.why, run.site.qdevice = "sbd", "it is", ""
     mocker.patch.object(forwards, "enable", side_effect=lambda *_, dry_run, **__: (run, []))
     return files
 
@@ -51,6 +58,25 @@ def test_what_is_wrong_then_is_told_with_its_remedy(enabled: Files) -> None:
     assert "BROKEN  " in ended.out
     assert "ERROR " in ended.out
     assert "      do: " in ended.out
+
+
+@pytest.mark.parametrize(
+    ("report", "changes"),
+    [
+        ([], [Change("option", "no-quorum-policy", "stop")]),
+        ([(None, [Finding(Severity.ERROR, "authkey", "no key")])], []),
+    ],
+)
+def test_what_it_has_changed_is_in_the_verdict(
+    enabled: Files, run: Mock, mocker: MockerFixture, report: list[Looked], changes: list[Change]
+) -> None:
+    def enable(*_: object, **__: object) -> tuple[Mock, list[Change]]:
+        enabled.cib.write_bytes(capture("cibadmin-2.1.5-troubled.xml"))
+        return run, changes
+
+    run.report = report
+    mocker.patch.object(forwards, "enable", enable)
+    assert "BROKEN  " in enabled.run("enable").out
 
 
 def test_json_stays_one_object(enabled: Files) -> None:
