@@ -166,6 +166,23 @@ def test_a_small_server_does_not_run_all_at_once(mocker: MockerFixture) -> None:
     assert answers.result() == [[0, "", ""]] * len(questions)
 
 
+def test_who_has_the_longest_script_begins_first(mocker: MockerFixture) -> None:
+    mocker.patch.object(os, "cpu_count", return_value=0)
+    mocker.patch.object(round_program, "AT_A_TIME", 2)
+    begun: list[str] = []
+    both = threading.Barrier(2)
+
+    def answer(argv: list[str], *_: object) -> list[object]:
+        begun.append(argv[-1])
+        both.wait(60)
+        return [0, argv[-1], ""]
+
+    mocker.patch.object(round_program, "answer", answer)
+    answers = round_program.answers_to([(["sh", "-c", "x" * length], "", 60) for length in (2, 9, 1, 5)])
+    assert {len(script) for script in begun[:2]} == {9, 5}
+    assert [len(str(answer[1])) for answer in answers if answer] == [2, 9, 1, 5]
+
+
 def test_questions_are_in_no_command_line() -> None:
     (question,) = [Question(("echo", "a secret"), b"another", 1)]
     assert "secret" not in " ".join(rounds.COMMAND)
