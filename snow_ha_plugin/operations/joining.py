@@ -46,7 +46,7 @@ def unclean(servers: Servers, server: str) -> set[str]:
 
 def seen_by(servers: Servers, server: str) -> ClusterState | None:
     """The cluster as a server sees it; None where it is in none."""
-    result = servers.run(server, ["crm_mon", "--one-shot", "--inactive", "--output-as=xml"])
+    result = servers.run(server, crm_mon.STATE)
     try:
         return crm_mon.parse_state(result.stdout) if result.ok else None
     except UnavailableError:

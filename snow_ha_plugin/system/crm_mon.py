@@ -12,6 +12,9 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.model import ClusterState, FailedAction, NodeState, ResourceState
 
+# Of all that it knows what is read here: with histories it would say twice as much.
+STATE = ("crm_mon", "--one-shot", "--inactive", "--include=none,dc,options,nodes,resources,failures", "--output-as=xml")
+
 # OCF 1.1: a resource runs, and not as it should.
 DEGRADED = "190"
 

@@ -10,8 +10,7 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import intent, migration
 from snow_ha_plugin.errors import DataError, TimedOutError, UnavailableError
 from snow_ha_plugin.model import ClusterState
-from snow_ha_plugin.system import command
-from snow_ha_plugin.system.crm_mon import parse_state
+from snow_ha_plugin.system import command, crm_mon
 from snow_ha_plugin.system.verification import scratch
 
 # Pacemaker's crm_exit_t (include/crm/common/results.h).
@@ -53,16 +52,15 @@ def state(
 
     With `run` the running cluster is asked by that, such as a look at servers that others look at too.
     """
-    argv = ["crm_mon", "--one-shot", "--inactive", "--output-as=xml"]
     if tree is None:
-        result = (run or command.run)(argv)
+        result = (run or command.run)(crm_mon.STATE)
     else:
         with scratch(tree) as (path,):
-            result = command.run(argv, env={"CIB_file": str(path)})
+            result = command.run(crm_mon.STATE, env={"CIB_file": str(path)})
     if not result.ok:
         raise UnavailableError("Pacemaker does not run on this server", result.reason, "start it: snow ha start")
     try:
-        return parse_state(result.stdout)
+        return crm_mon.parse_state(result.stdout)
     except UnavailableError as error:
         if tree is None:
             raise

@@ -20,6 +20,7 @@ from snow_ha_plugin.system.cluster import LiveCluster
 from snow_ha_plugin.system.command import Result
 from tests.captures import capture, domain, guide_cluster, unconfigured_cluster
 from tests.unit.core.test_cib import with_parts
+from tests.unit.core.test_cluster_options import option_set
 
 
 def seen(case: str) -> ClusterState:
@@ -84,6 +85,14 @@ def test_the_real_crm_mon_reads_a_cib_without_a_cluster() -> None:
     state = pacemaker.state(guide_cluster())
     assert resource(state, "nis01").servers
     assert state.quorum
+
+
+def test_the_real_crm_mon_is_asked_for_all_that_is_read_of_it() -> None:
+    troubled = cib.parse(capture("cibadmin-2.1.5-troubled.xml"), "a capture")
+    state = pacemaker.state(option_set(troubled, **{"maintenance-mode": "true"}))
+    assert (state.quorum, state.maintenance, state.dc) == (True, True, "snow01")
+    assert [(failure.resource, failure.task) for failure in state.failures] == [("syslog01", "stop")]
+    assert (len(state.nodes), len(state.resources)) == (2, 9)
 
 
 @pytest.mark.parametrize(
