@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.balancer.problem import By
 from snow_ha_plugin.core.configure import acceptance
 from snow_ha_plugin.core.reports import dating, findings, health
 from snow_ha_plugin.core.reports.events import Event
@@ -20,7 +19,7 @@ from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.operations.image_migration import running
 from snow_ha_plugin.operations.looking_back import past
 from snow_ha_plugin.operations.simulation import Outlook
-from snow_ha_plugin.operations.survey import survey
+from snow_ha_plugin.operations.survey import as_it_stands
 from snow_ha_plugin.system import record, snowtools
 from snow_ha_plugin.system.cluster import Cluster
 
@@ -89,7 +88,7 @@ def _standing(outlook: Outlook) -> tuple[Standing | None, dict[str, str], tuple[
     balancer does not take only why."""
     try:
         with ThreadPoolExecutor(1) as meanwhile:
-            surveyed = meanwhile.submit(survey, outlook, {}, By.BOTH)
+            surveyed = meanwhile.submit(as_it_stands, outlook)
             n_plus_1 = outlook.n_plus_1
         starting = {action.resource: action.node for action in outlook.now.actions if action.task == "start"}
         return health.of(surveyed.result(), n_plus_1), starting, ()

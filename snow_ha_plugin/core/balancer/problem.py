@@ -118,13 +118,10 @@ def lower_bound(problem: Problem) -> float:
 
     A domain that cannot move adds to its own server. Where no server takes any, there is nothing to compare with.
     """
-    takers = [number for number, server in enumerate(problem.servers) if server.takes]
+    takers = _takers(problem)
     if not takers:
         return 0.0
-    index, capacity = (1, [server.vcpus or 1 for server in problem.servers]) if problem.by == By.VCPUS else (
-        0, [server.memory_mib or 1 for server in problem.servers],
-    )  # fmt: skip
-    sizes = [(item.vcpus if index else item.memory_mib) for item in problem.items]
+    capacity, sizes = _leading(problem)
     inside = [number for number, item in enumerate(problem.items) if item.movable or item.initial in takers]
     bound = sum(sizes[number] for number in inside) / sum(capacity[server] for server in takers)
     fixed = dict.fromkeys(takers, 0)
@@ -136,3 +133,29 @@ def lower_bound(problem: Problem) -> float:
             open_to = [server for server in takers if item.allowed is None or server in item.allowed]
             bound = max(bound, min((sizes[number] / capacity[server] for server in open_to), default=0.0))
     return max(bound, max((fixed[server] / capacity[server] for server in takers), default=0.0))
+
+
+def is_bounded_without_rules(problem: Problem) -> bool:
+    """Whether `lower_bound` is the same whichever servers the domains are allowed, if any: no domain alone takes more
+    of any server."""
+    takers = _takers(problem)
+    if not takers:
+        return True
+    capacity, sizes = _leading(problem)
+    bound = lower_bound(problem._replace(items=tuple(item._replace(allowed=None) for item in problem.items)))
+    smallest = min(capacity[server] for server in takers)
+    return all(
+        item.allowed != frozenset() and size / smallest <= bound
+        for item, size in zip(problem.items, sizes, strict=True)
+    )
+
+
+def _takers(problem: Problem) -> list[int]:
+    return [number for number, server in enumerate(problem.servers) if server.takes]
+
+
+def _leading(problem: Problem) -> tuple[list[int], list[int]]:
+    """The servers' capacities and the domains' sizes in what leads: memory, unless only vcpus count."""
+    if problem.by == By.VCPUS:
+        return [server.vcpus or 1 for server in problem.servers], [item.vcpus for item in problem.items]
+    return [server.memory_mib or 1 for server in problem.servers], [item.memory_mib for item in problem.items]
