@@ -24,6 +24,8 @@ OWN = "tests/unit"
 UNIT = (OWN, "tests/packaging", "tests/scenarios")
 # They take twice as long under coverage as they do without.
 MEASURED_WITHIN_S = 3600
+# Of states of the code, 30 MB each.
+KEPT = 4
 # Files of tests that are asked before all the others: most of what the own file does not see, they do.
 NEAR = 4
 
@@ -104,7 +106,9 @@ def measured(root: Path) -> Coverage:
         digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
     kept = cache() / f"coverage-{digest.hexdigest()[:12]}"
     if not kept.exists():
+        _forget_oldest(kept.parent)
         _measure(root, kept)
+    os.utime(kept)
     data = [CoverageData(str(file)) for file in kept.iterdir()]
     for each in data:
         each.read()
@@ -123,3 +127,9 @@ def _measure(root: Path, kept: Path) -> None:
         shutil.rmtree(new)
         sys.exit("mutants: the unit tests fail as the code is")
     new.rename(kept)
+
+
+def _forget_oldest(directory: Path) -> None:
+    newest_first = sorted(directory.glob("coverage-*"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in newest_first[KEPT - 1 :]:
+        shutil.rmtree(path)

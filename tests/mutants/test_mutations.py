@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import os
 from pathlib import Path
 
 import pytest
 from coverage import CoverageData
 
-from tests.mutants.coverage import NEAR, Coverage, lines_of_statement
+from tests.mutants.coverage import KEPT, NEAR, Coverage, _forget_oldest, lines_of_statement
 from tests.mutants.mutations import changed, mutants
 
 SOURCE = '''
@@ -108,3 +109,15 @@ def test_a_table_is_judged_by_all_tests(covered: Coverage) -> None:
     table = "snow_ha_plugin/core/table.py"
     (covered.root / table).write_text("LIMITS = (3, 4)\n")
     assert covered.tests(table, 1) == {*OWN, OTHER}
+
+
+def test_of_what_was_measured_the_last_ones_are_kept(tmp_path: Path) -> None:
+    for age in range(KEPT + 2):
+        (tmp_path / f"coverage-{age}").mkdir()
+        os.utime(tmp_path / f"coverage-{age}", (1000 - age, 1000 - age))
+    (tmp_path / "base-bookworm").mkdir()
+    _forget_oldest(tmp_path)
+    # There is a new one to come.
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "base-bookworm", *(f"coverage-{age}" for age in range(KEPT - 1))
+    ]  # fmt: skip
