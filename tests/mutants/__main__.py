@@ -151,7 +151,8 @@ class Scratch:
         """The first of the tests that does not pass without any change, run after those before it."""
         if tuple(tests) in self.passing:
             return None
-        end, culprit = self.judge(tests, processor_s)
+        # A change may have let some of them end early.
+        end, culprit = self.judge(tests, 2 * processor_s)
         if end == End.SURVIVED:
             self.passing.update(tuple(tests[: number + 1]) for number in range(len(tests)))
             return None
