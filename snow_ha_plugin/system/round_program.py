@@ -34,16 +34,16 @@ def answers_to(questions: list[tuple[list[str], str, float]]) -> list[list[objec
     too long.
     """
     answers: list[list[object] | None] = [None] * len(questions)
-    # Dom0 often has one processor, and time counts for each from its start.
-    free = threading.Semaphore(max(AT_A_TIME, 2 * (os.cpu_count() or 1)))
+    # Who has most to say takes longest, and begins first.
+    left = iter(sorted(range(len(questions)), key=lambda number: -sum(map(len, questions[number][0]))))
 
-    def put(number: int) -> None:
-        with free:
+    def work() -> None:
+        for number in left:
             answers[number] = answer(*questions[number])
 
-    # Who has most to say takes longest, and begins first.
-    order = sorted(range(len(questions)), key=lambda number: -sum(map(len, questions[number][0])))
-    threads = [threading.Thread(target=put, args=(number,), daemon=True) for number in order]
+    # Dom0 often has one processor, and time counts for each from its start.
+    at_a_time = min(len(questions), max(AT_A_TIME, 2 * (os.cpu_count() or 1)))
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(at_a_time)]
     for thread in threads:
         thread.start()
     for thread in threads:
