@@ -40,19 +40,19 @@ def converted(text: str, path: str) -> str:
     for key, why in _IN_THE_WAY.items():
         if settings.get(key):
             raise _refused(path, why)
-    if not settings.get("kernel"):
+    new, found = text, _settings(text)
+    first = next((each for each in found if each.key == "kernel"), None)
+    if not settings.get("kernel") or first is None:
         raise _refused(path, "it names no kernel")
     key = "cmdline" if "cmdline" in settings else "extra"
     line = settings.get(key, "")
     words = line.split() if isinstance(line, str) else []
     wanted = words if CONSOLE in words else [*words, CONSOLE]
-    new, found = text, _settings(text)
     new_lines = []
     if not any(each.key in ("type", "builder") for each in found):
         new_lines.append('type = "pvh"\n')
     if key not in settings:
         new_lines.append(f'{key} = "{CONSOLE}"\n')
-    first = next(each for each in found if each.key == "kernel")
     for each in reversed(found):
         if each is first:
             new = new[: each.start] + "".join(new_lines) + new[each.start :]

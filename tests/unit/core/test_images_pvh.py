@@ -55,6 +55,7 @@ def test_only_what_must_change_does(text: str, expected: str) -> None:
         ("kernel = '/k'\npvh = 0\n", "it says pvh"),
         ("type = 'hvm'\n", "it is no para-virtualised guest"),
         ("name = 'a'\n", "it names no kernel"),
+        ("kernel = ['/k']\n", "it names no kernel"),
     ],
 )
 def test_what_cannot_be_a_pvh_guest_is_refused_with_the_reason(text: str, why: str) -> None:
