@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
+from lxml import etree
 from pytest_mock import MockerFixture
 
+from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.core.configure.fencing import Timing
-from snow_ha_plugin.errors import TimedOutError
+from snow_ha_plugin.errors import NoSuchObjectError, SnowHaError, TimedOutError, UnavailableError, UnsafeError
 from snow_ha_plugin.operations import fencing_test
 from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import fencer, waiting
+from tests.captures import guide_cluster
 from tests.unit.conftest import Machines
+from tests.unit.operations.test_transaction import BAN, Memory
+from tests.unit.system.test_waiting import Clock
 
 # By server: the looks at it, one after the other. `off`: it does not answer.
 CAT = """
@@ -50,3 +60,79 @@ def test_it_is_back_with_another_boot(
             fencing_test.reset(site, "snow02")
     fence.assert_called_once_with("snow02", 2 * Timing(site.conf.watchdog_s, 2).stonith_s)
     assert {server for server, _ in machines.calls} == {"snow02"}
+
+
+def fenced() -> cib.Tree:
+    """The guide's cluster with fencing by sbd."""
+    tree = guide_cluster()
+    fencing.put(tree, ("snow01", "snow02"), Timing(15), {})
+    return tree
+
+
+def offline(tree: cib.Tree) -> None:
+    tree.xpath("status/node_state[@uname='snow02']")[0].set("crmd", "offline")
+
+
+def unfenced(tree: cib.Tree) -> None:
+    cib.put_option(tree, "x", "stonith-enabled", "false")
+
+
+def only_there(tree: cib.Tree) -> None:
+    """A domain of snow02 that may not run on snow01."""
+    cib.section(tree, "constraints").append(etree.fromstring(BAN.format("nis01", "snow01")))
+
+
+@pytest.mark.parametrize(
+    ("server", "spoil", "error", "words"),
+    [
+        ("snow03", None, NoSuchObjectError, "there is no server snow03"),
+        ("snow01", None, UnsafeError, "snow01 would reset itself"),
+        ("snow02", offline, UnavailableError, "snow02 is not in the cluster; snow ha start snow02"),
+        ("snow02", unfenced, UnsafeError, "no fencing to test"),
+        ("snow02", only_there, UnsafeError, "without snow02 nis01 would not run"),
+    ],
+)
+def test_what_speaks_against_a_reset_is_told(
+    site: Site, server: str, spoil: Callable[[cib.Tree], None] | None, error: type[SnowHaError], words: str
+) -> None:
+    tree = fenced()
+    if spoil:
+        spoil(tree)
+    with pytest.raises(error, match=words):
+        fencing_test.refuse(replace(site, cluster=Memory(tree)), server)
+
+
+def test_nothing_speaks_against_the_reset_of_a_server_that_the_others_can_stand_in_for(site: Site) -> None:
+    fencing_test.refuse(replace(site, cluster=Memory(fenced())), "snow02")
+
+
+def test_the_domains_of_a_server_are_those_that_run_there(site: Site) -> None:
+    site = replace(site, cluster=Memory(guide_cluster()))
+    assert fencing_test.domains_of(site, "snow02") == ["deploy01", "maui01", "nis01", "proxy01"]
+
+
+def test_it_takes_domains_again_and_the_day_is_remembered(site: Site) -> None:
+    tree = fenced()
+    cib.put_standby(tree, "snow02", on=True)
+    cluster = Memory(tree)
+    told = fencing_test.take_back(replace(site, cluster=cluster), "snow02")
+    assert [change.target for change in told] == ["snow02"]
+    assert not cluster.tree.xpath("//nvpair[@name='standby' and @value='on']")
+    when = fencing.tested(cluster.tree)
+    assert when["snow01"] == ""
+    since = datetime.now(UTC) - datetime.strptime(when["snow02"], "%Y-%m-%dT%H:%M:%S%z")
+    assert 0 <= since.total_seconds() < 60
+
+
+def test_what_is_told_is_how_long_the_fencing_took_and_not_the_boot(
+    site: Site, machines: Machines, mocker: MockerFixture
+) -> None:
+    clock = Clock()
+    for module in (fencing_test, waiting):
+        mocker.patch.object(module, "time", clock)
+    mocker.patch.object(fencer, "fence", side_effect=lambda *_: clock.sleep(42))
+    mocker.patch.object(waiting, "POLL_S", 30)
+    machines.stand_in("cat", CAT.replace("$ROOT", str(machines.root)).replace("$(cat ", "$(/bin/cat "))
+    (machines.root / "snow02.looks").write_text("100 off off off off 200")
+    assert fencing_test.reset(site, "snow02") == 42
+    assert clock.now_s == 100 + 42 + 4 * 30
