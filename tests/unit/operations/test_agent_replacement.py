@@ -41,14 +41,14 @@ class Cluster(Memory):
 
     def _wait(self, timeout_s: int) -> None:
         assert timeout_s >= 60
-        self.steps.append(f"wait while {len(self.held)} are held")
+        self.steps.append(f"wait while {len(self.out_of_hand)} are held")
 
     @property
     def agents(self) -> dict[str, str]:
         return {name: primitive.agent for name, primitive in cib.domains(self.tree).items()}
 
     @property
-    def held(self) -> list[str]:
+    def out_of_hand(self) -> list[str]:
         return [name for name in cib.domains(self.tree) if cib.meta(self.tree, name, "maintenance", "") == "true"]
 
 
@@ -98,7 +98,7 @@ def test_domains_are_let_go_of_and_taken_hold_of_once_the_new_agent_sees_them(
         "wait while 2 are held",
     ]
     assert set(cluster.agents.values()) == {agents.OURS}
-    assert cluster.held == []
+    assert cluster.out_of_hand == []
     # Of which none is left, so that nobody is asked anything.
     cluster.steps.clear()
     assert agent_replacement.replace(cluster, machines) == []
@@ -110,7 +110,7 @@ def test_a_domain_that_runs_nowhere_is_taken_hold_of_where_pacemaker_agrees(
 ) -> None:
     sees(mocker, {"maui01": ("snow02",), "nis02": ()}, {"maui01": "snow02"})
     agent_replacement.replace(cluster, machines)
-    assert cluster.held == []
+    assert cluster.out_of_hand == []
 
 
 @pytest.mark.parametrize(
@@ -134,11 +134,11 @@ def test_domains_stay_held_where_the_new_agent_sees_one_elsewhere_than_it_is(
     sees(mocker, seen, runs)
     with pytest.raises(UnsafeError, match=f"does not see maui01 where it is; .*{words}"):
         agent_replacement.replace(cluster, machines)
-    assert cluster.held == ["maui01", "nis02"]
+    assert cluster.out_of_hand == ["maui01", "nis02"]
     # The next run goes on from there, with the agent replaced already.
     sees(mocker, {name: (server,) for name, server in PLACES.items()}, PLACES)
     assert [change.action for change in agent_replacement.replace(cluster, machines)] == ["release", "release"]
-    assert cluster.held == []
+    assert cluster.out_of_hand == []
 
 
 def test_a_dry_run_says_what_would_become_of_them_and_asks_nobody(at_rest: Cluster, machines: Machines) -> None:
