@@ -10,6 +10,7 @@ from pytest_mock import MockerFixture
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.balancer.decision import Enforced, Wishes
 from snow_ha_plugin.errors import TimedOutError, TryAgainError
+from snow_ha_plugin.model import Action
 from snow_ha_plugin.operations import agreement
 from snow_ha_plugin.operations.agreement import Agreement, agree
 from snow_ha_plugin.operations.simulation import Outlook
@@ -108,6 +109,47 @@ def test_what_else_happens_is_played_and_so_is_what_the_scheduler_reads_otherwis
     mocker.patch.object(agreement.simulation.probes, "migrated", side_effect=lambda tree, answer: cib.clone(tree))
     found = agreed(SKEWED.format(vcpus=1))
     assert (bool(found.decision.targets), found.refused, play.call_count) == (True, "", 2)
+
+
+def test_where_nothing_would_move_and_the_scheduler_does_otherwise_that_is_the_reason(mocker: MockerFixture) -> None:
+    real = scheduler.ask
+
+    def ask(tree: cib.Tree, **options: Any) -> Any:
+        answer = real(tree, **options)
+        return answer._replace(actions=(*answer.actions, Action("migrate", "a", "snow02")))
+
+    mocker.patch.object(scheduler, "ask", side_effect=ask)
+    found = agreed(LEVEL)
+    assert found.refused == "Pacemaker would do otherwise: a would go to snow02, migrate a"
+    assert (found.decision.moving, found.decision.resting, found.decision.final) == ((), (), ())
+    assert found.decision.enforced == Enforced.NOTHING
+    # What would move is moved without it, or not at all, and the plan ends all the same.
+    found = agreed(SKEWED.format(vcpus=1).replace("domain c 2048", "domain c 2049"))
+    assert "a" not in found.decision.targets or not found.refused
+
+
+@pytest.mark.parametrize(("by_sizes", "patience_s"), [("", agreement.PATIENCE_S), ("balanced", scheduler.TIMEOUT_S)])
+def test_only_what_is_not_in_force_yet_is_asked_about_with_little_patience(
+    mocker: MockerFixture, by_sizes: str, patience_s: float
+) -> None:
+    asked = mocker.spy(scheduler, "ask")
+    option = f"option placement-strategy={by_sizes}\n" if by_sizes else ""
+    assert agreed(LEVEL + option).decision.enforced == Enforced.SIZES
+    assert {call.kwargs["timeout_s"] for call in asked.call_args_list} == {patience_s}
+
+
+def test_rules_that_only_rest_are_what_the_failures_are_asked_about(mocker: MockerFixture) -> None:
+    """Where the moves are live migrations, what pulls is taken out again, and other rules stay."""
+    settle = mocker.spy(agreement.simulation, "settled")
+    tree = cluster.read(SKEWED.format(vcpus=1)).tree
+    found = agree(Outlook(tree), {}, Wishes(), rules_move=False)
+    assert found.decision.targets
+    assert (found.refused, found.after.holds) == ("", True)
+    moving, _, final = settle.call_args.args[:3]
+    expected = cib.clone(tree)
+    found.decision.edit(expected, found.decision.final)
+    assert cib.serialize(final) == cib.serialize(expected)
+    assert cib.serialize(final) != cib.serialize(moving)
 
 
 PACKED = """

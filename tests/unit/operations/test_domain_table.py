@@ -109,3 +109,40 @@ def test_without_a_cluster_a_silent_server_may_run_anything(site: Site, mocker: 
     mocker.patch.object(pacemaker, "state", side_effect=UnavailableError("Pacemaker does not run on this server"))
     assert [row.power for row in site.rows()] == ["on", "unknown", "unknown"]
     assert "Pacemaker does not run on this server: shown is what the servers say" in site.said
+
+
+def test_without_quorum_a_silent_server_may_run_anything(site: Site, mocker: MockerFixture) -> None:
+    site.down.add("snow02")
+    site.online.remove("snow02")
+    real = site._state
+    mocker.patch.object(pacemaker, "state", side_effect=lambda: real()._replace(quorum=False))
+    assert [row.power for row in site.rows()] == ["on", "unknown", "unknown"]
+    assert "the cluster has no quorum: shown is what the servers say that answer" in site.said
+    assert [row.server for row in site.rows()] == ["snow01", "", ""]
+
+
+def test_a_lost_server_that_was_not_fenced_yet_may_run_its_domains(site: Site, mocker: MockerFixture) -> None:
+    site.down.add("snow02")
+    real = site._state
+    lost = NodeState("snow02", online=False, standby=False, maintenance=False, unclean=True)
+    mocker.patch.object(pacemaker, "state", side_effect=lambda: real()._replace(nodes=(*real().nodes[:1], lost)))
+    assert [row.power for row in site.rows()] == ["on", "unknown", "off"]
+
+
+def test_what_xl_does_not_have_any_more_is_off_whatever_pacemaker_last_saw(site: Site) -> None:
+    site.guests["snow02"] = []
+    assert [(row.power, row.server) for row in site.rows()] == [("on", "snow01"), ("off", ""), ("off", "")]
+
+
+def test_servers_are_asked_without_much_patience(site: Site, mocker: MockerFixture) -> None:
+    """Somebody waits for the table."""
+    asked = mocker.spy(command, "run")
+    site.rows()
+    lists = [call.kwargs["timeout_s"] for call in asked.call_args_list if "list" in call.args[0][-1]]
+    assert lists == [domain_table.SERVER_TIMEOUT_S] * 2
+
+
+def test_a_site_without_domains_has_an_empty_table(site: Site, tmp_path: Path) -> None:
+    for path in (tmp_path / "snow-tools/etc/domains").glob("*.cfg"):
+        path.unlink()
+    assert site.rows() == []
