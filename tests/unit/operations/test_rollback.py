@@ -298,6 +298,15 @@ def test_what_pacemaker_does_anyway_is_not_told(files: Files, asked: list[str]) 
     assert rollback.plan(files.cluster(live=False), kept(), None, unsaid).actions == []
 
 
+def test_what_says_the_same_as_today_is_no_plan(files: Files, asked: list[str]) -> None:
+    changed(files, add)
+    changed(files, lambda tree: primitive.unregister(tree, "web01"))
+    same = configurations.listed()[1]
+    assert rollback.plan(files.cluster(live=False), same, None, unsaid) == rollback.Plan((), ())
+    assert rollback.put_back(files.cluster(live=True), same, None, unsaid) == []
+    assert asked == []
+
+
 def test_what_would_stop_a_domain_that_runs_is_refused(files: Files, asked: list[str]) -> None:
     tree = guide_cluster()
     intent.want(tree, ["nis01"], "Stopped")

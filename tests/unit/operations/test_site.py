@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import socket
+from ipaddress import IPv4Interface, IPv6Interface
 from pathlib import Path
 
 import pytest
 
 from snow_ha_plugin.errors import ConfigurationError
+from snow_ha_plugin.model import Network
 from snow_ha_plugin.operations.site import Site
 
 HERE = socket.gethostname().split(".")[0]
@@ -64,4 +66,23 @@ def test_a_site_that_cannot_be_highly_available_is_told(etc: Path, nodes: str, w
 def test_who_mistypes_the_list_of_servers_reads_where(etc: Path) -> None:
     write_conf(etc, f"# servers\nSNOW_NODE=( {HERE} other )\n")
     with pytest.raises(ConfigurationError, match="line 2 sets SNOW_NODE: did you mean SNOW_NODES"):
+        Site.load()
+
+
+def test_a_floating_ip_of_ones_own_is_on_the_bridge_of_the_site(etc: Path) -> None:
+    found = Site.load(floating_ip=IPv4Interface("10.1.7.7/24"), fencing="sbd", qdevice="third", metrics=True)
+    assert found.floating_ip == Network("xsnow0", "10.1.7.7", 24)
+    assert (found.fencing, found.qdevice, found.metrics) == ("sbd", "third", True)
+    write_conf(etc, f"SNOW_NODES=( {HERE} other )\n")
+    assert Site.load().floating_ip is None
+    assert Site.load(floating_ip=IPv6Interface("fd00::7/64")).floating_ip == Network("", "fd00::7", 64)
+    assert (Site.load().qdevice, Site.load().metrics, Site.load().why) == ("", False, "")
+
+
+def test_two_servers_are_enough_and_who_lacks_them_is_told_what_to_do(etc: Path) -> None:
+    write_conf(etc, f"SNOW_NODES=( {HERE} )\n")
+    with pytest.raises(ConfigurationError, match="add the others"):
+        Site.load()
+    write_conf(etc, "SNOW_NODES=( other another )\n")
+    with pytest.raises(ConfigurationError, match="run it on other or another"):
         Site.load()
