@@ -152,6 +152,11 @@ def test_what_a_failure_would_cost_then_is_told_unless_it_is_to_wait_for_its_boo
     assert all(re.match(r"if snow0\d failed, .* would then be lost", text) for text in told)
 
 
+def test_in_a_file_those_that_are_to_wait_for_their_boot_do(cluster: Cluster) -> None:
+    registration.register(cluster, [WEB01], 80, stopped=True)
+    assert cluster.role("web01") == "Stopped"
+
+
 # --- unregister
 
 
