@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pytest_mock import MockerFixture
 
-from snow_ha_plugin.core.configure.fencing import Found, Timing
-from snow_ha_plugin.errors import UnavailableError
-from snow_ha_plugin.system import sbd
+from snow_ha_plugin.core.configure.fencing import DEVICE, Found, Timing
+from snow_ha_plugin.errors import TimedOutError, UnavailableError
+from snow_ha_plugin.system import command, sbd, waiting
+from snow_ha_plugin.system.command import Result
+from snow_ha_plugin.system.servers import Servers
 from tests.unit.conftest import Machines
 
 DISK_SCRIPT = Path(__file__).parents[3] / "packaging/sbd-disk"
@@ -136,7 +140,9 @@ def test_a_disk_that_cannot_be_is_told_in_one_line_and_nothing_is_changed(with_d
 @pytest.mark.skipif(os.geteuid() != 0, reason="the files belong to root")
 def test_a_disk_that_can_be_is_attached_by_its_unit(with_disk: Machines) -> None:
     with_disk.stand_in("losetup", "case $* in *DIO*) echo 1 ;; *) echo /dev/loop0 ;; esac")
+    with_disk.file("snow02", sbd.CONF).write_text("# Debian's\n")
     sbd.set_up(with_disk, "snow02", FILE, wanted())
+    assert with_disk.file("snow02", f"{sbd.CONF}.before-snow-ha").read_text() == "# Debian's\n"
     assert with_disk.file("snow02", sbd.CONF).read_text() == sbd.conf("watchdog1", Timing(15))
     done = [line for line in with_disk.log() if "systemctl" in line and "is-active" not in line]
     assert done == [
@@ -144,3 +150,159 @@ def test_a_disk_that_can_be_is_attached_by_its_unit(with_disk: Machines) -> None
         "snow02 systemctl restart snow-ha-sbd-disk",
         "snow02 systemctl --quiet enable sbd",
     ]
+
+
+def test_what_was_put_on_a_server_is_what_a_look_finds_there(with_disk: Machines) -> None:
+    for path, text in wanted().values():
+        with_disk.file("snow02", path).write_text(text)
+    with_disk.file("snow02", str(FILE)).write_bytes(bytes(512))
+    look = sbd.look(with_disk, "snow02", FILE)
+    assert dict(look.texts) == {name: text for name, (_, text) in wanted().items()}
+    assert look.file.split()[1] == "512"
+    assert dict(sbd.look(with_disk, "snow01", FILE).texts) == {}
+
+
+def test_the_disk_is_there_before_sbd_is_which_needs_it() -> None:
+    texts = dict(wanted().values())
+    assert f"RequiresMountsFor={FILE.parents[1]}\nBefore=sbd.service\n" in texts[sbd.DISK_UNIT]
+    assert f"attach {FILE} {DEVICE}\n" in texts[sbd.DISK_UNIT]
+    assert f"Requires={Path(sbd.DISK_UNIT).name}\n" in texts[sbd.DROP_IN]
+    # Where systemd looks for them (systemd.unit(5), modules-load.d(5)), and sbd's own unit.
+    assert Path(sbd.DISK_UNIT).parent == Path("/etc/systemd/system")
+    assert Path(sbd.DROP_IN).match("/etc/systemd/system/sbd.service.d/*.conf")
+    assert Path(sbd.MODULES).match("/etc/modules-load.d/*.conf")
+    assert sbd.CONF == "/etc/default/sbd"
+
+
+class Ran:
+    """What is run on this server, where sbd's disk has these slots."""
+
+    def __init__(self, mocker: MockerFixture, *slots: tuple[str, str]) -> None:
+        self.slots = dict(slots)
+        self.commands: list[str] = []
+        self.options: list[dict[str, object]] = []
+        self.ends = Result((), 0, b"", b"")
+        mocker.patch.object(command, "run", self)
+
+    def __call__(self, argv: list[str], **options: object) -> Result:
+        self.commands.append(" ".join(argv))
+        self.options.append(options)
+        listed = "".join(f"{n}\t{name}\t{said}\t\n" for n, (name, said) in enumerate(self.slots.items()))
+        return self.ends._replace(stdout=listed.encode()) if "list" in argv else self.ends
+
+    def servers(self) -> Servers:
+        servers = Servers(["snow01", "snow02"])
+        servers.here = "snow01"
+        return servers
+
+
+LIST = f"sbd -d {DEVICE} list"
+
+
+def test_the_slots_are_read_from_this_servers_disk(mocker: MockerFixture) -> None:
+    ran = Ran(mocker, ("snow01", "clear"), ("snow02", "reset"))
+    assert sbd.slots() == (("snow01", "clear"), ("snow02", "reset"))
+    assert (ran.commands, ran.options) == ([LIST], [{"timeout_s": sbd.LOOK_WITHIN_S}])
+
+
+def test_a_disk_that_cannot_be_read_is_told(mocker: MockerFixture) -> None:
+    ran = Ran(mocker)
+    ran.ends = Result((), 1, b"", b"no such device")
+    with pytest.raises(UnavailableError, match="sbd cannot read its disk; no such device"):
+        sbd.slots()
+    mocker.patch.object(command, "run", side_effect=TimedOutError("sbd did not end"))
+    with pytest.raises(UnavailableError, match="sbd cannot read its disk; the shared file system hangs"):
+        sbd.slots()
+
+
+def test_only_a_server_without_a_slot_is_given_one(mocker: MockerFixture) -> None:
+    ran = Ran(mocker, ("snow01", "clear"))
+    sbd.allocate(ran.servers())
+    assert ran.commands == [LIST, f"sbd -d {DEVICE} allocate snow02"]
+
+
+@pytest.fixture
+def no_time(mocker: MockerFixture) -> list[float]:
+    """Two turns, the second of which is the last; how long there was to be."""
+    asked: list[float] = []
+
+    def turns(within_s: float) -> Iterator[bool]:
+        asked.append(within_s)
+        yield True
+        yield False
+
+    mocker.patch.object(waiting, "turns", turns)
+    return asked
+
+
+def message(name: str, text: str) -> str:
+    return f"timeout 2 sbd -d {DEVICE} message {name} {text}"
+
+
+def test_a_test_message_that_all_have_read_is_the_end_of_it(mocker: MockerFixture, no_time: list[float]) -> None:
+    ran = Ran(mocker, ("snow01", "clear"), ("snow02", "clear"))
+    assert sbd.test_slots(["snow01", "snow02"]) == []
+    assert ran.commands == [message("snow01", "test"), message("snow02", "test"), LIST]
+    # sbd looks once a second (sbd(8), "Timeout (loop)").
+    assert no_time[0] >= 10
+
+
+def test_of_those_who_do_not_read_only_our_own_message_is_taken_back(
+    mocker: MockerFixture, no_time: list[float]
+) -> None:
+    ran = Ran(mocker, ("snow01", "clear"), ("snow02", "test"), ("snow03", "reset"))
+    assert sbd.test_slots(["snow03", "snow02", "snow01"]) == ["snow02", "snow03"]
+    sent = [line for line in ran.commands if "message" in line]
+    assert sent == [*(message(f"snow0{n}", "test") for n in (3, 2, 1)), message("snow02", "clear")]
+    assert ran.commands.count(LIST) == 3
+
+
+def test_a_message_need_not_be_waited_for(mocker: MockerFixture, no_time: list[float]) -> None:
+    ran = Ran(mocker, ("snow01", "clear"))
+    ran.ends = Result((), 124, b"", b"")
+    with pytest.raises(UnavailableError, match="cannot read its disk"):
+        sbd.test_slots(["snow01"])
+    assert ran.commands == [message("snow01", "test"), LIST]
+    ran.ends = Result((), 1, b"", b"no such slot")
+    with pytest.raises(UnavailableError, match="cannot write into the slot of snow01; no such slot"):
+        sbd.test_slots(["snow01"])
+
+
+def test_without_xen_there_is_no_such_watchdog(machines: Machines) -> None:
+    machines.stand_in("modprobe", "[ $SERVER = snow01 ] || { echo 'No such device' >&2; exit 1; }")
+    sbd.load_watchdog(machines, "snow01")
+    with pytest.raises(UnavailableError, match="snow02 has no Xen watchdog; No such device"):
+        sbd.load_watchdog(machines, "snow02")
+    assert machines.log() == ["snow01 modprobe xen_wdt", "snow02 modprobe xen_wdt"]
+
+
+def test_the_file_with_the_pills_has_a_slot_for_each_server(machines: Machines) -> None:
+    machines.stand_in("losetup", "case $* in *--find*) echo /dev/loop7 ;; esac")
+    machines.stand_in("sbd", "")
+    file = machines.file("snow01", str(FILE))
+    sbd.create_disk(machines, FILE, Timing(15))
+    assert (file.stat().st_size, file.stat().st_mode & 0o777) == (4 * 1024 * 1024, 0o600)
+    assert [line for line in machines.log() if " sbd " in line] == [
+        f"snow01 sbd -d /dev/loop7 -1 15 -4 {Timing(15).msgwait_s} create",
+        "snow01 sbd -d /dev/loop7 allocate snow01",
+        "snow01 sbd -d /dev/loop7 allocate snow02",
+    ]
+    assert f"snow01 losetup --find --show --direct-io=on {file}.new" in machines.log()
+    assert machines.log()[-1] == "snow01 losetup --detach /dev/loop7"
+    file.with_name("sbd.img.new").touch()
+    sbd.remove_disk(machines, FILE)
+    assert not file.parent.exists()
+
+
+def test_what_was_there_before_comes_back(with_disk: Machines) -> None:
+    with_disk.stand_in("modprobe", "")
+    for path, text in wanted().values():
+        with_disk.file("snow02", path).write_text(text)
+    conf = with_disk.file("snow02", sbd.CONF)
+    conf.with_name("sbd.before-snow-ha").write_text("# Debian's\n")
+    sbd.take_out(with_disk, "snow02")
+    left = [path for path in (with_disk.root / "snow02").rglob("*") if path.is_file()]
+    assert left == [conf]
+    assert conf.read_text() == "# Debian's\n"
+    assert "snow02 systemctl --quiet disable sbd" in with_disk.log()
+    assert with_disk.log()[-1] == "snow02 modprobe --remove xen_wdt"
