@@ -1,8 +1,15 @@
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
-from snow_ha_plugin.system import qdevice
+import pytest
+from pytest_mock import MockerFixture
+
+from snow_ha_plugin.errors import UnavailableError
+from snow_ha_plugin.system import command, qdevice
+from snow_ha_plugin.system.command import Result
+from snow_ha_plugin.system.servers import Servers
+from tests.unit.conftest import Machines
 
 QUORUM = """Votequorum information
 ----------------------
@@ -54,3 +61,174 @@ def test_what_enable_leaves_is_recognised() -> None:
     assert look.reaches
     assert look.ca == PEM.replace("\r", "")
     assert not qdevice.parse_look("snow01", f"{units}ca\0{PEM}\0").is_set_up
+
+
+def test_without_a_word_nothing_is_known() -> None:
+    look = qdevice.parse_look("snow01", "")
+    assert look == qdevice.Look("snow01", {}, frozenset())
+    assert (look.is_valid, look.reaches, look.votes, look.votes_with_it, look.is_set_up) == (
+        False,
+        False,
+        0,
+        False,
+        False,
+    )
+    assert look.is_untouched
+
+
+@pytest.mark.parametrize("changed", [{"units": {"/etc/x": "text"}}, {"ca": "CA"}])
+def test_what_is_left_of_it_has_to_be_taken_out(changed: dict[str, object]) -> None:
+    assert not qdevice.parse_look("snow01", "")._replace(**changed).is_untouched  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("said", "running"),
+    [
+        ("active\nactive", {"corosync", "corosync-qdevice"}),
+        ("inactive\nactive", {"corosync-qdevice"}),
+        ("active", {"corosync"}),
+        ("inactive\nfailed", set()),
+    ],
+)
+def test_what_runs_is_told_in_the_order_in_which_it_was_asked(said: str, running: set[str]) -> None:
+    assert qdevice.parse_look("snow01", f"active\0{said}\0").active == running
+
+
+@pytest.mark.parametrize(("flags", "vote"), [("A,V,NMW", True), ("A,NV,NMW", False)])
+def test_a_server_is_asked_for_its_own_vote(mocker: MockerFixture, flags: str, vote: bool) -> None:
+    text = QUORUM.format(flags=flags, total=3).encode()
+    run = mocker.patch.object(command, "run", return_value=Result((), 0, text, b""))
+    assert qdevice.votes_here() is vote
+    assert run.call_args.args == (["corosync-quorumtool", "-s"],)
+    run.return_value = Result((), 0, WITHOUT.encode(), b"")
+    assert qdevice.votes_here() is None
+
+
+def on(machines: Machines, server: str, path: str) -> Path:
+    return machines.file(server, path)
+
+
+def test_each_file_of_it_is_put_in_place_found_by_a_look_and_taken_out(machines: Machines) -> None:
+    machines.stand_in("systemctl", "[ $1 = daemon-reload ] || printf 'active\\nactive\\n'")
+    machines.stand_in("corosync-quorumtool", f"cat <<'END'\n{QUORUM.format(flags='A,V,NMW', total=3)}END")
+    machines.stand_in("corosync-qdevice-tool", "printf 'State:\\t\\tConnected\\n'")
+    machines.stand_in("certutil", f"printf -- '{PEM}'")
+    machines.stand_in("timeout", "")
+    qdevice.set_up(machines, "snow02")
+    on(machines, "snow02", qdevice.DATABASE).mkdir()
+    assert machines.log() == ["snow02 systemctl daemon-reload"]
+    placed = {path: on(machines, "snow02", path).read_text() for path in qdevice.UNITS}
+    assert placed == qdevice.UNITS
+    look = qdevice.look(machines, "snow02", "")
+    assert not look.reaches
+    active = frozenset({"corosync", "corosync-qdevice"})
+    ca = PEM.replace("\r", "")
+    found = {str(machines.root / "snow02" / path[1:]): text for path, text in qdevice.UNITS.items()}
+    assert look == qdevice.Look("snow02", found, active, ca, True, False, "Connected", "A,V,NMW", 3)
+    assert qdevice.look(machines, "snow02", "qnetd01").reaches
+    asked = len(machines.calls)
+    qdevice.look(machines, "snow02", "qnetd01")
+    assert len(machines.calls) == asked
+    # The port of corosync-qnetd(8).
+    assert machines.log()[-1].endswith(" bash qnetd01 5403")
+    qdevice.take_out(machines, "snow02")
+    assert [path for path in (machines.root / "snow02").rglob("*") if path.is_file()] == []
+    assert not on(machines, "snow02", qdevice.DATABASE).exists()
+
+
+def test_systemd_reads_the_units_where_they_are() -> None:
+    vote, of_corosync = "corosync-qdevice.service", "corosync.service"
+    by_unit = {Path(path).parent.name: text for path, text in qdevice.UNITS.items()}
+    assert f"Wants={vote}\n" in by_unit[f"{of_corosync}.d"]
+    assert f"BindsTo={of_corosync}\n" in by_unit[f"{vote}.d"]
+    # Else systemd.unit(5) reads none of them.
+    assert all(Path(path).match("/etc/systemd/system/*.service.d/*.conf") for path in qdevice.UNITS)
+
+
+@pytest.mark.parametrize(("anew", "word"), [(False, "start"), (True, "restart")])
+def test_a_vote_that_has_new_certificates_is_started_anew(mocker: MockerFixture, anew: bool, word: str) -> None:
+    run = mocker.patch.object(command, "run", return_value=Result((), 0, b"", b""))
+    servers = Servers(["snow01"])
+    servers.here = "snow01"
+    qdevice.start(servers, "snow01", anew=anew)
+    assert run.call_args.args == (["systemctl", word, "corosync-qdevice"],)
+    qdevice.start(servers, "snow01")
+    assert run.call_args.args[0][1] == "start"
+
+
+@pytest.mark.parametrize(
+    ("said", "host"),
+    [
+        ("", qdevice.Host()),
+        (f"installed\0active\0{PEM}\0Node ID 1:", qdevice.Host(True, True, PEM.replace("\r", ""), True)),
+        (f"installed\0inactive\0{PEM}\0", qdevice.Host(True, False, PEM.replace("\r", ""), False)),
+        ("installed\0active\0\0", qdevice.Host(True, True, "", False)),
+    ],
+)
+def test_what_the_host_of_the_vote_has(mocker: MockerFixture, said: str, host: qdevice.Host) -> None:
+    run = mocker.patch.object(command, "run", return_value=Result((), 0, said.encode(), b""))
+    servers = Servers([])
+    assert qdevice.look_at_host(servers, servers.here) == host
+    # As what corosync.conf calls the cluster, qnetd knows it.
+    assert run.call_args.args[0][-1] == qdevice.CLUSTER_NAME
+
+
+class Tools:
+    """Servers and a host with the tools of the certificates: each step gives a word that the next one is to read."""
+
+    GIVES = {qdevice._REQUEST: b"request", qdevice._SIGN: b"signed", qdevice._EXPORT: b"key"}
+
+    def __init__(self, mocker: MockerFixture) -> None:
+        self.steps: list[tuple[str, str, bytes]] = []
+        self.servers = Servers(["snow01", "snow02", "snow03"])
+        self.servers.here = "snow01"
+        mocker.patch.object(self.servers, "_reach", self)
+
+    def __call__(self, server: str, argv: list[str], stdin: bytes = b"", timeout_s: float = 60) -> Result:
+        shell, script, text, name, *words = argv
+        assert (shell, script, name) == ("sh", "-c", "sh")
+        names = {qdevice._INIT: "init", qdevice._IMPORT: "import", qdevice._EXPORT: "export"}
+        step = {**names, qdevice._REQUEST: "request", qdevice._SIGN: "sign"}[text]
+        self.steps.append((server, " ".join([step, *words]), stdin))
+        return Result(tuple(argv), 0, self.GIVES.get(text, b""), b"")
+
+
+DB = qdevice.DATABASE
+
+
+def test_a_new_cluster_has_one_certificate_which_the_host_signs_and_all_share(mocker: MockerFixture) -> None:
+    tools = Tools(mocker)
+    qdevice.certify(tools.servers, "qnetd01", "CA", ["snow01", "snow02", "snow03"])
+    assert sorted(tools.steps[:3]) == [(f"snow0{n}", f"init {DB}", b"CA") for n in (1, 2, 3)]
+    name = qdevice.CLUSTER_NAME
+    assert tools.steps[3:7] == [
+        ("snow01", f"request {DB} {name}", b""),
+        ("qnetd01", f"sign {name}", b"request"),
+        ("snow01", f"import {DB} -M", b"signed"),
+        ("snow01", f"export {DB}", b""),
+    ]
+    assert sorted(tools.steps[7:]) == [(f"snow0{n}", f"import {DB} -m", b"key") for n in (2, 3)]
+
+
+def test_a_server_that_comes_later_is_given_what_the_others_have(mocker: MockerFixture) -> None:
+    tools = Tools(mocker)
+    qdevice.certify(tools.servers, "qnetd01", "CA", ["snow01"])
+    assert tools.steps == [
+        ("snow01", f"init {DB}", b"CA"),
+        ("snow02", f"export {DB}", b""),
+        ("snow01", f"import {DB} -m", b"key"),
+    ]
+
+
+def test_a_cluster_of_one_passes_no_key_on(mocker: MockerFixture) -> None:
+    tools = Tools(mocker)
+    tools.servers.names = ("snow01",)
+    qdevice.certify(tools.servers, "qnetd01", "CA", ["snow01"])
+    assert [step.split()[0] for _, step, _ in tools.steps] == ["init", "request", "sign", "import"]
+
+
+def test_a_step_that_fails_is_the_last(mocker: MockerFixture) -> None:
+    tools = Tools(mocker)
+    mocker.patch.object(tools.servers, "_reach", return_value=Result((), 1, b"", b"no such database"))
+    with pytest.raises(UnavailableError, match="no such database"):
+        qdevice.certify(tools.servers, "qnetd01", "CA", ["snow02"])

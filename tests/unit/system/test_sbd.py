@@ -13,7 +13,7 @@ from pytest_mock import MockerFixture
 
 from snow_ha_plugin.core.configure.fencing import DEVICE, Found, Timing
 from snow_ha_plugin.errors import TimedOutError, UnavailableError
-from snow_ha_plugin.system import command, sbd, waiting
+from snow_ha_plugin.system import command, sbd, units, waiting
 from snow_ha_plugin.system.command import Result
 from snow_ha_plugin.system.servers import Servers
 from tests.unit.conftest import Machines
@@ -81,14 +81,21 @@ def test_a_disk_that_cannot_be_read_has_no_times() -> None:
     assert (look.uuid, look.slots) == ("", ())
 
 
-def test_slots_with_what_waits_in_them() -> None:
+def test_a_disk_is_known_by_its_uuid() -> None:
+    assert healthy().uuid == "8b2c2f34-8b5e-4b54-b3d5-8b2b6cbd2c0c"
+
+
+def test_the_file_and_its_loop_device_with_what_waits_in_the_slots() -> None:
+    assert (healthy().file, healthy().loop) == ("12 4194304 600", f"1 {FILE}")
+    assert sbd.parse_slots("0\tsnow01\n\n1\tsnow02\tclear\n") == (("snow02", "clear"),)
     assert healthy().slots == (("snow01", "clear"), ("snow02", "reset"))
 
 
 def test_a_server_without_anything() -> None:
-    look = sbd.parse_look("snow01", said(units="Id=sbd.service\nActiveState=inactive\nUnitFileState=\n", file=""))
+    look = sbd.parse_look("snow01", said(units="Id=sbd.service\nActiveState=inactive\nUnitFileState=\n"))
     assert look == sbd.Look("snow01")
     assert not look.is_idle
+    assert (look.conf, look.watchdog, look.found) == ("", None, Found("snow01", None, None, None))
 
 
 @pytest.mark.parametrize(
@@ -152,11 +159,20 @@ def test_a_disk_that_can_be_is_attached_by_its_unit(with_disk: Machines) -> None
     ]
 
 
-def test_what_was_put_on_a_server_is_what_a_look_finds_there(with_disk: Machines) -> None:
+def test_what_was_put_on_a_server_is_what_a_look_finds_there(with_disk: Machines, mocker: MockerFixture) -> None:
     for path, text in wanted().values():
         with_disk.file("snow02", path).write_text(text)
     with_disk.file("snow02", str(FILE)).write_bytes(bytes(512))
+    asked = f"{' '.join(units.SHOW[1:])} sbd corosync"
+    with_disk.stand_in("systemctl", f"[ \"$*\" = '{asked}' ] && cat <<'END'\n{UNITS}\nEND")
+    asked_by = mocker.spy(command, "run")
     look = sbd.look(with_disk, "snow02", FILE)
+    assert sbd.look(with_disk, "snow02", FILE) is not look
+    # One trip, and a file system that hangs does not hold it.
+    assert asked_by.call_count == 1
+    assert asked_by.call_args.kwargs["timeout_s"] == sbd.LOOK_WITHIN_S
+    assert asked_by.call_args.args[0][:2] == ["bash", "-c"]
+    assert (look.active, look.enabled) == ({"sbd", "corosync"}, True)
     assert dict(look.texts) == {name: text for name, (_, text) in wanted().items()}
     assert look.file.split()[1] == "512"
     assert dict(sbd.look(with_disk, "snow01", FILE).texts) == {}
