@@ -12,7 +12,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.configure import primitive
+from snow_ha_plugin.core.configure import intent, migration, primitive
 from snow_ha_plugin.errors import ConfigurationError, DataError, TimedOutError, UnavailableError
 from snow_ha_plugin.model import ClusterState, ResourceState
 from snow_ha_plugin.system import cluster, command, crm_mon, fencer, pacemaker, verification
@@ -198,6 +198,8 @@ def test_a_node_that_is_still_joining_is_not_online(pending: str, online: bool) 
             "crm_attribute --node snow02 --name standby --lifetime reboot --delete",
             None,
         ),
+        (lambda: pacemaker.forget_node("snow03"), "crm_node --remove snow03 --force", None),
+        (lambda: pacemaker.cleanup("nis01"), "crm_resource --cleanup --resource nis01", None),
     ],
 )
 def test_each_question_is_put_once_and_a_failure_is_told(
@@ -224,3 +226,49 @@ def test_a_cluster_that_stays_busy_is_a_time_out(mocker: MockerFixture) -> None:
     mocker.patch.object(command, "run", return_value=Result((), pacemaker.TIMED_OUT, b"", b""))
     with pytest.raises(TimedOutError, match="still busy after 300 s"):
         pacemaker.wait_idle(300)
+
+
+@pytest.mark.parametrize(("status", "idle"), [(0, True), (124, False), (102, True)])
+def test_a_cluster_that_does_not_say_otherwise_is_idle(mocker: MockerFixture, status: int, idle: bool) -> None:
+    run = mocker.patch.object(command, "run", return_value=Result((), status, b"", b""))
+    assert pacemaker.is_idle() is idle
+    assert " ".join(run.call_args.args[0]) == "crm_resource --wait --timeout=1s"
+
+
+def test_the_state_is_asked_for_with_all_that_does_not_run(mocker: MockerFixture) -> None:
+    said = Result((), 0, capture("crm_mon-2.1.5-all-running.xml"), b"")
+    run = mocker.patch.object(command, "run", return_value=said)
+    assert pacemaker.state() == seen("2.1.5-all-running")
+    assert " ".join(run.call_args.args[0]) == "crm_mon --one-shot --inactive --output-as=xml"
+    assert run.call_count == 1
+    others = mocker.Mock(return_value=said)
+    assert pacemaker.state(run=others) == seen("2.1.5-all-running")
+    assert (run.call_count, others.call_count) == (1, 1)
+    run.return_value = said._replace(stdout=b"<pacemaker-result/>")
+    with pytest.raises(UnavailableError, match="does not know"):
+        pacemaker.state()
+
+
+def test_what_was_stored_is_read_with_the_ids_of_today(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pacemaker, "STORED_CIB", tmp_path / "cib.xml")
+    assert pacemaker.stored_cib() is None
+    (tmp_path / "cib.xml").write_bytes(capture("cibadmin-2.1.5-guide-domains.xml"))
+    found = pacemaker.stored_cib()
+    assert found is not None
+    assert "nis01" in cib.domains(found)
+    assert not cib.former_ids.renew(found)
+    (tmp_path / "cib.xml").write_bytes(b"<cib")
+    with pytest.raises(DataError, match=str(tmp_path)):
+        pacemaker.stored_cib()
+
+
+def test_who_dies_within_a_move_or_a_pause_has_it_taken_out(mocker: MockerFixture) -> None:
+    left = mocker.patch.object(command, "cleaning_up")
+    assert pacemaker.ending_moves(["nis01", "nis02"]) is left.return_value
+    shell, option, script, *words = left.call_args.args[0]
+    assert (shell, option, words) == ("sh", "-c", ["sh", "nis01", "nis02"])
+    # It can be read, and what pulls goes before what holds.
+    assert subprocess.run(["sh", "-nc", script], check=True)
+    assert script.index(migration.RULES) < script.index("--cleanup") < script.rindex(migration.ALL)
+    assert pacemaker.ending_pauses() is left.return_value
+    assert left.call_args.args[0] == ["cibadmin", "--delete-all", "--force", "--xpath", intent.PAUSES]

@@ -129,6 +129,8 @@ def test_each_file_of_it_is_put_in_place_found_by_a_look_and_taken_out(machines:
     asked = len(machines.calls)
     qdevice.look(machines, "snow02", "qnetd01")
     assert len(machines.calls) == asked
+    assert "snow02 systemctl is-active corosync corosync-qdevice" in machines.log()
+    assert machines.log()[-1].startswith(f"snow02 timeout {qdevice.CONNECTS_WITHIN_S} bash -c ")
     # The port of corosync-qnetd(8).
     assert machines.log()[-1].endswith(" bash qnetd01 5403")
     qdevice.take_out(machines, "snow02")
@@ -136,7 +138,9 @@ def test_each_file_of_it_is_put_in_place_found_by_a_look_and_taken_out(machines:
     assert not on(machines, "snow02", qdevice.DATABASE).exists()
 
 
-def test_systemd_reads_the_units_where_they_are() -> None:
+def test_systemd_reads_the_units_where_they_are_and_the_daemon_its_certificates() -> None:
+    # corosync-qdevice-net-certutil(8).
+    assert qdevice.DATABASE == "/etc/corosync/qdevice/net/nssdb"
     vote, of_corosync = "corosync-qdevice.service", "corosync.service"
     by_unit = {Path(path).parent.name: text for path, text in qdevice.UNITS.items()}
     assert f"Wants={vote}\n" in by_unit[f"{of_corosync}.d"]
@@ -159,7 +163,7 @@ def test_a_vote_that_has_new_certificates_is_started_anew(mocker: MockerFixture,
 @pytest.mark.parametrize(
     ("said", "host"),
     [
-        ("", qdevice.Host()),
+        ("", qdevice.Host(False, False, "", False)),
         (f"installed\0active\0{PEM}\0Node ID 1:", qdevice.Host(True, True, PEM.replace("\r", ""), True)),
         (f"installed\0inactive\0{PEM}\0", qdevice.Host(True, False, PEM.replace("\r", ""), False)),
         ("installed\0active\0\0", qdevice.Host(True, True, "", False)),
