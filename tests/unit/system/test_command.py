@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import subprocess
 import sys
 import time
@@ -95,11 +96,15 @@ def test_programs_in_sbin_are_found_with_a_users_path(monkeypatch: pytest.Monkey
     assert command.run(["ldconfig", "--version"]).ok
     assert command.is_installed("ldconfig")
     assert not command.is_installed("no-such-program")
+    with command.beside(["sh", "-c", "ldconfig --version; cat"], within_s=30) as said:
+        assert said.startswith("ldconfig")
+    assert command.on_terminal(["ldconfig", "--version"]) == 0
 
 
 def test_a_missing_program_is_told_by_its_name() -> None:
-    with pytest.raises(UnavailableError, match="no-such-program is not there"):
-        command.run(["no-such-program", "--version"])
+    for run in (command.run, command.on_terminal):
+        with pytest.raises(UnavailableError, match="no-such-program is not there"):
+            run(["no-such-program", "--version"])  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(
@@ -184,3 +189,63 @@ def test_neither_input_nor_output_is_logged(caplog: pytest.LogCaptureFixture) ->
         command.run(["cat"], stdin=b"geheim")
     assert "run: cat" in caplog.text
     assert "geheim" not in caplog.text
+
+
+def test_how_a_program_has_ended_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        shell("exit 0")
+        shell("echo no luck >&2; exit 3")
+    found = re.findall(r"sh -c ended with (\d) after (\d+\.\d{3}) s(.*)", caplog.text)
+    assert [(status, said) for status, _, said in found] == [("0", ""), ("3", ": no luck")]
+    assert all(0 < float(seconds) < 600 for _, seconds, _ in found)
+
+
+def test_who_starts_a_program_is_given_its_number() -> None:
+    begun: list[int] = []
+    assert begun == [int(shell("echo $$", started=begun.append).text)]
+
+
+@pytest.mark.parametrize(
+    ("argv", "spelled"),
+    [
+        (["xl", "create", "a b"], "xl create 'a b'"),
+        (["x" * 100], "x" * 100),
+        (["x" * 101], ""),
+        (["sh", "-c", "a\nb"], ""),
+    ],
+)
+def test_only_a_command_that_can_be_read_is_in_a_message(argv: list[str], spelled: str) -> None:
+    assert command.spelled(argv) == spelled
+
+
+@pytest.mark.parametrize(("server", "where"), [("", ""), ("snow02", " on snow02")])
+def test_what_is_late_is_told_with_where_and_what_it_was(server: str, where: str) -> None:
+    told = command.late(["xl", "list"], 30, server)
+    assert (told.message, told.details) == (f"xl did not end within 30 s{where}", "xl list")
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_a_program_on_our_own_terminal_has_our_environment(
+    status: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SNOW_ROOT", "/there")
+    assert command.on_terminal(["sh", "-c", f'echo "$SNOW_ROOT $PATH"; exit {status}']) == status
+    root, path = capfd.readouterr().out.split()
+    assert root == "/there"
+    assert path.endswith(":/usr/sbin:/usr/bin:/sbin:/bin")
+
+
+def test_a_program_beside_us_has_our_environment_and_speaks_english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SNOW_ROOT", "/there")
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    script = 'test -t 0 || test -t 1; echo "$LC_ALL $SNOW_ROOT $PATH $?"; cat >/dev/null'
+    with command.beside(["sh", "-c", script], within_s=30) as said:
+        speaks, root, path, terminal = said.split()
+    assert (speaks, root, terminal) == ("C", "/there", "1")
+    assert path.endswith(":/usr/sbin:/usr/bin:/sbin:/bin")
+
+
+@pytest.mark.parametrize("script", ["cat", "exit 3"])
+def test_one_that_says_nothing_is_given_by_an_empty_line(script: str) -> None:
+    with command.beside(["sh", "-c", script], within_s=0.2) as said:
+        assert said == ""

@@ -37,7 +37,7 @@ PEM = "-----BEGIN CERTIFICATE-----\r\nMIIC\r\n-----END CERTIFICATE-----\r\n"
 
 @pytest.mark.parametrize(
     ("flags", "total", "has_vote"),
-    [("A,V,NMW", 3, True), ("A,NV,NMW", 2, False), ("NA,NV,NMW", 2, False), ("NR", 2, False)],
+    [("A,V,NMW", 3, True), ("A,V", 3, True), ("A,NV,NMW", 2, False), ("NA,NV,NMW", 2, False), ("NR", 2, False)],
 )
 def test_the_vote_of_this_server(flags: str, total: int, has_vote: bool) -> None:
     text = f"active\0active\ninactive\0state\0Connected\0quorum\0{QUORUM.format(flags=flags, total=total)}\0"
@@ -173,8 +173,9 @@ def test_what_the_host_of_the_vote_has(mocker: MockerFixture, said: str, host: q
     run = mocker.patch.object(command, "run", return_value=Result((), 0, said.encode(), b""))
     servers = Servers([])
     assert qdevice.look_at_host(servers, servers.here) == host
+    shell, option, *_, name = run.call_args.args[0]
     # As what corosync.conf calls the cluster, qnetd knows it.
-    assert run.call_args.args[0][-1] == qdevice.CLUSTER_NAME
+    assert (shell, option, name) == ("sh", "-c", qdevice.CLUSTER_NAME)
 
 
 class Tools:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -144,7 +145,8 @@ def test_a_server_that_cannot_do_that_is_asked_one_by_one(
     assert [answer.stdout for answer in (first, second) if isinstance(answer, Result)] == [b"a\n", b"b\n"]
 
 
-def test_a_small_server_does_not_run_all_at_once(mocker: MockerFixture) -> None:
+@pytest.mark.parametrize(("processors", "at_a_time"), [(1, 4), (None, 4), (3, 6)])
+def test_a_small_server_does_not_run_all_at_once(mocker: MockerFixture, processors: int | None, at_a_time: int) -> None:
     begun: list[str] = []
     go_on = threading.Event()
 
@@ -153,7 +155,7 @@ def test_a_small_server_does_not_run_all_at_once(mocker: MockerFixture) -> None:
         assert go_on.wait(60)
         return [0, "", ""]
 
-    mocker.patch.object(os, "cpu_count", return_value=1)
+    mocker.patch.object(os, "cpu_count", return_value=processors)
     mocker.patch.object(round_program, "answer", answer)
     others = threading.active_count()
     questions = [([str(number)], "", 1.0) for number in range(20)]
@@ -162,6 +164,9 @@ def test_a_small_server_does_not_run_all_at_once(mocker: MockerFixture) -> None:
         assert waiting.until(lambda: threading.active_count() == others + 1 + round_program.AT_A_TIME, 60)
         assert waiting.until(lambda: len(begun) >= round_program.AT_A_TIME, 60)
         assert len(begun) == round_program.AT_A_TIME
+        assert waiting.until(lambda: threading.active_count() == others + 1 + len(questions), 60)
+        assert waiting.until(lambda: len(begun) >= at_a_time, 60)
+        assert len(begun) == at_a_time
         go_on.set()
     assert answers.result() == [[0, "", ""]] * len(questions)
 
@@ -181,6 +186,37 @@ def test_who_has_the_longest_script_begins_first(mocker: MockerFixture) -> None:
     answers = round_program.answers_to([(["sh", "-c", "x" * length], "", 60) for length in (2, 9, 1, 5)])
     assert {len(script) for script in begun[:2]} == {9, 5}
     assert [len(str(answer[1])) for answer in answers if answer] == [2, 9, 1, 5]
+def test_all_answers_are_told_before_it_ends_at_once(mocker: MockerFixture, capsys: pytest.CaptureFixture[str]) -> None:
+    ends = mocker.patch.object(os, "_exit")
+    begun = mocker.spy(threading, "Thread")
+    round_program.main([(["true"], "", 60.0), (["/no/such/program"], "", 60.0)])
+    well, (status, _, _) = json.loads(capsys.readouterr().out)
+    # A shell's own status for a program that is not there.
+    assert (well, status) == ([0, "", ""], 127)
+    ends.assert_called_once_with(0)
+    # Nor does it wait for one that hangs.
+    assert [call.kwargs["daemon"] for call in begun.call_args_list] == [True, True]
+
+
+def test_one_that_hangs_is_killed_with_all_that_it_has_started(mocker: MockerFixture) -> None:
+    killed = mocker.spy(os, "killpg")
+    assert round_program.answer(["sleep", "60"], "", 0.01) is None
+    assert killed.spy_exception is None
+    assert killed.call_args.args[1] == signal.SIGKILL
+
+
+def test_a_round_begins_once_nobody_has_had_an_answer_for_a_while(mocker: MockerFixture) -> None:
+    mocker.patch.object(rounds, "QUIET_S", 1)
+    clock = mocker.patch.object(rounds.time, "monotonic", return_value=10.0)
+    asked = rounds.Rounds(Puts())
+    assert asked._is_quiet()
+    with asked.held_back(), asked.held_back():
+        assert not asked._is_quiet()
+    assert not asked._is_quiet()
+    clock.return_value = 11.0
+    assert asked._is_quiet()
+    with asked.held_back():
+        assert not asked._is_quiet()
 
 
 def test_questions_are_in_no_command_line() -> None:

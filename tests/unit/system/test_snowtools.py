@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from snow_ha_plugin.errors import (
 )
 from snow_ha_plugin.model import DomainFile, Server
 from snow_ha_plugin.system import snowtools
+
+HOOK_IS_IN = snowtools.hook_is_in
 
 DOMAINS_CONF = """
 #hostname role nic0 ip0 bridge0 mac0 mask0 gw0 nic1 ...
@@ -182,3 +185,108 @@ def test_a_name_without_an_address_is_told_in_words(tmp_path: Path, mocker: Mock
     with pytest.raises(ConfigurationError) as caught:
         snowtools.servers(["snow03"], tmp_path / "domains.conf")
     assert str(caught.value).startswith("snow03 has no address; Temporary failure in name resolution; ")
+
+
+def test_a_servers_name_is_looked_up_where_domains_conf_has_no_address(tmp_path: Path, mocker: MockerFixture) -> None:
+    found = [(socket.AF_INET, None, 0, "", ("10.1.0.3", 0)), (socket.AF_INET, None, 0, "", ("10.9.0.3", 0))]
+    asked = mocker.patch.object(socket, "getaddrinfo", return_value=found)
+    path = domains_conf(tmp_path, "snow03 snow eth0\nsnow04 snow eth0 dhcp\nsnow05 web eth0 10.1.0.5\n")
+    for name in ("snow03", "snow04", "snow05", "snow06"):
+        assert snowtools.servers([name], path) == (Server(name, ("10.1.0.3",)),)
+    # corosync's addresses are of IPv4 (sNow! has no other).
+    assert asked.call_args.args == ("snow06", None, socket.AF_INET)
+
+
+def test_an_address_in_the_last_column_of_a_row_counts(tmp_path: Path) -> None:
+    one, two = "snow01 snow eth0 10.1.0.1", "snow02 snow eth0 10.1.0.2 a b c d eth1 10.9.0.2"
+    path = domains_conf(tmp_path, f"{one}\n{two}\nweb01 web eth0 10.1.0.9\n")
+    assert snowtools.servers(["snow01", "snow02"], path) == (
+        Server("snow01", ("10.1.0.1",)),
+        Server("snow02", ("10.1.0.2", "10.9.0.2")),
+    )
+    assert snowtools.address_of(path, "web01") == "10.1.0.9"
+
+
+def test_the_roles_of_a_domain_are_parted_by_commas(tmp_path: Path) -> None:
+    assert snowtools.roles(domains_conf(tmp_path)) == {"deploy01": ("deploy",), "proxy01": ("proxy", "nis")}
+
+
+@pytest.mark.parametrize(
+    ("identities", "found"),
+    [
+        (["deploy01"], ("deploy01",)),
+        (["10.1.0.2"], ("snow02",)),
+        (["10.9.0.1"], ("snow01",)),
+        (["10.1.0.11", "alone"], ("proxy01", "alone")),
+        # Neither a role nor a gateway is what somebody is known by.
+        (["snow", "10.1.0.254", "deploy02", "none2"], ()),
+    ],
+)
+def test_a_row_is_found_by_its_name_or_one_of_its_addresses(
+    tmp_path: Path, identities: list[str], found: tuple[str, ...]
+) -> None:
+    assert snowtools.rows_of(domains_conf(tmp_path), identities) == found
+
+
+def test_any_bytes_may_be_in_a_comment_of_domains_conf(tmp_path: Path) -> None:
+    (tmp_path / "domains.conf").write_bytes(b"# caf\xe9\nweb01 web\n")
+    assert snowtools.domain_names(tmp_path / "domains.conf") == ("web01",)
+
+
+def test_a_name_that_is_nearly_one_is_told(tmp_path: Path) -> None:
+    domain_file(tmp_path)
+    for name, remedy in (("web02", "did you mean web01"), ("flexlm", "deploy it: snow deploy flexlm")):
+        with pytest.raises(NoSuchObjectError, match=f"there is no domain {name}") as caught:
+            snowtools.read_domain(tmp_path, name)
+        assert caught.value.remedy == remedy
+
+
+@pytest.mark.parametrize(
+    ("given", "domains_dir", "hooks_dir"),
+    [
+        ({"ETC": "/etc/snow"}, "/etc/snow/domains", "/sNow/lib/hooks.d"),
+        ({"ETC": "/etc/snow", "ROOT": "/opt"}, "/etc/snow/domains", "/opt/lib/hooks.d"),
+        ({"ETC": "/etc/snow", "SRV": "/srv"}, "/srv/domains", "/sNow/lib/hooks.d"),
+        ({"ROOT": "/opt", "SRV": "/srv"}, "/opt/snow-tools/etc/domains", "/opt/snow-tools/share/hooks.d"),
+    ],
+)
+def test_what_the_environment_does_not_say_is_below_what_it_says(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], domains_dir: str, hooks_dir: str
+) -> None:
+    for name in ("ROOT", "ETC", "SRV", "LIB"):
+        monkeypatch.delenv(f"SNOW_{name}", raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(f"SNOW_{name}", value)
+    found = snowtools.layout()
+    assert (str(found.domains_dir), str(found.hooks_dir)) == (domains_dir, hooks_dir)
+    assert found.domains_conf == found.conf.parent / "domains.conf"
+
+
+def test_snow_knows_of_us_where_the_hook_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SNOW_ETC", raising=False)
+    monkeypatch.setenv("SNOW_ROOT", str(tmp_path))
+    assert not HOOK_IS_IN()
+    hooks = tmp_path / "snow-tools/share/hooks.d"
+    hooks.mkdir(parents=True)
+    # As the package has it.
+    hook = next((Path(__file__).parents[3] / "hooks").glob("*.sh"))
+    (hooks / hook.name).touch()
+    assert HOOK_IS_IN()
+
+
+def test_a_file_server_that_hangs_does_not_keep_us_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    back = threading.Event()
+    monkeypatch.setattr(snowtools, "HOOK_WITHIN_S", 0.01)
+
+    def layout() -> snowtools.Layout:
+        back.wait(60)
+        raise OSError
+
+    monkeypatch.setattr(snowtools, "layout", layout)
+    looking = set(threading.enumerate())
+    assert not HOOK_IS_IN()
+    (look,) = set(threading.enumerate()) - looking
+    # Nor our end.
+    assert look.daemon
+    back.set()
+    look.join(60)
