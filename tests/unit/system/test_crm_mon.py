@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from lxml import etree
@@ -148,7 +148,7 @@ def test_a_failure_tells_of_what_where_and_why(words: str, expected: FailedActio
 def test_a_failure_as_crm_mon_prints_it() -> None:
     (found,) = crm_mon.parse_state(capture("crm_mon-2.1.5-troubled.xml")).failures
     assert (found.resource, found.task, found.degraded) == ("syslog01", "stop", False)
-    assert found.when == datetime(2026, 11, 22, 12, 35, 1, tzinfo=timezone.utc).timestamp()
+    assert found.when == datetime(2026, 11, 22, 12, 35, 1, tzinfo=UTC).timestamp()
 
 
 @pytest.mark.parametrize("written", ["2026-11-28 10:00:00 +01:00", "2026-11-28 04:00:00 -05:00"])

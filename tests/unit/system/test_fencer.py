@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 from pytest_mock import MockerFixture
@@ -27,7 +27,7 @@ DEVICES = b"""<pacemaker-result><list name="fence" count="2"><item>snow-ha-fenci
 
 
 def at(hour: int, minute: int) -> int:
-    return int(datetime(2026, 11, 28, hour, minute, tzinfo=timezone.utc).timestamp())
+    return int(datetime(2026, 11, 28, hour, minute, tzinfo=UTC).timestamp())
 
 
 def test_what_was_fenced_and_what_could_not_be_are_events_and_what_is_under_way_is_none(mocker: MockerFixture) -> None:

@@ -178,10 +178,11 @@ def test_what_the_host_of_the_vote_has(mocker: MockerFixture, said: str, host: q
     assert (shell, option, name) == ("sh", "-c", qdevice.CLUSTER_NAME)
 
 
+GIVES = {qdevice._REQUEST: b"request", qdevice._SIGN: b"signed", qdevice._EXPORT: b"key"}
+
+
 class Tools:
     """Servers and a host with the tools of the certificates: each step gives a word that the next one is to read."""
-
-    GIVES = {qdevice._REQUEST: b"request", qdevice._SIGN: b"signed", qdevice._EXPORT: b"key"}
 
     def __init__(self, mocker: MockerFixture) -> None:
         self.steps: list[tuple[str, str, bytes]] = []
@@ -195,7 +196,7 @@ class Tools:
         names = {qdevice._INIT: "init", qdevice._IMPORT: "import", qdevice._EXPORT: "export"}
         step = {**names, qdevice._REQUEST: "request", qdevice._SIGN: "sign"}[text]
         self.steps.append((server, " ".join([step, *words]), stdin))
-        return Result(tuple(argv), 0, self.GIVES.get(text, b""), b"")
+        return Result(tuple(argv), 0, GIVES.get(text, b""), b"")
 
 
 DB = qdevice.DATABASE

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from pytest_mock import MockerFixture
 
+from snow_ha_plugin.core import processors
 from snow_ha_plugin.errors import TimedOutError, UnavailableError
 from snow_ha_plugin.model import Guest
 from snow_ha_plugin.system import command, waiting, xen
@@ -17,6 +18,9 @@ from tests.unit.conftest import Machines
 INFO = capture("xl-standin-info.txt").decode()
 LIST = capture("xl-standin-list-guide-domains.txt").decode()
 HEAD, DOM0 = LIST.splitlines()[:2]
+CPUID = capture("xen-cpuid-4.17.7-haswell.txt").decode()
+# What the script of a look prints.
+WHOLE = "----\n".join([INFO, LIST, "[]\n", CPUID])
 
 
 def rows(*lines: str) -> str:
@@ -82,6 +86,12 @@ def test_an_answer_that_is_not_whole_is_an_error_and_never_an_empty_server(listi
         xen.parse_list(listing, "snow01")
 
 
+def test_a_server_may_have_no_guest_and_a_list_an_empty_line() -> None:
+    assert [guest.domid for guest in xen.parse_list(rows(), "snow01")] == [0]
+    assert [guest.domid for guest in xen.parse_list(rows("", " "), "snow01")] == [0]
+    assert xen.parse(f"release\n{INFO}", LIST, "snow01").cpus == 8
+
+
 @pytest.mark.parametrize("info", ["", "nonsense", "total_memory : much\nnr_cpus : 8", "total_memory : 1024"])
 def test_a_server_that_does_not_tell_its_size_is_an_error(info: str) -> None:
     with pytest.raises(UnavailableError, match="xl info on snow01"):
@@ -94,7 +104,7 @@ def test_a_hypervisor_without_shadow_paging_is_told_by_its_capabilities() -> Non
 
 
 @pytest.mark.parametrize("look", [xen.look, xen.guests])
-@pytest.mark.parametrize("answer", [(1, b""), (0, b""), (1, LIST.encode()), (0, INFO.encode())])
+@pytest.mark.parametrize("answer", [(1, b""), (0, b""), (1, LIST.encode()), (0, INFO.encode()), (1, WHOLE.encode())])
 def test_a_server_where_xl_fails_is_not_empty(mocker: MockerFixture, look: object, answer: tuple[int, bytes]) -> None:
     servers = Servers(["snow01"])
     mocker.patch.object(servers, "run", return_value=Result(("xl",), *answer, b"xenstored is dead"))
@@ -243,9 +253,11 @@ def test_the_guests_are_asked_for_anew_each_time(mocker: MockerFixture, here: Se
 
 
 def test_a_look_is_one_trip_that_is_made_once(mocker: MockerFixture, here: Servers) -> None:
-    said = "----\n".join([INFO, LIST, "[]\n", ""])
-    run = mocker.patch.object(command, "run", return_value=Result((), 0, said.encode(), b""))
-    assert xen.look(here, "snow01") == xen.look(here, "snow01") == xen.parse(INFO, LIST, "snow01", "[]")
+    run = mocker.patch.object(command, "run", return_value=Result((), 0, WHOLE.encode(), b""))
+    found = xen.look(here, "snow01")
+    assert xen.look(here, "snow01") == found
+    assert found.processors == processors.parse(CPUID) != xen.parse(INFO, LIST, "snow01").processors
+    assert found.guests == xen.parse(INFO, LIST, "snow01").guests
     assert run.call_count == 1
     assert run.call_args.args[0][:2] == ["sh", "-c"]
     assert run.call_args.kwargs["timeout_s"] == xen.XL_TIMEOUT_S
