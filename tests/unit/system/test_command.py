@@ -104,7 +104,7 @@ def test_programs_in_sbin_are_found_with_a_users_path(monkeypatch: pytest.Monkey
 def test_a_missing_program_is_told_by_its_name() -> None:
     for run in (command.run, command.on_terminal):
         with pytest.raises(UnavailableError, match="no-such-program is not there"):
-            run(["no-such-program", "--version"])  # type: ignore[operator]
+            run(["no-such-program", "--version"])
 
 
 @pytest.mark.parametrize(

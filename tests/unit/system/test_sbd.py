@@ -172,7 +172,7 @@ def test_what_was_put_on_a_server_is_what_a_look_finds_there(with_disk: Machines
     assert asked_by.call_count == 1
     assert asked_by.call_args.kwargs["timeout_s"] == sbd.LOOK_WITHIN_S
     assert asked_by.call_args.args[0][:2] == ["bash", "-c"]
-    assert (look.active, look.enabled) == ({"sbd", "corosync"}, True)
+    assert (look.active, look.enabled) == (frozenset({"sbd", "corosync"}), True)
     assert dict(look.texts) == {name: text for name, (_, text) in wanted().items()}
     assert look.file.split()[1] == "512"
     assert dict(sbd.look(with_disk, "snow01", FILE).texts) == {}
