@@ -8,7 +8,7 @@ import pytest
 
 from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.guide import pairs
-from snow_ha_plugin.model import Finding
+from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.operations.site import Site
 from tests.unit.conftest import Machines
 
@@ -60,23 +60,30 @@ def test_where_all_is_the_same_nothing_is_found(differ: Differ, machines: Machin
 
 @pytest.mark.parametrize(("server", "other"), [("snow01", "snow02"), ("snow02", "snow01")])
 @pytest.mark.parametrize(
-    ("program", "script", "code", "told"),
+    ("program", "script", "code", "told", "subjects"),
     [
-        ("date", "echo 1006", "clocks-differ", "the clock of {server} is 6 s ahead of that of {other}"),
-        ("xl", XL.format("4.20.1"), "releases-differ", "Xen is "),
-        ("dpkg_query", "echo is pacemaker 3.0.0-1", "releases-differ", "pacemaker is "),
-        ("dpkg_query", "echo is corosync 3.1.9-1", "releases-differ", "corosync is "),
-        ("cut", '[ -n "$3" ] && echo 13 || exec /usr/bin/cut "$@"', "releases-differ", "Debian is "),
-        ("findmnt", "exit 1", "home-differs", "/home is mounted on the others, and not on {server}"),
-        ("getent", "echo 127.0.1.1", "names-differ", "127.0.1.1 on {server}"),
-        ("getent", "exit 2", "names-differ", "nothing on {server}"),
-        ("getent", "echo 10.9.9.9", "names-differ", "10.9.9.9 on {server}"),
+        (
+            "date",
+            "echo 1006",
+            "clocks-differ",
+            "the clock of {server} is 6 s ahead of that of {other}",
+            ["{other} {server}"],
+        ),
+        ("xl", XL.format("4.20.1"), "releases-differ", "Xen is ", ["Xen"]),
+        ("dpkg_query", "echo is pacemaker 3.0.0-1", "releases-differ", "pacemaker is ", ["pacemaker"]),
+        ("dpkg_query", "echo is corosync 3.1.9-1", "releases-differ", "corosync is ", ["corosync"]),
+        ("cut", '[ -n "$3" ] && echo 13 || exec /usr/bin/cut "$@"', "releases-differ", "Debian is ", ["Debian"]),
+        ("findmnt", "exit 1", "home-differs", "/home is mounted on the others, and not on {server}", ["{server}"]),
+        ("getent", "echo 127.0.1.1", "names-differ", "127.0.1.1 on {server}", ["snow01", "snow02"]),
+        ("getent", "exit 2", "names-differ", "nothing on {server}", ["snow01", "snow02"]),
+        ("getent", "echo 10.9.9.9", "names-differ", "10.9.9.9 on {server}", ["snow01", "snow02"]),
     ],
 )
 def test_what_differs_between_two_servers_is_found_on_either_side(
-    differ: Differ, server: str, other: str, program: str, script: str, code: str, told: str
+    differ: Differ, server: str, other: str, program: str, script: str, code: str, told: str, subjects: list[str]
 ) -> None:
     found = differ(server, **{program: script})
+    assert [finding.subject for finding in found] == [each.format(server=server, other=other) for each in subjects]
     assert {finding.id for finding in found} == {code}
     for finding in found:
         assert told.format(server=server, other=other) in finding.message
@@ -87,6 +94,7 @@ def test_a_server_that_this_one_does_not_let_in(differ: Differ) -> None:
     (finding,) = differ("snow02", ssh="exit 255")
     assert (finding.id, finding.subject) == ("ssh-closed", "snow02")
     assert "on snow02 `ssh snow01 true` does not work for root" in finding.message
+    assert (finding.severity, finding.exit_code) == (Severity.ERROR, UnavailableError.exit_code)
 
 
 def test_clocks_that_were_read_one_after_the_other_are_the_same(differ: Differ) -> None:
@@ -110,3 +118,5 @@ def test_a_server_that_does_not_answer_is_not_told_once_more_by_the_others(diffe
     machines.silent["snow02"] = UnavailableError("snow02 cannot be reached")
     assert differ("snow01", ssh="exit 255") == []
     assert not any(" ssh " in line for line in machines.log())
+    names = {argv[4:] for _, argv in machines.calls if "clock" in argv[2]}
+    assert names == {("snow01",)}, "nobody asks for its address"
