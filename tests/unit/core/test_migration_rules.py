@@ -55,6 +55,13 @@ def test_a_meta_attribute_of_another_name_is_no_answer_to_a_failure() -> None:
     assert migration.block(primitive) is True
 
 
+def test_what_somebody_has_said_of_its_failure_in_a_meta_attribute_stays() -> None:
+    tree = by_hand(OPERATIONS.format("migrate_to", META.format("on-fail", "restart")))
+    before = cib.serialize(tree)
+    assert migration.block(web(tree)) is False
+    assert cib.serialize(tree) == before
+
+
 def test_domains_that_somebody_else_has_blocked_are_not_told() -> None:
     tree = by_hand(OPERATIONS.format("migrate_to", META.format("on-fail", "block")))
     assert "web01" not in migration.blocks(tree)

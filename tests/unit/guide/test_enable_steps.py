@@ -11,11 +11,12 @@ import pytest
 from pytest_mock import MockerFixture
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.configure import fencing
+from snow_ha_plugin.core.configure import acceptance, fencing
 from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.guide import enable
 from snow_ha_plugin.guide.domains import Newcomers
 from snow_ha_plugin.guide.run import Run
+from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import Change, Finding, Severity
 from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import lock
@@ -242,6 +243,18 @@ class TestWhole:
             "fencing: sbd; nothing else", "third vote: qnetd01",
         ]  # fmt: skip
 
+    def test_every_section_is_looked_at_in_one_go_and_mended_around_the_cib(
+        self, site: Site, done: list[str], mocker: MockerFixture
+    ) -> None:
+        before, after = (Step(name, name, lambda _site: [], lambda _site: None) for name in ("server", "hook"))
+        mocker.patch.object(enable, "SERVER_STEPS", (before,))
+        mocker.patch.object(enable, "AFTERWARDS", (after,))
+        looked = mocker.patch.object(Run, "look")
+        mocker.patch.object(Run, "mend", side_effect=lambda section: done.append(f"mend {section.name}"))
+        enable.enable(site, Screen(), replace_agents=False, dry_run=True)
+        looked.assert_called_once_with((before, after))
+        assert done == ["_rehearse", "mend server", "_change_configuration", "mend hook"]
+
     def test_agents_are_replaced_only_where_that_is_asked_for(self, site: Site, done: list[str]) -> None:
         _, changes = enable.enable(site, Screen(), replace_agents=True, dry_run=True)
         assert done == ["_rehearse", "_change_configuration", "_replace_agents"]
@@ -272,14 +285,38 @@ class TestChangeConfiguration:
         self, site: Site, mocker: MockerFixture, dry_run: bool
     ) -> None:
         run, _ = prepared(site, dry_run=dry_run)
-        mocker.patch.object(Run, "try_fencing")
+        tried = mocker.patch.object(Run, "try_fencing")
         for name in ("_configure", "_renew_ids", "_try_again", "_put_rules_back"):
             mocker.patch.object(enable, name, return_value=[Change("x", name, "x")])
         sizes = mocker.patch.object(enable, "_go_by_sizes", return_value=[CHANGE])
         done = [change.target for change in enable._change_configuration(run)]
+        assert tried.called
         own = ["_configure", "_renew_ids", *([] if dry_run else ["_try_again", "_put_rules_back"])]
         assert done == [*own, "cluster-delay"]
         assert [change.target for change in sizes.call_args.args[1]] == own
+
+
+def test_to_go_without_fencing_is_accepted_for_thirty_days_by_the_option_that_said_so(site: Site) -> None:
+    tree = guide_cluster()
+    enable.edit(replace(site, fencing=fencing.NONE), tree)
+    (given,) = acceptance.acceptances(tree)
+    assert (given.code, given.severity, given.reason) == ("no-fencing", Severity.ERROR, "--without-fencing")
+    assert given.until - given.since == 30 * 24 * 3600
+
+
+def test_one_look_asks_crm_mon_of_the_cib_that_was_read(site: Site, mocker: MockerFixture) -> None:
+    run, _ = prepared(site)
+    tree = guide_cluster()
+    mocker.patch.object(enable, "edit", return_value=[])
+    mocker.patch.object(enable.sizes, "edit", return_value=[])
+    mocker.patch.object(enable.start, "state", return_value="as it is")
+    mocker.patch.object(LiveCluster, "had_former_ids", False, create=True)
+    failed = mocker.patch.object(enable.retry, "failed", return_value=[])
+    assert enable._is_complete(run, tree) is True
+    failed.assert_called_once_with(tree, "as it is")
+    assert enable._is_complete(run, None) is False
+    run._seen[enable.AFTERWARDS[0]] = [WRONG]
+    assert enable._is_complete(run, tree) is False
 
 
 def test_servers_on_which_no_pacemaker_runs_have_no_cluster_yet(site: Site, mocker: MockerFixture) -> None:
