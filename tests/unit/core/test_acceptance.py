@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from snow_ha_plugin.core import cib
@@ -76,3 +78,55 @@ def test_what_somebody_has_made_unreadable_accepts_nothing(value: str) -> None:
     (pair,) = tree.xpath(f"//*[@id='{acceptance.SET}']/nvpair")
     pair.set("value", value)
     assert acceptance.acceptances(tree) == ()
+
+
+def test_what_covers_a_finding_is_the_first_that_does_and_the_others_stay_open() -> None:
+    later = GIVEN._replace(until=5000)
+    other = FOUND._replace(subject="snow02")
+    told = acceptance.sort([other, FOUND], [GIVEN._replace(code="held"), GIVEN, later], 1500)
+    assert (told.open, told.accepted) == ((other,), ((FOUND, GIVEN),))
+
+
+def test_they_are_told_by_code_and_subject() -> None:
+    one, two = GIVEN._replace(subject="snow02"), GIVEN._replace(code="held", subject="web01")
+    tree = accepted(one, GIVEN, two)
+    assert [(each.code, each.subject) for each in acceptance.acceptances(tree)] == [
+        ("held", "web01"), ("server-standby", "snow01"), ("server-standby", "snow02"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("subject", "what"), [("snow01", "server-standby snow01"), ("", "server-standby")])
+def test_each_has_an_option_of_its_own_and_is_told_by_what_it_is_of(subject: str, what: str) -> None:
+    tree = guide_cluster()
+    (change,) = acceptance.accept(tree, [GIVEN._replace(subject=subject, until=1000 + 86400)])
+    assert (change.action, change.target, change.message) == ("accept", what, f"leave {what} aside for 1 d")
+    (pair,) = cib.notes(tree, acceptance.SET)
+    assert pair.get("name", "").startswith("snow-ha-accepted-")
+    (ended,) = acceptance.end(tree, GIVEN.code)
+    assert (ended.action, ended.target) == ("end", what)
+
+
+def test_one_that_ends_at_this_second_has_ended() -> None:
+    tree = accepted(GIVEN)
+    assert not acceptance.is_accepted(tree, "held", 1500)
+    assert acceptance.is_accepted(tree, GIVEN.code, GIVEN.until - 1)
+    assert not acceptance.is_accepted(tree, GIVEN.code, GIVEN.until)
+    acceptance.accept(tree, [Acceptance("held", "web01", Severity.WARNING, GIVEN.until - 1, 3000)])
+    assert GIVEN in acceptance.acceptances(tree)
+    assert acceptance.accept(tree, []) == []
+    assert GIVEN in acceptance.acceptances(tree)
+
+
+@pytest.mark.parametrize("key", ["code", "subject", "severity", "since", "until", "reason"])
+def test_one_that_lacks_a_part_is_none(key: str) -> None:
+    values = {**GIVEN._asdict(), "severity": "warning"}
+    assert acceptance.read(json.dumps(values)) == GIVEN
+    del values[key]
+    assert acceptance.read(json.dumps(values)) is None
+
+
+def test_what_is_unreadable_stays_where_something_else_ends() -> None:
+    tree = accepted(GIVEN)
+    cib.put_notes(tree, acceptance.SET, {"snow-ha-accepted-x": "unreadable"})
+    acceptance.end(tree, GIVEN.code)
+    assert [pair.get("value") for pair in cib.notes(tree, acceptance.SET)] == ["unreadable"]

@@ -211,3 +211,74 @@ def test_what_went_by_sizes_goes_by_none_after_disable_unless_it_was_the_adminis
     )  # fmt: skip
     assert len(cluster_options.end_sizes(tree)) == 1
     assert cib.options(tree)["placement-strategy"] == "utilization"
+
+
+def test_the_floating_ip_is_looked_at_every_ten_seconds() -> None:
+    element = cib.resource(enabled(), "snow-ha-floating-ip")
+    operations = [dict(operation.attrib) for operation in element.find("operations")]
+    assert [(each["name"], each["interval"], each["timeout"]) for each in operations] == [
+        ("start", "0s", "30s"), ("stop", "0s", "30s"), ("monitor", "10s", "30s"),
+    ]  # fmt: skip
+
+
+def test_a_change_of_the_floating_ip_is_told_with_what_it_becomes() -> None:
+    (change,) = cluster_options.put_floating_ip(enabled(), FLOATING._replace(gateway="10.1.0.253"))
+    assert change.message == "configure the floating IP 10.1.0.253/16 on xsnow0"
+
+
+def test_an_address_of_another_kind_of_agent_is_a_floating_ip_too() -> None:
+    tree = with_parts(
+        resources="""<primitive id="vip" class="ocf" provider="heartbeat" type="IPaddr"/>
+        <primitive id="other" class="ocf" provider="heartbeat" type="IPsrcaddr"/>"""
+    )
+    names = [found.id for found in cluster_options.floating_ips(tree)]
+    assert "vip" in names and "other" not in names
+
+
+def test_each_server_that_was_looked_at_gets_its_size_whatever_the_one_before_it_did() -> None:
+    tree = guide_cluster()
+    for unchanged in ({}, {"snow01": hypervisor(15360)}):
+        other = hypervisor(31744, 16)
+        changes = cluster_options.put_capacities(cib.clone(tree), {**unchanged, "snow02": other})
+        assert [(change.action, change.target) for change in changes] == [("capacity", "snow02")]
+
+
+def test_a_size_is_written_in_a_set_of_ours_at_its_server() -> None:
+    (found,) = enabled().findall("configuration/nodes/node/utilization")
+    assert found.get("id") == "snow-ha--capacity--node1"
+    assert {pair.get("name"): pair.get("value") for pair in found} == {"hv_memory": "15360", "cpu": "8"}
+
+
+@pytest.mark.parametrize(
+    ("set_id", "value", "then"),
+    [("snow-ha--rsc-defaults", "1", "2"), ("snow-ha--rsc-defaults", "5", "5"), ("mine", "1", "1")],
+    ids=["our-former-default", "administrators-word", "administrators-set"],
+)
+def test_the_priority_of_before_is_renewed_and_an_administrators_stays(set_id: str, value: str, then: str) -> None:
+    tree = unconfigured_cluster()
+    defaults = cluster_options.RESOURCE_DEFAULTS | {"priority": value}
+    cib.put_pairs(cib.section(tree, "rsc_defaults"), "meta_attributes", set_id, defaults)
+    changes = cluster_options.put_options(tree, without_fencing=True)
+    assert cib.pairs(cib.section(tree, "rsc_defaults"), "meta_attributes")["priority"] == then
+    renewed = ["set in rsc_defaults: priority=2 (was 1)"] if then != value else []
+    assert [change.message for change in changes if change.target == "rsc_defaults"] == renewed
+
+
+def test_fencing_that_is_there_stays_on_where_none_was_asked_for() -> None:
+    tree = unconfigured_cluster()
+    cib.section(tree, "resources").append(etree.fromstring(STONITH))
+    cluster_options.put_options(tree, without_fencing=True)
+    assert "stonith-enabled" not in cib.options(tree)
+
+
+def test_the_options_that_are_written_are_in_one_set_of_ours() -> None:
+    tree = enabled()
+    (found,) = tree.findall("configuration/crm_config/*[@id='snow-ha--options']")
+    assert {pair.get("name"): pair.get("value") for pair in found} == {
+        "migration-limit": "2", "stop-orphan-resources": "false", "cluster-recheck-interval": "2min",
+        "stonith-enabled": "false",
+    }  # fmt: skip
+    assert cib.pairs(cib.section(tree, "rsc_defaults"), "meta_attributes") == {
+        "resource-stickiness": "100", "priority": "2", "failure-timeout": "600s",
+    }  # fmt: skip
+    assert cib.pairs(cib.section(tree, "op_defaults"), "meta_attributes") == {"timeout": "120s"}
