@@ -90,6 +90,7 @@ class TestClaims:
 
 
 def operation(tree: cib.Tree, name: str) -> cib.Tree:
+    found: cib.Tree
     (found,) = tree.xpath("//primitive[@id='web01']/operations/op[@name=$name]", name=name)
     return found
 
