@@ -151,3 +151,25 @@ def test_names_that_snow_conf_and_the_command_line_know_stay() -> None:
 
 def test_the_watchdog_is_as_snow_ha_settings_5_has_it() -> None:
     assert (fencing.LEAST_WATCHDOG_S, fencing.MOST_WATCHDOG_S, fencing.DEFAULT_WATCHDOG_S) == (5, 120, 15)
+
+
+@pytest.mark.parametrize("switched", ["off", "false", "no"])
+def test_fencing_that_is_switched_off_is_none_whoever_has_the_devices(switched: str) -> None:
+    ours = protected(BMCS)
+    cib.put_option(ours, fencing.OPTIONS_ID, "stonith-enabled", switched)
+    assert fencing.way(ours) == fencing.NONE
+    theirs = unconfigured_cluster()
+    cib.section(theirs, "resources").append(etree.fromstring(DEVICE.format("")))
+    assert fencing.is_by_hand(theirs) is True
+    cib.put_option(theirs, "mine", "stonith-enabled", switched)
+    assert fencing.is_by_hand(theirs) is False
+
+
+def test_sets_and_rules_have_ids_by_which_disable_finds_them() -> None:
+    tree = protected({"node1": "node1-mgmt"})
+    fencing.put_tested(tree, "node1", "2026-11-28T03:00:00Z")
+    found = {each.get("id") for each in tree.iter("instance_attributes", "meta_attributes", "rsc_location")}
+    assert found >= {
+        "snow-ha--params--snow-ha-sbd", "snow-ha--meta--snow-ha-sbd", "snow-ha--params--snow-ha-ipmi-node1",
+        "snow-ha--meta--snow-ha-ipmi-node1", "snow-ha--elsewhere--snow-ha-ipmi-node1", "snow-ha--attributes--node1",
+    }  # fmt: skip
