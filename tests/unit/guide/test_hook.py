@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
 
 from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.guide import hook
+from snow_ha_plugin.model import Severity
 from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system.command import Result
 from tests.unit.conftest import Machines
@@ -63,3 +66,36 @@ def test_a_server_that_does_not_answer_may_use_the_hook(machines: Machines, monk
 
     monkeypatch.setattr(machines, "run", unreachable)
     assert hook.users(machines) == ["snow02"]
+
+
+def test_who_lacks_the_hook_is_told_where_it_should_be(site: Site, machines: Machines) -> None:
+    (found,) = hook.check(site)
+    assert (found.severity, found.id, found.remedy) == (Severity.ERROR, "hook", "snow ha enable")
+    assert PATH in found.message
+
+
+def test_a_package_without_its_own_copy_is_to_be_installed_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    (found,) = hook.check(site)
+    assert (found.severity, found.id, found.remedy) == (
+        Severity.ERROR, "hook", "apt install --reinstall snow-ha",
+    )  # fmt: skip
+    copy = tmp_path / "share/snow-ha/50-snow-ha.sh"
+    assert str(copy) in found.message
+    copy.parent.mkdir(parents=True)
+    copy.write_text("# shipped\n")
+    assert hook._shipped() == b"# shipped\n"
+
+
+def test_only_the_other_servers_are_asked_whether_they_use_the_hook(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr(
+        machines, "run", lambda server, argv: asked.append((server, argv)) or Result(tuple(argv), 0, b"", b"")
+    )
+    hook.users(machines)
+    assert asked == [("snow02", ["sh", "-c", "command -v snow-ha"])]

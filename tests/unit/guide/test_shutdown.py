@@ -5,6 +5,7 @@ import os
 import pytest
 
 from snow_ha_plugin.guide import shutdown
+from snow_ha_plugin.model import Severity
 from snow_ha_plugin.operations.site import Site
 from tests.unit.conftest import Machines
 
@@ -34,3 +35,28 @@ def test_disable_leaves_nothing_of_it(site: Site, machines: Machines) -> None:
     shutdown.remove(site)
     assert not shutdown.is_there(site)
     assert not machines.file("snow01", shutdown.PATH).exists()
+
+
+def test_all_that_pacemaker_needs_is_stopped_after_it(site: Site, machines: Machines) -> None:
+    """Each of Xen's daemons, ssh for migrations, and the network."""
+    after = next(line for line in shutdown.wanted(site).splitlines() if line.startswith("After="))
+    assert after[6:].split() == [
+        "xen.service", "xen-init-dom0.service", "xenstored.service", "xenconsoled.service",
+        "xen-qemu-dom0-disk-backend.service", "xendomains.service", "ssh.service", "network-online.target",
+    ]  # fmt: skip
+    (found, _) = shutdown.check(site)
+    assert (found.severity, found.remedy) == (Severity.ERROR, "snow ha enable")
+    assert found.message.startswith("snow01 may stop Xen")
+
+
+def test_systemd_reads_the_order_anew_when_it_comes_and_when_it_goes(site: Site, machines: Machines) -> None:
+    shutdown.apply(site)
+    shutdown.remove(site)
+    assert sorted(machines.log()) == [f"{name} systemctl daemon-reload" for name in ("snow01", "snow02") for _ in "12"]
+    directory = machines.file("snow02", shutdown.PATH).parent
+    directory.rmdir()
+    shutdown.apply(site)
+    (directory / "mine.conf").touch()
+    shutdown.remove(site)
+    assert [path.name for path in directory.iterdir()] == ["mine.conf"]
+    assert {argv[:2] for _, argv in machines.calls if argv[0] == "sh"} == {("sh", "-c")}
