@@ -6,6 +6,7 @@ import stat
 import pytest
 
 from snow_ha_plugin.guide import authkey
+from snow_ha_plugin.model import Severity
 from snow_ha_plugin.operations.site import Site
 from tests.unit.conftest import NAMES, Machines
 
@@ -85,6 +86,17 @@ def test_a_key_that_is_right_stays(site: Site, machines: Machines) -> None:
     assert ids(site) == []
     authkey.apply(site)
     assert keys(machines) == {MINE}
+
+
+@pytest.mark.parametrize("size", [128, 4096])
+def test_the_shortest_and_the_longest_that_corosync_takes_are_keys(site: Site, machines: Machines, size: int) -> None:
+    """1024 and 32768 bits (corosync-keygen(8), TOTEM_KEY_MAX_LEN)."""
+    put(machines, "snow01", b"x" * size)
+    assert [(found.id, found.severity, found.remedy) for found in authkey.check(site)] == [
+        ("authkey-missing", Severity.ERROR, "snow ha enable")
+    ]
+    authkey.apply(site)
+    assert keys(machines) == {b"x" * size}
 
 
 @pytest.mark.parametrize("size", [0, 127, 4097])

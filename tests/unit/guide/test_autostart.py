@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from snow_ha_plugin.guide import autostart
+from snow_ha_plugin.model import Severity
 from snow_ha_plugin.operations.site import Site
 from tests.unit.conftest import Machines
 
@@ -36,6 +37,8 @@ def test_services_that_start_at_boot_are_found(
     findings = autostart.check(site)
     assert [finding.message.split()[:3] for finding in findings] == [["snow02", "starts", name] for name in services]
     assert {finding.id for finding in findings} <= {"cluster-autostart"}
+    assert [finding.remedy for finding in findings] == [f"systemctl disable {name}" for name in services]
+    assert all(finding.severity == Severity.ERROR for finding in findings)
 
 
 def test_what_starts_at_boot_is_disabled_and_nothing_else(site: Site, machines: Machines) -> None:

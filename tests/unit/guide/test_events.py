@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.guide import events
+from snow_ha_plugin.model import Severity
 from snow_ha_plugin.operations.site import Site
-from tests.unit.conftest import Machines
+from tests.unit.conftest import NAMES, Machines
 
 # A systemctl that knows what is enabled on each server, and a systemd-tmpfiles.
 SYSTEMCTL = """
@@ -41,6 +42,9 @@ def test_each_server_takes_up_events_from_enable_to_disable(site: Site, machines
     assert ids(site) == [] and events.is_there(site)
     (machines.root / "snow02.enabled").unlink()
     assert ids(site) == ["events-unseen"] and events.is_there(site)
+    (found,) = events.check(site)
+    assert (found.severity, found.remedy) == (Severity.ERROR, "snow ha enable")
+    assert found.message.startswith("snow02 ")
     events.apply(site)
     events.remove(site)
     assert ids(site) == ["events-unseen"] * 2 and not events.is_there(site)
@@ -53,6 +57,9 @@ def test_who_has_an_address_needs_a_mailer(site: Site, machines: Machines, monke
     assert ids(site) == []
     site = replace(site, conf=site.conf._replace(alert_mail=("root",)))
     assert ids(site) == ["no-mailer"] * 2
+    assert [(found.severity, found.remedy) for found in events.check(site)] == [
+        (Severity.WARNING, f"on {name}: apt install postfix") for name in NAMES
+    ]
     machines.stand_in("sendmail-of-the-test", "")
     assert ids(site) == []
 

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from snow_ha_plugin.guide import permissions
+from snow_ha_plugin.model import Severity
 from snow_ha_plugin.operations.site import Site
 from tests.unit.conftest import NAMES, Machines
 
@@ -31,3 +32,4 @@ def test_a_file_that_others_can_read_is_found(site: Site, machines: Machines) ->
     machines.file("snow02", CIB).chmod(0o666)
     (finding,) = permissions.check(site)
     assert f"snow02: {machines.file('snow02', CIB)}" in finding.message
+    assert (finding.severity, finding.remedy) == (Severity.ERROR, "snow ha enable")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from snow_ha_plugin.guide import shared
+from snow_ha_plugin.model import Severity
 from snow_ha_plugin.operations.site import Site
 from tests.unit.conftest import Machines
 
@@ -24,3 +25,4 @@ def test_a_file_system_that_servers_do_not_share_is_found(
     assert [finding.id for finding in found] == ["not-shared"] * len(told)
     for finding, part in zip(found, told, strict=True):
         assert part in finding.message
+        assert finding.severity == Severity.ERROR and "/sNow" in finding.remedy
