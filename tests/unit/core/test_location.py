@@ -27,6 +27,9 @@ class TestRule:
     def test_is_of_its_domain_and_server(self) -> None:
         found = location.rule("nis01", "snow02", STICKINESS, beats_stickiness=False)
         assert found == LocationConstraint("snow-ha--place--nis01", "nis01", "snow02", 50)
+        # One that has no replicas and likes no other server better.
+        assert location.rule("nis01", "snow02", 0, beats_stickiness=False).score == 60
+        assert location.rule("nis01", "snow02", 100, beats_stickiness=True).score == 150
 
     @pytest.mark.parametrize(("stickiness", "score"), [(1000, 50), (51, 50), (50, 49), (2, 1)])
     def test_does_not_bring_a_domain_back_from_where_it_sticks(self, stickiness: int, score: int) -> None:
@@ -121,8 +124,11 @@ class TestSizes:
 
     def test_a_domain_of_no_size_needs_none(self) -> None:
         tree = with_parts(resources=BY_HAND)
+        (pair,) = tree.xpath("//primitive[@id='nis01']/utilization/nvpair[@name='cpu']")
+        pair.set("value", "1000")
+        others = sum(int(found.utilization.get("cpu", 0)) for found in cib.domains(tree).values())
         self.put(tree, vcpus=False)
-        assert all(self.counts(tree))
+        assert self.counts(tree) == [str(others)] * 2
 
     def test_where_an_administrator_has_pacemaker_go_by_no_sizes_it_stays_so(self) -> None:
         tree = guide_cluster()
@@ -143,6 +149,8 @@ class TestMeta:
         tree = guide_cluster()
         assert about(location.put_meta(tree, {"nis01": 10, "nis02": 0})) == [("option", "nis01")]
         assert cib.domains(tree)["nis01"].meta["priority"] == "10"
+        (pair,) = tree.xpath("//primitive[@id='nis01']/meta_attributes/nvpair[@name='priority']")
+        assert pair.getparent().get("id") == "snow-ha--meta--nis01"
         assert location.put_meta(tree, {"nis01": 20}) == []
         assert cib.domains(tree)["nis01"].meta["priority"] == "10"
 

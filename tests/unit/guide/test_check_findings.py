@@ -85,6 +85,6 @@ def test_without_pacemaker_there_is_no_view_of_the_cluster(site: Site, mocker: M
     mocker.patch.object(sight, "outlook", side_effect=UnavailableError("Pacemaker does not run"))
     assert check._view(site) is None
     mocker.patch.object(sight, "outlook", return_value="outlook")
-    look = mocker.patch.object(sight, "look", return_value="view")
-    assert check._view(site) == "view"
+    look = mocker.patch.object(sight, "look")
+    assert check._view(site) is look.return_value
     look.assert_called_once_with(site.cluster, "outlook")

@@ -63,7 +63,9 @@ def without_trace(asked: Asked) -> bool:
     return {words[2] for words in asked if words[1] in ("sh", "bash")} <= {"-c"}
 
 
-@pytest.mark.parametrize(("name", "section"), zip(SECTIONS, (*SERVER_STEPS, *AFTERWARDS), strict=True), ids=SECTIONS)
+@pytest.mark.parametrize(
+    ("name", "section"), list(zip(SECTIONS, (*SERVER_STEPS, *AFTERWARDS), strict=True)), ids=SECTIONS
+)
 def test_a_section_asks_servers_once_under_the_name_that_scripts_know(
     site: Site, machines: Machines, asked: Asked, name: str, section: Step
 ) -> None:
@@ -83,7 +85,9 @@ def test_a_section_asks_servers_once_under_the_name_that_scripts_know(
 CONFIGURATION = ["fencing", "defaults", "floating-ip", "domains", "events"]
 
 
-@pytest.mark.parametrize(("name", "section"), zip(CONFIGURATION, CONFIGURATION_STEPS, strict=True), ids=CONFIGURATION)
+@pytest.mark.parametrize(
+    ("name", "section"), list(zip(CONFIGURATION, CONFIGURATION_STEPS, strict=True)), ids=CONFIGURATION
+)
 def test_a_section_of_the_cib_is_written_once_under_the_name_that_scripts_know(
     make_site: MakeSite, name: str, section: ConfigurationStep
 ) -> None:
