@@ -215,6 +215,7 @@ def test_what_went_by_sizes_goes_by_none_after_disable_unless_it_was_the_adminis
 
 def test_the_floating_ip_is_looked_at_every_ten_seconds() -> None:
     element = cib.resource(enabled(), "snow-ha-floating-ip")
+    assert element.find("instance_attributes").get("id") == "snow-ha--params--snow-ha-floating-ip"
     operations = [dict(operation.attrib) for operation in element.find("operations")]
     assert [(each["name"], each["interval"], each["timeout"]) for each in operations] == [
         ("start", "0s", "30s"), ("stop", "0s", "30s"), ("monitor", "10s", "30s"),

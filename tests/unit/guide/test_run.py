@@ -133,3 +133,4 @@ def test_fencing_is_tried_only_before_something_of_it_is_written(
     assert [call.args for call in proof.call_args_list] == ([(site,)] if tried else [])
     assert [call.args for call in edit.call_args_list] == ([] if dry_run else [(site, "the CIB")])
     assert read.called != dry_run
+    assert run.screen.progress.called == tried  # type: ignore[attr-defined]
