@@ -109,6 +109,7 @@ def test_each_part_is_shown_while_it_is_carried_out_and_all_are_given_back(parts
     assert [part.change.action for part in disable.disable(parts.site, screen, dry_run=False)] == ["events", "hook"]
     held.assert_called_once_with(parts.site.servers, "disable")
     assert shown == ["take up no more events", "take the hook out of `snow`"]
+    assert [done[0] for done in parts.done] == ["events.remove", "hook.remove"]
     parts.done.clear()
     assert len(disable.disable(parts.site, screen, dry_run=True)) == 2
     assert (parts.done, held.call_count) == ([], 1)
