@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from snow_ha_plugin.agent import host, lifecycle, monitor, operation, recovery, watch
+from snow_ha_plugin.agent import domain_file, host, lifecycle, migration, monitor, operation, progress, recovery, watch
 from snow_ha_plugin.agent.domains import Instance
 from snow_ha_plugin.agent.host import SSH
 from snow_ha_plugin.agent.process import Result
 from tests.unit.agent.xl_lists import DOM0, HEADER, instances, line
 
 HERE, THERE = "", "snow02"
+TRANSPORT = ("77", 5)
 
 
 class Servers:
@@ -25,6 +27,9 @@ class Servers:
         self.silent: set[str] = set()
         self.failing: set[str] = set()
         self.calls: list[str] = []
+        # By server: each call as a whole, and the seconds that it had.
+        self.commands: list[tuple[str, str]] = []
+        self.given_s: list[float] = []
         # What happens, once, when the time has come: (seconds from the start, what).
         self.events: list[tuple[float, Callable[[], None]]] = []
         self.programs: dict[str, Result] = {}
@@ -59,6 +64,8 @@ class Servers:
         assert deadline >= self.now, "nothing is begun after the deadline"
         server, command = (words[len(SSH)], words[len(SSH) + 1 :]) if words[: len(SSH)] == SSH else (HERE, words)
         self.calls.append(" ".join(command[:3]))
+        self.commands.append((server, " ".join(command)))
+        self.given_s.append(deadline - self.now)
         self.sleep(0.1)
         if command[0] in self.programs:
             return self.programs[command[0]]
@@ -113,5 +120,64 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> Servers:
 
 
 @pytest.fixture
+def domain(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its file names nothing that a server must have, and there is no other server and no migration."""
+    servers.programs["crm_node"] = Result(["crm_node"], 0, "snow01\n", "")
+    monkeypatch.setenv("OCF_RESKEY_CRM_meta_on_node", "snow01")
+    monkeypatch.setenv("OCF_RESKEY_xmfile", "/web01.cfg")
+    monkeypatch.setattr(domain_file, "read_if_host_has_all", lambda: {"name": "web01"})
+    monkeypatch.setattr(lifecycle, "end_lost_senders", lambda name: None)
+
+
+@pytest.fixture
 def recurring(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OCF_RESKEY_CRM_meta_interval", "10000")
+
+
+class Sender:
+    """`xl migrate`, which takes its time and comes to its end, or does not."""
+
+    def __init__(self, servers: Servers, takes_s: float = 3.0, status: int | None = 0) -> None:
+        self.servers, self.takes_s, self.status = servers, takes_s, status
+        self.pid = 76
+        self.words: list[str] = []
+        self.given_s = 0.0
+
+    def __call__(self, words: list[str]) -> Sender:
+        self.words, self.ends = words, self.servers.now + self.takes_s
+        return self
+
+    def wait(self, deadline: float) -> bool:
+        self.servers.sleep(max(0.0, min(deadline, self.ends) - self.servers.now))
+        return self.servers.now >= self.ends
+
+    def result(self, deadline: float) -> Result:
+        self.given_s = deadline - self.servers.now
+        return Result(["xl", "migrate"], self.status if self.wait(deadline) else None, "", "")
+
+
+@pytest.fixture
+def ended(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The transports that were ended."""
+    return []
+
+
+@pytest.fixture
+def sender(servers: Servers, ended: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Sender:
+    sender = Sender(servers)
+    monkeypatch.setattr(migration, "Program", sender)
+    monkeypatch.setattr(migration, "run", servers.run)
+    monkeypatch.setattr(migration, "_transport_of", lambda program: TRANSPORT if program is sender else None)
+    monkeypatch.setattr(migration, "_end", ended.append)
+    handlers: dict[int, object] = {}
+    names = SimpleNamespace(SIGTERM=15, SIGINT=2, SIGHUP=1, signal=handlers.__setitem__, handlers=handlers)
+    monkeypatch.setattr(migration, "signal", names)
+    clock = SimpleNamespace(monotonic=servers.monotonic, sleep=servers.sleep)
+    monkeypatch.setattr(migration, "time", clock)
+    monkeypatch.setattr(progress, "time", clock)
+    monkeypatch.setattr(progress, "DIRECTORY", str(tmp_path))
+    monkeypatch.setattr(progress, "bytes_read_by", lambda pid: int((servers.now - 1000) * (60 << 20)))
+    monkeypatch.setattr(domain_file, "read_given", lambda: {"kernel": "/it's here"})
+    monkeypatch.setenv("OCF_RESKEY_CRM_meta_migrate_target", THERE)
+    monkeypatch.delenv("OCF_RESKEY_node_ip_attribute", raising=False)
+    return sender

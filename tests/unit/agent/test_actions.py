@@ -24,20 +24,12 @@ from tests.unit.agent.conftest import HERE, THERE, Servers
 
 TIMEOUT_S = 30.0
 
+pytestmark = pytest.mark.usefixtures("domain")
+
 
 @pytest.fixture
 def operation(servers: Servers) -> Operation:
     return Operation("web01", servers.now, servers.now + TIMEOUT_S)
-
-
-@pytest.fixture(autouse=True)
-def domain(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its file names nothing that a server must have, and there is no other server and no migration."""
-    servers.programs["crm_node"] = Result(["crm_node"], 0, "snow01\n", "")
-    monkeypatch.setenv("OCF_RESKEY_CRM_meta_on_node", "snow01")
-    monkeypatch.setenv("OCF_RESKEY_xmfile", "/web01.cfg")
-    monkeypatch.setattr(domain_file, "read_if_host_has_all", lambda: {"name": "web01"})
-    monkeypatch.setattr(lifecycle, "end_lost_senders", lambda name: None)
 
 
 def failure(action: object, operation: Operation) -> tuple[int, str]:

@@ -4,74 +4,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from snow_ha_plugin.agent import domain_file, migration, progress
+from snow_ha_plugin.agent import migration
 from snow_ha_plugin.agent.migration import migrate_from, migrate_to
 from snow_ha_plugin.agent.operation import ARGS, GENERIC, PATIENCE_S, SUCCESS, OcfError, Operation, UnknownError
 from snow_ha_plugin.agent.process import Result
 from snow_ha_plugin.agent.progress import Progress
-from tests.unit.agent.conftest import HERE, THERE, Servers
+from tests.unit.agent.conftest import HERE, THERE, TRANSPORT, Sender, Servers
 
 TIMEOUT_S = 100.0
-TRANSPORT = ("77", 5)
-
-
-class Sender:
-    """`xl migrate`, which takes its time and comes to its end, or does not."""
-
-    def __init__(self, servers: Servers, takes_s: float = 3.0, status: int | None = 0) -> None:
-        self.servers, self.takes_s, self.status = servers, takes_s, status
-        self.pid = 76
-        self.words: list[str] = []
-        self.given_s = 0.0
-
-    def __call__(self, words: list[str]) -> Sender:
-        self.words, self.ends = words, self.servers.now + self.takes_s
-        return self
-
-    def wait(self, deadline: float) -> bool:
-        self.servers.sleep(max(0.0, min(deadline, self.ends) - self.servers.now))
-        return self.servers.now >= self.ends
-
-    def result(self, deadline: float) -> Result:
-        self.given_s = deadline - self.servers.now
-        return Result(["xl", "migrate"], self.status if self.wait(deadline) else None, "", "")
 
 
 @pytest.fixture
 def operation(servers: Servers) -> Operation:
     servers.place(HERE, "own running")
     return Operation("web01", servers.now, servers.now + TIMEOUT_S)
-
-
-@pytest.fixture
-def ended(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The transports that were ended."""
-    return []
-
-
-@pytest.fixture
-def sender(servers: Servers, ended: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Sender:
-    sender = Sender(servers)
-    monkeypatch.setattr(migration, "Program", sender)
-    monkeypatch.setattr(migration, "run", servers.run)
-    monkeypatch.setattr(migration, "_transport_of", lambda program: TRANSPORT if program is sender else None)
-    monkeypatch.setattr(migration, "_end", ended.append)
-    handlers: dict[int, object] = {}
-    names = SimpleNamespace(SIGTERM=15, SIGINT=2, SIGHUP=1, signal=handlers.__setitem__, handlers=handlers)
-    monkeypatch.setattr(migration, "signal", names)
-    clock = SimpleNamespace(monotonic=servers.monotonic, sleep=servers.sleep)
-    monkeypatch.setattr(migration, "time", clock)
-    monkeypatch.setattr(progress, "time", clock)
-    monkeypatch.setattr(progress, "DIRECTORY", str(tmp_path))
-    monkeypatch.setattr(progress, "bytes_read_by", lambda pid: int((servers.now - 1000) * (60 << 20)))
-    monkeypatch.setattr(domain_file, "read_given", lambda: {"kernel": "/it's here"})
-    monkeypatch.setenv("OCF_RESKEY_CRM_meta_migrate_target", THERE)
-    monkeypatch.delenv("OCF_RESKEY_node_ip_attribute", raising=False)
-    return sender
 
 
 def failure(operation: Operation) -> tuple[int, str]:

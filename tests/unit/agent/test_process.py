@@ -7,12 +7,13 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from snow_ha_plugin.agent import lost_senders, process
-from snow_ha_plugin.agent.operation import INSTALLED, PERM, OcfError
-from snow_ha_plugin.agent.process import Program, run
+from snow_ha_plugin.agent.operation import INSTALLED, PERM, OcfError, UnknownError
+from snow_ha_plugin.agent.process import Program, Result, run
 
 
 @pytest.fixture
@@ -100,3 +101,59 @@ def test_only_a_sender_of_the_domain_whose_agent_has_gone_is_ended(monkeypatch: 
     monkeypatch.setattr(lost_senders, "kill", killed.append)
     lost_senders.end_lost_senders("web01")
     assert killed == ["101", "10"], "the transport first"
+
+
+def test_of_what_a_program_says_four_mib_are_read() -> None:
+    assert len(run(["head", "-c", str((4 << 20) + 1), "/dev/zero"], soon()).output) == 4 << 20
+
+
+def test_what_is_no_text_is_read_as_far_as_it_is(tmp_path: Path) -> None:
+    result = run(["printf", r"a\377b"], soon())
+    assert result.output == "a\ufffdb"
+    with subprocess.Popen(["sh", "-c", "read x", b"\xff"], stdin=subprocess.PIPE) as child:
+        assert process.command_line(str(child.pid)) == ["sh", "-c", "read x", "\ufffd", ""]
+
+
+def test_a_program_has_the_agent_s_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCF_RESOURCE_INSTANCE", "web01")
+    assert run(["sh", "-c", "echo $OCF_RESOURCE_INSTANCE"], soon()).output == "web01\n"
+
+
+def test_a_program_that_fails_to_run_in_another_way_is_told(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(UnknownError, match="loop could not be run: Too many levels"):
+        run([str(tmp_path / "loop")], soon())
+
+
+@pytest.mark.parametrize(("left_s", "wait_ms"), [(2.5, 2500), (-3, 0)])
+def test_a_program_is_waited_for_until_the_deadline(
+    monkeypatch: pytest.MonkeyPatch, left_s: float, wait_ms: float
+) -> None:
+    waited: list[float] = []
+    poll = SimpleNamespace(register=lambda *_: None, poll=waited.append)
+    monkeypatch.setattr(process, "select", SimpleNamespace(poll=lambda: poll, POLLIN=1))
+    monkeypatch.setattr(process, "time", SimpleNamespace(monotonic=lambda: 100.0))
+    program = Program(["true"])
+    assert not program.wait(100 + left_s)
+    assert waited == [wait_ms]
+    monkeypatch.undo()
+    program.result(soon())
+
+
+def test_a_process_may_be_called_as_anything(tmp_path: Path) -> None:
+    program = tmp_path / "a) R 1 (b"
+    program.write_text("#!/bin/sh\nread x\n")
+    program.chmod(0o755)
+    with subprocess.Popen([program], stdin=subprocess.PIPE) as child:
+        assert process.parent_of(str(child.pid)) == str(os.getpid())
+
+
+def test_what_a_process_reads_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(bytes(1 << 20))
+    before = process.bytes_read_by(str(os.getpid()))
+    (tmp_path / "file").read_bytes()
+    assert 1 << 20 <= process.bytes_read_by(str(os.getpid())) - before < 1 << 21
+
+
+def test_a_long_reason_is_cut() -> None:
+    assert Result(["x"], 1, "", "a" * 300).why == f"`x` exited with 1 ({'a' * 200})"
