@@ -176,7 +176,9 @@ def sender(servers: Servers, ended: list[int], monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(migration, "time", clock)
     monkeypatch.setattr(progress, "time", clock)
     monkeypatch.setattr(progress, "DIRECTORY", str(tmp_path))
-    monkeypatch.setattr(progress, "bytes_read_by", lambda pid: int((servers.now - 1000) * (60 << 20)))
+    monkeypatch.setattr(
+        progress, "bytes_read_by", lambda pid: int((servers.now - 1000) * (60 << 20)) if pid == TRANSPORT[0] else 0
+    )
     monkeypatch.setattr(domain_file, "read_given", lambda: {"kernel": "/it's here"})
     monkeypatch.setenv("OCF_RESKEY_CRM_meta_migrate_target", THERE)
     monkeypatch.delenv("OCF_RESKEY_node_ip_attribute", raising=False)

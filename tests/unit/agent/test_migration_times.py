@@ -73,7 +73,7 @@ def test_a_migration_can_be_followed_while_it_lasts(
         (servers.now + 2.5, lambda: noted.append(json.loads((tmp_path / "web01.migration").read_text())))
     )
     assert migrate_to(operation) == SUCCESS
-    assert [(each["target"], each["memory_mib"]) for each in noted] == [(THERE, 512)]
+    assert [(each["target"], each["memory_mib"], bool(each["sent_mib"])) for each in noted] == [(THERE, 512, True)]
     assert not list(tmp_path.iterdir())
 
 
