@@ -112,13 +112,23 @@ def test_what_has_no_time_for_its_five_seconds_is_not_asked(servers: Servers, le
 
 @pytest.mark.parametrize(("after_s", "is_asked"), [(299, False), (300, True)])
 def test_the_grace_time_ends_when_it_is_over(
-    servers: Servers, monkeypatch: pytest.MonkeyPatch, after_s: float, is_asked: bool
+    servers: Servers,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    after_s: float,
+    is_asked: bool,
 ) -> None:
     monkeypatch.setenv("OCF_RESKEY_watch_grace", "300")
     look(servers)
+    assert capfd.readouterr().err == ""
     servers.sleep(after_s)
     look(servers)
     assert bool(servers.commands) == is_asked
+
+
+@pytest.mark.parametrize("wanted", ["script:/look", "http:80"])
+def test_what_answers_well_or_is_no_watch_has_nothing_against_the_guest(servers: Servers, wanted: str) -> None:
+    assert watch._fault("web01", wanted, servers.now + 5) == ""
 
 
 Connect = Callable[[dict[str, int]], list[tuple[object, ...]]]

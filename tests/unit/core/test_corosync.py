@@ -240,3 +240,84 @@ def test_any_order_of_lines_is_read_or_refused(lines: list[str]) -> None:
 def test_addresses_of_version_six_are_written_whole() -> None:
     address = str(ipaddress.ip_address("fd00::1"))
     assert corosync.members(render([Server("a", (address,)), Server("b", ("fd00::2",))]))[0]["ring0_addr"] == address
+
+
+@pytest.mark.parametrize(("count", "wait_ms"), [(1, 3000), (2, 3000), (3, 3650), (4, 4300), (16, 12100)])
+def test_a_token_has_three_seconds_and_more_for_each_server_above_two(count: int, wait_ms: int) -> None:
+    """corosync.conf(5): token, token_coefficient."""
+    assert corosync.token_ms(count) == wait_ms
+
+
+@pytest.mark.parametrize("device", [None, Device("qnetd01", 1500, 3000)])
+@pytest.mark.parametrize("count", [2, 3])
+def test_the_cluster_of_snow_is_of_votequorum_and_of_one_name(count: int, device: Device | None) -> None:
+    names = [f"snow{number:02}" for number in range(1, count + 1)]
+    servers = [Server(name, (f"10.1.0.{number}",)) for number, name in enumerate(names, 1)]
+    conf = corosync.parse(corosync.render(servers, {name: n for n, name in enumerate(names, 1)}, device))
+    assert conf.value("quorum", "provider") == "corosync_votequorum"
+    assert (conf.value("totem", "cluster_name"), conf.value("totem", "token")) == ("snow", "3000")
+
+
+def test_each_link_has_its_address() -> None:
+    servers = [Server("a", ("10.0.0.1", "10.1.0.1")), Server("b", ("10.0.0.2", "10.1.0.2"))]
+    assert corosync.members(render(servers)) == (
+        {"nodeid": "1", "name": "a", "ring0_addr": "10.0.0.1", "ring1_addr": "10.1.0.1"},
+        {"nodeid": "2", "name": "b", "ring0_addr": "10.0.0.2", "ring1_addr": "10.1.0.2"},
+    )
+
+
+def test_of_configurations_that_know_as_many_servers_the_first_counts() -> None:
+    one, other = (render([Server(name, (f"10.0.0.{n}",)) for n, name in enumerate(pair)]) for pair in ("ab", "ba"))
+    assert corosync.node_ids([one, other], ["a", "b"]) == {"a": 1, "b": 2}
+    assert corosync.node_ids([other, one], ["a", "b"]) == {"b": 1, "a": 2}
+
+
+def test_only_who_has_joined_is_there() -> None:
+    text = (
+        "nodelist.node.0.nodeid (u32) = 1\nnodelist.node.0.name (str) = snow01\n"
+        "nodelist.node.1.nodeid (u32) = 2\nnodelist.node.1.name (str) = snow02\n"
+        "nodelist.node.2.nodeid (u32) = 3\n"
+        "runtime.members.1.status (str) = joined\nruntime.members.1.join_count (u32) = 1\n"
+        "runtime.members.2.status (str) = left\nruntime.members.2.join_count (u32) = 2\n"
+        "runtime.members.3.status (str) = joined\n"
+    )
+    ring = corosync.parse_ring(text)
+    assert ring is not None
+    assert ring.joined == {"snow01", ""}, "by hand, a node may be without a name"
+    assert ring.names == {"snow01", "snow02", ""}
+    assert ring.device is None
+
+
+def test_a_ring_has_read_nodes_that_have_no_number() -> None:
+    ring = corosync.parse_ring("nodelist.node.0.ring0_addr (str) = snow01\nnodelist.node.1.ring0_addr (str) = snow02\n")
+    assert ring is not None and ring.has_read(GUIDE)
+    assert not ring.has_read(BY_HAND)
+
+
+def test_times_of_a_device_that_are_no_numbers_are_no_device() -> None:
+    text = "quorum {\n device {\n timeout: soon\n net {\n host: h\n }\n }\n}\n"
+    assert corosync.device(text) is None
+    assert corosync.device(text.replace("soon", "5000")) == Device("h", 5000, 30000)
+    assert corosync.device(text.replace("timeout: soon", "sync_timeout: 5000")) == Device("h", 10000, 5000)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("totem {\n}\nnonsense\n", "corosync.conf: line 3 makes no sense"),
+        ("}\n", "corosync.conf: line 1 makes no sense"),
+        ("totem {\n node {\n }\n", "corosync.conf: the block 'totem' has no end"),
+    ],
+)
+def test_the_line_that_makes_no_sense_is_told(text: str, why: str) -> None:
+    with pytest.raises(DataError, match=why):
+        corosync.parse(text)
+    with pytest.raises(DataError, match=why.replace("corosync.conf", "kept")):
+        corosync.parse(text, "kept")
+
+
+def test_blocks_of_one_name_are_one_of_which_the_last_value_counts() -> None:
+    conf = corosync.parse("a: 0\ntotem {\n a: 1\n b.c-d: x:y \n}\ntotem {\n a: 2\n}\nlogging {\n}\n")
+    assert (conf.values, conf.value("totem", "a"), conf.value("totem", "b.c-d")) == ({"a": "0"}, "2", "x:y")
+    assert (conf.value("logging", "a"), conf.value("logging", "a", "no")) == ("", "no")
+    assert len(conf.all("totem")) == 2

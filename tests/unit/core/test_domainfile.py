@@ -217,3 +217,93 @@ def test_a_domain_is_on_the_bridges_of_its_interfaces(vif: str, bridges: tuple[s
 )
 def test_a_guest_is_para_virtualised_unless_its_file_says_otherwise(lines: tuple[str, ...], expected: bool) -> None:
     assert domainfile.domain_from("\n".join(("name = 'a'", *lines)), "a", "a.cfg").is_pv is expected
+
+
+def described(*lines: str) -> Domain:
+    return domainfile.domain_from("\n".join(("name = 'a'", *lines)), "a", "/d/a.cfg")
+
+
+def refusal(*lines: str) -> str:
+    with pytest.raises(DataError) as caught:
+        described(*lines)
+    return str(caught.value)
+
+
+def test_a_domain_is_all_that_its_file_says_of_it() -> None:
+    found = described(
+        "memory = 512", "maxmem = 1024", "vcpus = 2", "uuid = ' 9A5B '", "kernel = '/k'", "ramdisk = '/r'",
+        "disk = [ 'phy:vg/a,xvda,r', '/b.img,raw,xvdb' ]", "vif = [ 'bridge=br0,ip=10.9.0.7' ]", "type = 'pvh'",
+        'cpuid = [ "7,0:ebx=x", "1:ecx=0" ]',
+    )  # fmt: skip
+    volume, file = found.disks
+    assert found == Domain(
+        "a", "/d/a.cfg", 1024, 2, (volume, file), uuid="9a5b", boot=("/k", "/r"), bridges=("br0",), is_pv=False,
+        addresses=("10.9.0.7",), cpuid=("7,0:ebx=x", "1:ecx=0"),
+    )  # fmt: skip
+    assert volume == Disk("xvda", "vg/a", "/dev/vg/a", is_raw=True, is_read_only=True)
+    assert file == Disk("xvdb", "/b.img", "/b.img", is_raw=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        ("0", 0), ("2147483647", 2**31 - 1), ("010", 8), ("'0X1f'", 31), ("'+7'", 7), ("'-0'", 0), ("'\t7'", 7),
+        ("'0'", 0), ("'00000000000000000017'", None), ("'0x00000000000000000'", None), ("2147483648", None),
+        ("'-1'", None), ("'0x'", None), ("'7 '", None), ("'+ 7'", None), ("'٣'", None),
+    ],
+)  # fmt: skip
+def test_a_number_is_read_as_xl_reads_it(value: str, number: int | None) -> None:
+    """strtol(3), and no more than Pacemaker can count."""
+    if number is None:
+        assert "is not a whole number from 0 to 2147483647" in refusal(f"vcpus = {value}")
+    else:
+        assert described(f"vcpus = {value}").vcpus == number
+
+
+def test_what_is_wrong_is_shown_in_short_with_what_to_do() -> None:
+    assert refusal(f"memory = '{'5' * 90}'").startswith(f"/d/a.cfg: memory = '{'5' * 20}' is not")
+    assert refusal(f"disk = [ '/{'a' * 200},zip,xvda' ]").startswith(f"/d/a.cfg: the disk '/{'a' * 79}': ")
+    for lines in (("memory = 'x'",), ("disk = [ '/a,zip,xvda' ]",), ("= 5",)):
+        assert "mend the domain file" in refusal(*lines)
+    with pytest.raises(DataError, match="add the line: name = 'a'"):
+        domainfile.domain_from("memory = 5", "a", "a.cfg")
+    with pytest.raises(DataError, match="the file is that of 'a'; make the two the same"):
+        domainfile.domain_from("name = 'b'", "a", "a.cfg")
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (("builder = 'linux'",), True),
+        (("type = 'pv'", "builder = 'generic'", "pvh = 0"), True),
+        (("type = 'pv'", "builder = 'hvm'"), False),
+        (("type = 'hvm'", "builder = 'generic'"), False),
+        (("type = 'pv'", "pvh = 1"), False),
+    ],
+)
+def test_each_of_the_three_settings_can_make_it_another_guest(lines: tuple[str, ...], expected: bool) -> None:
+    assert described(*lines).is_pv is expected
+
+
+@pytest.mark.parametrize(
+    ("line", "vdev", "drbd"),
+    [
+        ("script=block-drbd,vdev=xvda,target=a", "xvda", "a"),
+        ("script=block-iscsi,vdev=xvda,target=a", "xvda", ""),
+        ("script=/opt/block-drbd-own,vdev=xvdb,target=a", "xvdb", ""),
+    ],
+)
+def test_what_another_script_makes_of_a_target_is_no_drbd_resource(line: str, vdev: str, drbd: str) -> None:
+    (disk,) = described(f"disk = [ '{line}' ]").disks
+    assert (disk.vdev, disk.target, disk.path, disk.drbd) == (vdev, "a", "", drbd)
+
+
+@pytest.mark.parametrize("vif", ["'bridge='", "'mac=00:16:3e:00:00:01'", "'bridge=br0,script='"])
+def test_an_interface_without_a_bridge_of_xl_s_own_is_on_none(vif: str) -> None:
+    assert described(f"vif = [ {vif} ]").bridges == ()
+
+
+def test_a_name_that_is_one_of_ours_is_none_of_a_domain() -> None:
+    """Ids in the CIB that begin so are ours (core.cib.ids)."""
+    assert not domainfile.DOMAIN_NAME.match("snow-ha-web01")
+    assert domainfile.DOMAIN_NAME.match("snow-web01")

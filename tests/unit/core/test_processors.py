@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from snow_ha_plugin.core import domainfile, processors
-from snow_ha_plugin.model import Domain, Finding, Processors
+from snow_ha_plugin.model import Domain, Finding, Processors, Severity
 from tests.captures import capture, domain
 
 OLD, NEW = (
@@ -111,3 +111,73 @@ def test_a_mask_that_is_written_otherwise_counts(line: str) -> None:
 def test_what_cannot_be_read_hides_nothing(line: str) -> None:
     of = domainfile.domain_from(f"name = 'web01'\n{line}\n", "web01", "web01.cfg")
     assert len(found(OLD, NEW_UNTIL_7, domains=(of,))) == 1
+
+
+def bits(*numbers: int, leaf: str = "0x00000001", register: str = "ecx", **leaves: object) -> Processors:
+    features = {(f"{leaf}:{register}", number): f"bit{number:02}" for number in numbers}
+    return Processors(features, frozenset(leaves.get("leaves", {leaf})))  # type: ignore[call-overload]
+
+
+def test_the_domains_that_may_lose_something_are_warned_of() -> None:
+    (told,) = found(bits(0, 1), bits(0), domains=(domain("web01"), domain("web02")))
+    assert told.severity == Severity.WARNING
+    assert told.message.startswith("the processors of snow01 and snow02 differ (bit01):")
+    assert told.remedy == (
+        "in the domain files of web01 and web02, which then are started anew: "
+        f'cpuid = [ "0x00000001:ecx={"x" * 30}0x" ]'
+    )
+
+
+def test_of_many_bits_and_domains_eight_are_named_and_the_others_counted() -> None:
+    """Nine are named too: `and 1 more` is as long as a name."""
+    for count, last in ((9, "bit07 and bit08"), (10, "bit07 and 2 more")):
+        (told,) = found(bits(*range(count)), bits())
+        assert last in told.message
+        names = [f"web{number:02}" for number in range(count)]
+        (told,) = found(bits(1), bits(), domains=tuple(map(domain, names)))
+        assert last.replace("bit", "web") in told.remedy
+        (told,) = found(bits(*range(count)), bits(leaves=frozenset()))
+        assert f"nothing hides bit00, bit01, bit02, bit03, bit04, bit05, bit06, {last}:" in told.remedy
+
+
+def test_a_register_of_which_a_server_has_no_leaf_is_hidden_by_nothing() -> None:
+    (told,) = found(bits(3), bits(leaves=frozenset()), domains=())
+    assert told.remedy.startswith("nothing hides bit03:")
+    assert found(bits(3), bits(), domains=()) == [], "nobody uses it"
+
+
+def test_names_are_those_of_the_bits_that_are_set_in_their_order() -> None:
+    parsed = processors.parse(
+        "PV Default    80000003:00000001\n"
+        "  [00] CPUID 0x00000001.edx a b c\n"
+        "  [01] 0x0000000d:1.eax d\n"
+        "  [02] 0x00000007:0.ebx never\n"
+        "HVM Default   80000003:00000001\n"
+        "  [00] CPUID 0x00000001.edx a b c\n"
+        "  [01] 0x0000000d:1.eax d\n"
+        "PV Max        ffffffff\n"
+        "  [00] CPUID 0x00000001.edx x y z\n"
+    )
+    assert parsed.features == {
+        ("0x00000001:edx", 0): "a",
+        ("0x00000001:edx", 1): "b",
+        ("0x00000001:edx", 31): "c",
+        ("0x0000000d,1:eax", 0): "d",
+    }
+    assert parsed.leaves == {"0x00000001", "0x0000000d,1"}
+
+
+@pytest.mark.parametrize(
+    ("line", "hides"),
+    [
+        ("1:ecx=0" + "x" * 31, {("0x00000001:ecx", 31)}),
+        ("0x00000001:ecx=" + "x" * 31 + "0", {("0x00000001:ecx", 0)}),
+        ("0xd,1:eax=" + "1" * 31 + "0", {("0x0000000d,1:eax", 0)}),
+        ("1:ecx=" + "x" * 31 + "0,edx=0" + "k" * 31, {("0x00000001:ecx", 0), ("0x00000001:edx", 31)}),
+        ("1:ecx=" + "x" * 32, set()),
+        ("host:ecx=" + "0" * 32, set()),
+        ("1:ecx=0", set()),
+    ],
+)
+def test_a_line_of_cpuid_hides_the_bits_that_are_zero(line: str, hides: set[processors.Bit]) -> None:
+    assert processors._hidden(["nonsense", line]) == hides

@@ -62,3 +62,37 @@ def test_what_is_no_name_of_a_host(text: str) -> None:
 
 def test_only_an_even_number_of_servers_has_use_for_it() -> None:
     assert [servers for servers in range(2, 7) if qdevice.is_for(servers)] == [2, 4, 6]
+
+
+def test_the_word_that_gives_it_up_is_a_host_s_name_too() -> None:
+    """As documented for `enable --qdevice`; nobody's host is called so."""
+    assert qdevice.NONE == "none"
+    assert qdevice.HOST.fullmatch(qdevice.NONE)
+
+
+@pytest.mark.parametrize(
+    ("sync_ms", "timeout_ms", "watchdog_s", "said"),
+    [
+        # at the watchdog, and a moment more
+        (15000, 1500, 15, ["a third vote may take 15 s"]),
+        (15001, 1500, 15, ["sbd distrusts a third vote that may take 15.001 s, its watchdog has 15 s"]),
+        # at half of it, and a moment less
+        (7500, 1500, 15, ["a third vote may take 7.5 s"]),
+        (7499, 1500, 15, []),
+        # a heartbeat each second is the most that qnetd takes
+        (3000, 1250, 15, []),
+        (3000, 1249, 15, ["qnetd takes no heartbeat every 999.2 ms"]),
+        # a server is lost after 1.2 of its timeouts, which must be less than it may take
+        (3000, 2500, 15, ["qnetd knows of a lost server after 3 s, its vote is waited for 3 s"]),
+        (3000, 2499, 15, []),
+    ],
+)
+def test_times_go_together_up_to_their_limits(sync_ms: int, timeout_ms: int, watchdog_s: int, said: list[str]) -> None:
+    complaints = qdevice.contradictions(Device("h", timeout_ms, sync_ms), Timing(watchdog_s))
+    assert len(complaints) == len(said)
+    assert all(complaint.startswith(each) for complaint, each in zip(complaints, said, strict=True))
+
+
+def test_the_vote_of_a_device_is_waited_for_less_than_half_of_a_short_watchdog() -> None:
+    assert [qdevice.device("h", Timing(w)).sync_timeout_ms for w in (6, 7)] == [2000, 3000]
+    assert qdevice.device("h", Timing(15)).host == "h"

@@ -63,3 +63,22 @@ def test_each_wave_takes_as_long_as_its_longest(times: list[int], at_once: int, 
 def test_times_are_whole_tens_of_seconds(memory_mib: int, speed: int) -> None:
     times = for_memory(memory_mib, speed)
     assert [times.start_s % 10, times.stop_s % 10, times.migrate_s % 10] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("memory_mib", "start_s", "migrate_s"),
+    [
+        # half of two minutes, and the work: at 50 MiB/s, and twice the memory over half of 80 MiB/s
+        (3000, 120, 210),
+        (3001, 130, 220),
+        (1200, 120, 120),
+        (1201, 120, 130),
+    ],
+)
+def test_times_grow_in_steps_from_where_two_minutes_no_longer_do(memory_mib: int, start_s: int, migrate_s: int) -> None:
+    assert for_memory(memory_mib) == Timeouts(start_s, start_s, migrate_s)
+
+
+def test_a_domain_is_looked_at_twice_a_minute_and_a_look_may_take_one() -> None:
+    """As an administrator sees it in the configuration: interval=30s timeout=60s."""
+    assert (timeouts.MONITOR_INTERVAL_S, timeouts.MONITOR_S) == (30, 60)
