@@ -69,6 +69,8 @@ def test_a_name_that_xl_would_misread_is_refused(monkeypatch: pytest.MonkeyPatch
         (["xl", "console", "web01"], False),
         (["vi", "migrate", "web01"], False),
         (["ssh", "snow02", "a", "b", "xl", "migrate-receive", "web01"], False),
+        (["sudo", "-n", "strace", "xl", "migrate", "web01", "snow02"], True),
+        (["ssh", "snow02", "a", "b", "xl", "migrate", "web01"], False),
         ([""], False),
     ],
 )

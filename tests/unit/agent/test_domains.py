@@ -92,6 +92,7 @@ def test_what_has_used_no_time_has_never_run(flags: str, cpu_s: float, expected:
         (HEADER + DOM0 + line("web01").replace("    1 ", "    x ", 1), "no domain"),
         (HEADER + DOM0 + line("web01", flags="-b---"), "no domain"),
         (HEADER + DOM0 + line("web01", flags="-b--z-"), "no domain"),
+        (HEADER + DOM0 + line("web01", flags="-b--x-"), "no domain"),
         (HEADER + DOM0 + line("web01").replace("512", "5x2"), "no number"),
         (HEADER + DOM0 + line("web01").replace("7.2", "7.x"), "no number"),
         (HEADER, "without Domain-0"),
@@ -130,7 +131,8 @@ def test_instances_are_listed_in_words() -> None:
     ("word", "expected"),
     [
         ("web01", True), ("fe80::1", True), ("a_b.c+d-e", True),
-        ("", False), ("-x", False), ("a b", False), ("a;b", False), ("a'b", False), ("web01\n", False), ("ä", False),
+        ("", False), ("-x", False), ("-", False), ("--to", False),
+        ("a b", False), ("a;b", False), ("a'b", False), ("web01\n", False), ("ä", False),
     ],
 )  # fmt: skip
 def test_a_plain_word_is_nothing_but_a_name(word: str, expected: bool) -> None:

@@ -95,3 +95,12 @@ def test_who_asks_the_guest_itself(
     servers.place(HERE, f"own {state}")
     assert looked(servers) == (SUCCESS, "")
     assert said == asked
+
+
+def test_a_paused_domain_is_fine_and_told(servers: Servers, capfd: pytest.CaptureFixture[str]) -> None:
+    servers.place(HERE, "own paused")
+    assert looked(servers) == (SUCCESS, "")
+    assert capfd.readouterr().err == "web01 is paused (xl unpause web01)\n"
+    servers.place(HERE, "own running")
+    assert looked(servers) == (SUCCESS, "")
+    assert capfd.readouterr().err == ""

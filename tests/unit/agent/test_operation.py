@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from snow_ha_plugin.agent.operation import (
+    ARGS,
     CONFIGURED,
+    DEGRADED,
+    DIRECTORY,
     GENERIC,
+    INSTALLED,
     NOT_RUNNING,
+    PERM,
     SUCCESS,
+    UNIMPLEMENTED,
     UnknownError,
     is_deep,
     is_recurring,
@@ -17,6 +25,7 @@ from snow_ha_plugin.agent.operation import (
     one_answer_by,
     parameter,
 )
+from snow_ha_plugin.system import migrations
 from tests.unit.agent.conftest import Servers
 
 
@@ -70,5 +79,12 @@ def test_a_line_of_the_log_is_one_line(capfd: pytest.CaptureFixture[str]) -> Non
 
 def test_the_exit_statuses_are_those_of_ocf() -> None:
     """resource-agent-api, 1.1: Return codes."""
-    assert (SUCCESS, GENERIC, CONFIGURED, NOT_RUNNING) == (0, 1, 6, 7)
+    assert (SUCCESS, GENERIC, ARGS, UNIMPLEMENTED, PERM, INSTALLED, CONFIGURED, NOT_RUNNING) == (0, 1, 2, 3, 4, 5, 6, 7)
+    assert DEGRADED == 190
     assert UnknownError("x").status == GENERIC
+
+
+def test_the_plugin_reads_where_the_agent_notes() -> None:
+    root = Path(__file__).parents[3]
+    assert f"cd {DIRECTORY} " in migrations._READ
+    assert f"d {DIRECTORY} " in (root / "packaging/snow-ha.conf").read_text()

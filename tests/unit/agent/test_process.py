@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,11 +17,19 @@ from snow_ha_plugin.agent.operation import INSTALLED, PERM, OcfError, UnknownErr
 from snow_ha_plugin.agent.process import Program, Result, run
 
 
-@pytest.fixture
-def child() -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(["sleep", "60"]) as child:
+@contextmanager
+def running(*words: str | bytes) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that says something and waits: before it does, /proc may still have no words of it."""
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout and child.stdout.readline()
         yield child
         child.kill()
+
+
+@pytest.fixture
+def child() -> Iterator[subprocess.Popen[bytes]]:
+    with running("sh", "-c", "echo up; read x") as child:
+        yield child
 
 
 def soon(seconds: float = 30) -> float:
@@ -71,7 +80,7 @@ def test_a_process_is_what_proc_says(child: subprocess.Popen[bytes]) -> None:
     me, other = str(os.getpid()), str(child.pid)
     assert other in process.children_of(me)
     assert process.parent_of(other) == me
-    assert process.command_line(other)[:2] == ["sleep", "60"]
+    assert process.command_line(other) == ["sh", "-c", "echo up; read x", ""]
     assert process.bytes_read_by(me) > 0
     process.kill(other)
     assert child.wait(timeout=30) == -9
@@ -94,7 +103,7 @@ def test_only_a_sender_of_the_domain_whose_agent_has_gone_is_ended(monkeypatch: 
         "40": ("1", ["sshd"]),
     }
     killed: list[str] = []
-    monkeypatch.setattr(os, "listdir", lambda path: ["self", *lines])
+    monkeypatch.setattr(os, "listdir", {"/proc": ["self", *lines]}.__getitem__)
     monkeypatch.setattr(lost_senders, "parent_of", lambda pid: lines[pid][0])
     monkeypatch.setattr(lost_senders, "command_line", lambda pid: lines[pid][1])
     monkeypatch.setattr(lost_senders, "children_of", lambda pid: [pid + "1"])
@@ -110,8 +119,8 @@ def test_of_what_a_program_says_four_mib_are_read() -> None:
 def test_what_is_no_text_is_read_as_far_as_it_is(tmp_path: Path) -> None:
     result = run(["printf", r"a\377b"], soon())
     assert result.output == "a\ufffdb"
-    with subprocess.Popen(["sh", "-c", "read x", b"\xff"], stdin=subprocess.PIPE) as child:
-        assert process.command_line(str(child.pid)) == ["sh", "-c", "read x", "\ufffd", ""]
+    with running("sh", "-c", "echo; read x", b"\xff") as child:
+        assert process.command_line(str(child.pid)) == ["sh", "-c", "echo; read x", "\ufffd", ""]
 
 
 def test_a_program_has_the_agent_s_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,9 +151,9 @@ def test_a_program_is_waited_for_until_the_deadline(
 
 def test_a_process_may_be_called_as_anything(tmp_path: Path) -> None:
     program = tmp_path / "a) R 1 (b"
-    program.write_text("#!/bin/sh\nread x\n")
+    program.write_text("#!/bin/sh\necho\nread x\n")
     program.chmod(0o755)
-    with subprocess.Popen([program], stdin=subprocess.PIPE) as child:
+    with running(str(program)) as child:
         assert process.parent_of(str(child.pid)) == str(os.getpid())
 
 

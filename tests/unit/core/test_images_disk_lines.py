@@ -6,7 +6,8 @@ import pytest
 
 from snow_ha_plugin.core.images import disk_lines
 from snow_ha_plugin.core.images.kinds import AIO, Image, Kind, Look, images_of
-from snow_ha_plugin.model import Disk
+from snow_ha_plugin.errors import ConfigurationError
+from snow_ha_plugin.model import Disk, Severity
 from tests.captures import domain
 
 FILE = Look(Kind.FILE, 100, 50, True, "1 2")
@@ -57,3 +58,32 @@ def test_qemu_is_no_matter_to_others() -> None:
     able = seen(FILE, is_direct=True, wants_aio=True, qemu=(WITH_AIO, WITH_AIO))
     assert disk_lines.findings([able, seen(FILE, is_direct=True)]) == []
     assert able.fit
+
+
+def test_a_disk_that_is_not_served_is_an_error_of_the_configuration_and_a_late_one_a_warning() -> None:
+    (served,) = disk_lines.findings([seen(FILE, is_direct=True, wants_aio=True)])
+    assert (served.severity, served.exit_code) == (Severity.ERROR, ConfigurationError.exit_code)
+    assert "that of snow01 and snow02 lacks" in served.message
+    (late,) = disk_lines.findings([seen(ON_NFS)])
+    assert late.severity == Severity.WARNING
+
+
+def test_of_many_domains_eight_are_named_and_the_others_counted() -> None:
+    names = [f"web{number:02}" for number in range(1, 11)]
+    (found,) = disk_lines.findings([seen(ON_NFS, name) for name in names])
+    assert "web08 and 2 more:" in found.message
+    assert found.subject.split() == names
+
+
+def test_a_file_that_one_server_has_by_nfs_is_late_and_a_device_never() -> None:
+    """The file server has it on a disk of its own."""
+    of = seen(FILE)
+    mixed = of._replace(looks={"snow01": FILE, "snow02": ON_NFS})
+    assert [finding.id for finding in disk_lines.findings([mixed])] == ["image-buffered"]
+    assert disk_lines.findings([seen(VOLUME._replace(is_nfs=True))]) == []
+
+
+def test_raw_files_and_others_are_told_of_apart() -> None:
+    raw, other = disk_lines.findings([seen(ON_NFS, "web02", is_raw=False), seen(ON_NFS, "web01")])
+    assert (raw.subject, other.subject) == ("web01", "web02")
+    assert "qemu-img" not in raw.remedy and "qemu-img" in other.remedy
