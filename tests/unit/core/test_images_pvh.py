@@ -35,6 +35,12 @@ CASES = [
     (f"type = 'pv' # so\n{PLAIN}extra = 'quiet'\n", f"type = \"pvh\" # so\n{PLAIN}extra = 'quiet console=hvc0'\n"),
     (f"builder = 'generic'\n{PLAIN}{EXTRA}", TYPE + PLAIN + EXTRA),
     (f"cmdline='ro'; {PLAIN}", f"cmdline='ro console=hvc0'; {TYPE}{PLAIN}"),
+    (f"memory = 5\nname = 'a'; {PLAIN}", f"memory = 5\nname = 'a'; {TYPE}{EXTRA}{PLAIN}"),
+    (
+        f"vif = [ 'kernel=a', 'type' ]\ndisk = []\n{PLAIN}",
+        f"vif = [ 'kernel=a', 'type' ]\ndisk = []\n{TYPE}{EXTRA}{PLAIN}",
+    ),
+    (f"{PLAIN}vif = [ [ 'a' ] ]\n{EXTRA}", f"{TYPE}{PLAIN}vif = [ [ 'a' ] ]\n{EXTRA}"),
     (f"# c\r\nextra = ''\n{PLAIN}# \r\n", f"# c\r\nextra = ' console=hvc0'\n{TYPE}{PLAIN}# \r\n"),
 ]
 
