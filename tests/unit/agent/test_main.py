@@ -8,12 +8,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import snow_ha_plugin
 from snow_ha_plugin.agent import main
-from snow_ha_plugin.agent.operation import ARGS, GENERIC, PERM, SUCCESS, UNIMPLEMENTED
+from snow_ha_plugin.agent.metadata import meta_data
+from snow_ha_plugin.agent.operation import ARGS, CONFIGURED, GENERIC, PERM, SUCCESS, UNIMPLEMENTED, Operation
 
 PACKAGE = Path(snow_ha_plugin.__file__).parent
 FILES = sorted((PACKAGE / "agent").glob("*.py"))
@@ -129,3 +131,42 @@ def test_only_root_is_let_in_but_to_look_at_parameters(
 def test_every_action_is_done_by_something(monkeypatch: pytest.MonkeyPatch, action: str) -> None:
     name = {"status": "monitor", "validate-all": "validate", "reload": "validate", "reload-agent": "validate"}
     assert main._implementation(action).__name__ == name.get(action, action)
+
+
+def test_files_are_trusted_again_a_second_after_they_have_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(main, "_last_change", lambda: 5000.0)
+    monkeypatch.setattr(main, "time", SimpleNamespace(time=lambda: 5001.0))
+    main.load("usage")
+    monkeypatch.setattr(main, "time", SimpleNamespace(time=lambda: 5000.9))
+    with pytest.raises(ImportError):
+        main.load("usage")
+
+
+@pytest.mark.usefixtures("at_rest")
+def test_an_action_knows_its_domain_and_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setenv("OCF_RESKEY_name", "web01")
+    seen: list[Operation] = []
+    monkeypatch.setattr(main, "_implementation", lambda action: lambda operation: seen.append(operation) or 42)
+    assert main.load("monitor")(3.0, 9.0) == 42
+    assert [(each.domain, each.began, each.deadline) for each in seen] == [("web01", 3.0, 9.0)]
+
+
+@pytest.mark.usefixtures("at_rest")
+def test_the_agent_describes_itself(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main.load("meta-data")(0.0, 1.0) == SUCCESS
+    assert capfd.readouterr().out == meta_data()
+    assert {word for word in main.USAGE.partition("{")[2][:-1].split("|")} == {
+        "start", "stop", "monitor", "status", "migrate_to", "migrate_from", "validate-all", "reload", "reload-agent",
+        "meta-data", "usage",
+    }  # fmt: skip
+
+
+@pytest.mark.usefixtures("at_rest")
+def test_without_a_name_an_action_ends_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("OCF_RESKEY_name", "OCF_RESKEY_xmfile", "OCF_RESOURCE_INSTANCE"):
+        monkeypatch.delenv(name, raising=False)
+    assert main.load("validate-all")(0.0, 1.0) == CONFIGURED
+    assert capfd.readouterr().err == "ocf-exit-reason:no usable domain name: ''\n"

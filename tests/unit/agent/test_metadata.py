@@ -24,3 +24,23 @@ def test_a_value_is_of_a_type_that_ocf_knows() -> None:
     """By the schema of OCF 1.1 (ra-api.rng)."""
     types = etree.fromstring(meta_data().encode()).xpath("//parameter/content/@type")
     assert types and {*types} <= {"boolean", "integer", "rate", "select", "string", "time"}
+
+
+def test_each_parameter_is_of_the_type_of_its_values() -> None:
+    """As ocf:heartbeat:Xen has them, whose parameters these are, and the numbers of seconds of our own."""
+    root = etree.fromstring(meta_data().encode())
+    types = {each.get("name"): each.find("content").get("type") for each in root.iter("parameter")}
+    seconds = {"shutdown_timeout", "watch_grace"}
+    switches = {"shutdown_acpi", "allow_mem_management", "autoset_utilization_cpu", "autoset_utilization_hv_memory"}
+    assert types == {
+        name: "integer" if name in seconds else "boolean" if name in switches else "string" for name in types
+    }
+    assert seconds | switches | {"watch", "monitor_scripts", "node_ip_attribute", "reserved_Dom0_memory"} <= {*types}
+
+
+def test_each_parameter_is_explained_in_short_and_in_full() -> None:
+    root = etree.fromstring(meta_data().encode())
+    for each in root.iter("parameter"):
+        short, long = (str(each.findtext(kind)) for kind in ("shortdesc", "longdesc"))
+        assert 0 < len(short) < 50 and not short.endswith(".")
+        assert long.endswith(".") and len(long) > len(short)

@@ -202,3 +202,13 @@ def test_of_the_target_only_the_incoming_domain_is_cleared_away(servers: Servers
     servers.place(THERE, "incoming paused", "away suspended")
     assert STILL in recovered(servers)
     assert commands(servers, THERE) == ["xl destroy 1"]
+
+
+def test_what_is_paused_on_the_target_is_waited_for_until_it_runs(servers: Servers) -> None:
+    servers.place(HERE, "away suspended")
+    servers.place(THERE, "incoming never scheduled")
+    servers.failing.add("unpause")
+    servers.at(5, THERE, "own paused")
+    servers.at(8, THERE, "own running")
+    assert recovered(servers) == ""
+    assert 8 < servers.seconds < 9

@@ -75,3 +75,11 @@ def test_a_hypervisor_that_tells_nothing_is_no_host(
     servers.silent.add(HERE)
     with pytest.raises(UnknownError):
         validate(operation)
+
+
+def test_each_number_of_seconds_is_told_by_its_name(operation: Operation, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("shutdown_timeout", "watch_grace"):
+        with monkeypatch.context() as patch:
+            patch.setenv(f"OCF_RESKEY_{name}", "10min")
+            with pytest.raises(OcfError, match=f"{name} must be a number of seconds: '10min'"):
+                validate(operation)
