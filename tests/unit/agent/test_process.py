@@ -166,3 +166,17 @@ def test_what_a_process_reads_is_counted(tmp_path: Path) -> None:
 
 def test_a_long_reason_is_cut() -> None:
     assert Result(["x"], 1, "", "a" * 300).why == f"`x` exited with 1 ({'a' * 200})"
+
+
+def test_what_the_agent_is_given_to_read_is_not_for_its_programs() -> None:
+    reading, writing = os.pipe()
+    before = os.dup(0)
+    try:
+        os.dup2(reading, 0)
+        os.write(writing, b"for the agent")
+        os.close(writing)
+        assert run(["cat"], soon()).output == ""
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+        os.close(reading)

@@ -45,12 +45,12 @@ def test_it_is_noted_once_a_second(sent: Sent, after_s: float, is_noted: bool) -
 
 def test_a_line_has_whole_mib_and_the_rate_since_the_last_one(sent: Sent, tmp_path: Path) -> None:
     noted = Progress("web01", THERE, 512)
-    sent.now, sent.size = 1002, (100 << 20) + (1 << 19)
+    sent.now, sent.size = 1001, (100 << 20) + (1 << 19)
     noted.note("77")
-    assert (tmp_path / "run/web01.migration").read_text() == LINE.format(100, 50)
+    assert (tmp_path / "run/web01.migration").read_text() == LINE.format(100, 100)
     sent.now, sent.size = 1006, 700 << 20
     noted.note("77")
-    assert (tmp_path / "run/web01.migration").read_text() == LINE.format(700, 150)
+    assert (tmp_path / "run/web01.migration").read_text() == LINE.format(700, 120)
     assert len(list((tmp_path / "run").iterdir())) == 1, "the line is replaced as a whole"
 
 

@@ -216,3 +216,9 @@ def test_a_device_is_known_by_all_of_its_disks_or_not_at_all(
 
 def test_a_partition_of_a_disk_is_known_by_its_number() -> None:
     assert kinds.devices_identity(tree({"wwn": "0x5"}), "", "3") == "0x5 partition 3"
+
+
+def test_what_an_image_is_is_told_in_words_that_scripts_may_know() -> None:
+    """The columns of `images`, and "what" and "shared" of its --json."""
+    assert [*map(str, Kind)] == ["file", "device", "DRBD", "script", "missing"]
+    assert [*map(str, Shared)] == ["yes", "no", "?"]
