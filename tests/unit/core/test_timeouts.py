@@ -53,7 +53,8 @@ def test_a_migration_has_time_to_send_all_memory_twice_by_its_share_of_the_link(
 
 
 @pytest.mark.parametrize(
-    ("times", "at_once", "within"), [([], 2, 0), ([10], 2, 10), ([10, 20, 30], 1, 60), ([10, 40, 20, 30, 5], 2, 65)]
+    ("times", "at_once", "within"),
+    [([], 2, 0), ([10], 2, 10), ([10, 40], 2, 40), ([10, 20, 30], 1, 60), ([10, 40, 20, 30, 5], 2, 65)],
 )
 def test_each_wave_takes_as_long_as_its_longest(times: list[int], at_once: int, within: int) -> None:
     assert timeouts.in_waves(times, at_once) == within
