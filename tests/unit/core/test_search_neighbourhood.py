@@ -105,7 +105,7 @@ def guards(layout: Layout) -> list[Guard]:
 @pytest.mark.parametrize(("price", "left"), [(0.0, 9), (0.01, 1), (0.01, 0)])
 @pytest.mark.parametrize("by", By)
 def test_the_best_move_is_the_best_of_all_that_are_possible(by: By, price: float, left: int, *, by_peak: bool) -> None:
-    helped = 0
+    helped, judged = 0, {"by_peak": True} if by_peak else {}
     for problem, layout in states(by, price, left):
         moves: list[Reassignment] = [
             ((one, target),)
@@ -115,7 +115,7 @@ def test_the_best_move_is_the_best_of_all_that_are_possible(by: By, price: float
         ]
         for guard in guards(layout):
             best = expected(problem, layout, moves, guard, by_peak=by_peak)
-            gain, change = best_move(layout, layout.counted[::2], layout.counted, guard, by_peak=by_peak)
+            gain, change = best_move(layout, layout.counted[::2], layout.counted, guard, **judged)
             assert gain == pytest.approx(next(iter(best), -NOTHING), abs=1e-10)
             assert not best if not change else change in next(iter(best.values()))
             helped += bool(change)
@@ -128,7 +128,7 @@ def test_the_best_move_is_the_best_of_all_that_are_possible(by: By, price: float
 def test_the_best_swap_is_the_best_of_all_that_are_possible(by: By, price: float, left: int, *, by_peak: bool) -> None:
     """Where moves have a price servers are alike: what evens these by less than two moves cost is not looked for, and
     who comes home pays back no more than that."""
-    helped = 0
+    helped, judged = 0, {"by_peak": True} if by_peak else {}
     alike = tuple(server._replace(memory_mib=8192, vcpus=4) for server in SERVERS)
     for problem, layout in states(by, price, left, alike if price else SERVERS):
         for source, guard in itertools.product(layout.counted[:3], guards(layout)):
@@ -141,7 +141,7 @@ def test_the_best_swap_is_the_best_of_all_that_are_possible(by: By, price: float
                 and layout.swap_fits(one, source, other, target)
             ]
             best = expected(problem, layout, swaps, guard, by_peak=by_peak)
-            gain, change = best_swap(layout, source, layout.counted, guard, by_peak=by_peak)
+            gain, change = best_swap(layout, source, layout.counted, guard, **judged)
             least = next(iter(best), -NOTHING)
             if change or by_peak:
                 assert gain == pytest.approx(least, abs=1e-10)
