@@ -55,6 +55,18 @@ def test_a_small_cluster_reaches_the_lowest_peak_that_there_is_where_that_comes_
     assert layout.lead_peak == pytest.approx(lowest)
 
 
+@pytest.mark.parametrize(
+    ("seed", "lowest"), [(0, 0.531), (8, 0.343), (12, 0.478), (20, 0.477), (31, 0.479), (33, 0.484)]
+)
+def test_a_small_cluster_leaves_a_placement_that_no_move_and_no_swap_improves_for_a_better_one(
+    seed: int, lowest: float
+) -> None:
+    """The lowest peak of all placements that have peak and deviation together no higher than before."""
+    layout = Layout(by_chance(seed, 3, 8), 0.0, None)
+    descend(layout, 0.0, peak_first=True)
+    assert layout.lead_peak == pytest.approx(lowest)
+
+
 def nothing_is_left(layout: Layout) -> bool:
     guard = Guard(layout.lead_peak, layout.rest_peak)
     return not best_move(layout, layout.counted, layout.counted, guard)[1] and not any(
