@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ def decided(
     groups: dict[str, str] | None = None,
     scores: Amounts | None = None,
     stickiness: int = 1000,
-    roles: dict[str, tuple[str, ...]] | None = None,
+    roles: Mapping[str, tuple[str, ...]] | None = None,
     idle: tuple[str, ...] = (),
     unsized: tuple[str, ...] = (),
     told: tuple[Finding, ...] = (),

@@ -26,8 +26,10 @@ LIKED = {"snow01": 0, "snow02": 0}
 RESTARTED = "it would be restarted instead of migrated; snow ha move does that"
 
 
-def node(name: str, **what: bool) -> NodeState:
-    return NodeState(name, **{"online": True, "standby": False, "maintenance": False, "unclean": False, **what})
+def node(
+    name: str, *, online: bool = True, standby: bool = False, maintenance: bool = False, unclean: bool = False
+) -> NodeState:
+    return NodeState(name, online, standby, maintenance, unclean)
 
 
 def resource(
