@@ -1,4 +1,4 @@
-"""What Pacemaker tells its alert agents, what of it is put on record, and what is told by mail."""
+"""What Pacemaker tells its alert agents, and what of it is put on record."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import alerts as configured
-from snow_ha_plugin.core.reports import alerts, notices
+from snow_ha_plugin.core.reports import alerts
 from snow_ha_plugin.core.reports.alerts import Alert
 from snow_ha_plugin.core.reports.events import Event, Kind
 from snow_ha_plugin.model import ClusterState, FailedAction, ResourceState
@@ -52,9 +52,56 @@ def test_what_is_no_alert_is_none(broken: dict[str, str]) -> None:
     assert alerts.parse(environment(broken)) is None
 
 
+def test_what_an_alert_does_not_say_is_empty() -> None:
+    least = {"CRM_alert_kind": "node", "CRM_alert_node": "snow02", "CRM_alert_timestamp_epoch": "1795878628"}
+    nothing = ("", "", "", 0, 0, 0.0, "")
+    assert alerts.parse(environment(least)) == (1795878628, "node", "snow02", *nothing)
+    assert Alert(AT, "node", "snow02") == (AT, "node", "snow02", *nothing)
+
+
+def test_only_pacemakers_own_variables_are_read() -> None:
+    assert alerts.parse(environment({**MIGRATION_FAILED, "kind": "fencing", "rc": "7"})) == SEEN
+
+
+def test_words_in_no_encoding_do_not_lose_an_alert() -> None:
+    read = alerts.parse(environment(MIGRATION_FAILED) + b"CRM_alert_desc=no \xff\0")
+    assert read is not None
+    assert (read.description, read.resource) == ("no \ufffd", "a01")
+
+
+def test_what_an_operation_should_have_found_is_read() -> None:
+    read = alerts.parse(environment({**MIGRATION_FAILED, "CRM_alert_target_rc": "7", "CRM_alert_rc": "7"}))
+    assert read is not None
+    assert (read.expected_rc, read.ok, read.failed) == (7, True, False)
+
+
 def test_a_first_look_that_finds_a_domain_running_is_no_failure() -> None:
     assert not did("monitor")._replace(expected_rc=7).failed
     assert did("monitor", rc=7).failed
+    assert did("stop")._replace(expected_rc=7).failed
+
+
+def test_what_is_of_no_resource_is_no_operation_that_failed() -> None:
+    assert not FENCED._replace(rc=1).failed
+
+
+@pytest.mark.parametrize(
+    ("alert", "is_one"),
+    [
+        (did("migrate_to", rc=1), True),
+        (did("migrate_from", rc=1), True),
+        (did("migrate_from"), False),
+        (did("start", rc=1), False),
+    ],
+)
+def test_either_half_of_a_migration_may_fail(alert: Alert, is_one: bool) -> None:
+    assert alert.failed_migration == is_one
+
+
+def test_only_a_server_is_lost() -> None:
+    assert LOST.lost
+    assert not FENCED._replace(description="lost").lost
+    assert not LOST._replace(description="member").lost
 
 
 def record(*new: Alert, before: tuple[Alert, ...] = (), state: ClusterState = EMPTY) -> list[Event]:
@@ -75,6 +122,10 @@ def test_a_migration_is_one_event_whenever_its_parts_come() -> None:
     assert record(did("migrate_to"), did("stop"), state=there) == [migrated]
     assert record(did("stop"), before=(did("migrate_to"),)) == []
     assert record(did("migrate_from")) == []
+    # What another domain does, or this one did before, is none of it.
+    assert [event.kind for event in record(did("stop"), before=(did("migrate_to", "b01"),))] == [Kind.STOP]
+    assert [event.kind for event in record(did("stop"), before=(did("migrate_to"), did("start")))] == [Kind.STOP]
+    assert [event.kind for event in record(did("stop"), did("migrate_to"))] == [Kind.STOP, Kind.MIGRATE]
     # One that failed is followed by a real stop.
     assert [event.kind for event in record(did("stop"), before=(did("migrate_to", rc=1),))] == [Kind.STOP]
 
@@ -87,6 +138,36 @@ def test_the_history_knows_where_a_migration_goes() -> None:
     )
     (event,) = alerts.recorded([did("migrate_to")], [], tree, EMPTY, "snow01")
     assert event.server == "snow03"
+
+
+@pytest.mark.parametrize(
+    ("resources", "target"),
+    [
+        ((running("a01", "snow01", "snow03"), running("b01", "snow02")), "snow03"),
+        ((running("a01"), running("b01", "snow02")), ""),
+        ((), ""),
+    ],
+)
+def test_without_a_history_a_migration_goes_where_the_domain_is(
+    resources: tuple[ResourceState, ...], target: str
+) -> None:
+    (event,) = record(did("migrate_to"), state=EMPTY._replace(resources=resources))
+    assert event.server == target
+
+
+def test_servers_and_fencing_go_on_record_with_who_has_seen_it() -> None:
+    came = LOST._replace(description="member", at=AT + 0.1234)
+    assert record(LOST, FENCED, FENCED._replace(rc=1), came, came._replace(description="online")) == [
+        Event(AT, Kind.SERVER, "snow02", "snow01", "left the cluster", ok=False),
+        Event(AT + 9, Kind.FENCING, "snow02", "snow01", FENCED.description),
+        Event(AT + 9, Kind.FENCING, "snow02", "snow01", FENCED.description, ok=False),
+        Event(AT + 0.123, Kind.SERVER, "snow02", "snow01", "came into the cluster"),
+        Event(AT + 0.123, Kind.SERVER, "snow02", "snow01", "online"),
+    ]
+
+
+def test_an_operation_goes_on_record_to_the_millisecond() -> None:
+    assert [event.at for event in record(did("start", at=AT + 0.1234))] == [AT + 0.123]
 
 
 def test_only_the_server_that_leads_records_what_all_are_told() -> None:
@@ -103,6 +184,16 @@ def test_a_failure_is_explained_by_its_agent() -> None:
     assert alerts.explained(failed, tree, EMPTY).description == "start: error"
     assert alerts.explained(failed, tree, state, "said so").description == "start: said so"
     assert alerts.explained(LOST, tree, state) is LOST
+    well = did("start")
+    assert alerts.explained(well, tree, state, "said so") is well
+
+
+def test_the_last_that_failed_in_the_same_way_explains_it() -> None:
+    ours = FailedAction("a01", "snow01", "start", "no image", 1)
+    others = (ours._replace(resource="b01"), ours._replace(server="snow02"), ours._replace(task="stop"))
+    failures = (ours._replace(reason="old"), ours, *(each._replace(reason="another") for each in others))
+    state = EMPTY._replace(failures=failures)
+    assert alerts.explained(did("start", rc=1), cib.empty(), state).description == "start: no image"
 
 
 @pytest.mark.parametrize(
@@ -120,8 +211,25 @@ def test_a_domain_that_is_found_on_a_second_server_is_a_failure(found: ResourceS
     alert = alerts.explained(did("monitor")._replace(expected_rc=7), cib.empty(), state)
     assert alert.failed == is_told
     assert [event.text for event in record(alert, state=state)] == ["runs on snow01 and snow02 at once"] * is_told
-    notice = told(alert, state=state)
-    assert (notice is not None and "a01 on snow01: runs on snow01 and snow02 at once\n" in notice.text) == is_told
+
+
+FIRST_LOOK = did("monitor")._replace(expected_rc=7)
+
+
+@pytest.mark.parametrize(
+    ("alert", "servers"),
+    [
+        (FIRST_LOOK, ("snow01", "snow02")),
+        (did("monitor"), ()),
+        (did("start")._replace(expected_rc=7), ()),
+        (did("monitor", rc=7), ()),
+        (FIRST_LOOK._replace(kind="fencing"), ()),
+        (FIRST_LOOK._replace(resource="c01"), ()),
+    ],
+)
+def test_only_a_first_look_finds_a_domain_twice(alert: Alert, servers: tuple[str, ...]) -> None:
+    state = EMPTY._replace(resources=(running("b01", "snow02"), running("a01", "snow01", "snow02")))
+    assert alerts.found_twice(alert, cib.empty(), state) == servers
 
 
 @pytest.mark.parametrize(("sent_at", "is_told"), [(AT + 1, False), (AT, False), (AT - 60, True)])
@@ -133,88 +241,6 @@ def test_a_domain_that_is_sent_after_a_first_look_has_not_run_twice(sent_at: flo
     state = EMPTY._replace(resources=(running("nis01", "snow01", "snow02"),))
     alert = did("monitor", "nis01")._replace(expected_rc=7)
     assert bool(alerts.found_twice(alert, tree, state)) == is_told
-
-
-# notices
-
-
-def told(*seen: Alert, tree: cib.Tree | None = None, state: ClusterState = EMPTY) -> notices.Notice | None:
-    return notices.notice(seen, cib.empty() if tree is None else tree, state, "snow01", "at {:.0f}".format)
-
-
-def started(name: str, when: float) -> cib.Tree:
-    """The guide's cluster, where a domain has been started on snow01 at that time."""
-    tree = guide_cluster()
-    (history,) = tree.xpath("status/node_state[@uname='snow01']//lrm_resource[@id=$id]", id=name)
-    cib.add(history, "lrm_rsc_op", **{"operation": "start", "rc-code": "0", "last-rc-change": str(int(when))})
-    return tree
-
-
-def test_a_lost_server_its_fencing_and_its_domains_are_one_notice() -> None:
-    tree = started("nis01", AT + 12)
-    notice = told(LOST, FENCED, did("start", "nis01"), tree=tree)
-    assert notice is not None
-    assert notice.subject == "snow02 was lost, fenced, domains started: 1"
-    assert "Operation reboot of snow02 by snow01: OK" in notice.text
-    assert "nis01 was started on snow01\n" in notice.text
-    assert notice.text.startswith("at 1795878000  snow02 was lost\nat 1795878009  Operation reboot")
-    assert "may still run there" not in notice.text
-
-
-@pytest.mark.parametrize(("before_s", "told_of"), [(notices.SKEW_S, True), (notices.SKEW_S + 1, False)])
-def test_what_was_started_before_is_told_only_where_clocks_may_differ_so(before_s: int, told_of: bool) -> None:
-    notice = told(LOST, FENCED, tree=started("nis01", AT - before_s))
-    assert notice is not None
-    assert ("nis01 was started" in notice.text) is told_of
-
-
-@pytest.mark.parametrize("fencings", [(), (FENCED._replace(rc=194),)])
-def test_a_server_that_is_not_fenced_may_still_run_its_domains(fencings: tuple[Alert, ...]) -> None:
-    notice = told(LOST, *fencings)
-    assert notice is not None
-    assert notice.subject == "snow02 was lost, NOT fenced"
-    assert "what it ran may still run there" in notice.text
-
-
-def test_a_server_that_left_in_order_is_told_to_nobody() -> None:
-    tree = guide_cluster()
-    (left,) = tree.xpath("status/node_state[@uname='snow02']")
-    assert told(LOST, tree=tree) is not None
-    left.set("expected", "down")
-    assert told(LOST, tree=tree) is None
-    assert told(LOST, FENCED, tree=tree) is not None
-
-
-def test_a_lost_server_is_told_by_the_one_that_leads() -> None:
-    assert told(LOST, state=EMPTY._replace(dc="snow03")) is None
-
-
-def test_a_domain_is_told_once_by_the_server_where_it_failed_last() -> None:
-    failed = did("start", rc=1)._replace(description="start: no image")
-    down = EMPTY._replace(resources=(running("a01"),))
-    notice = told(failed, failed, state=down)
-    assert notice is not None and notice.subject == "a01 failed"
-    assert "a01 on snow01: start: no image (2 times)\na01 is down\n" in notice.text
-    elsewhere = down._replace(failures=(FailedAction("a01", "snow02", "start", "no image", 1),))
-    assert told(failed, state=elsewhere) is None
-    assert told(failed._replace(node="snow02")) is None
-
-
-def test_a_failed_migration_says_where_the_domain_is() -> None:
-    failed = did("migrate_to", rc=1)._replace(description="migrate_to: no room")
-    notice = told(failed, state=EMPTY._replace(resources=(running("a01", "snow01"),)))
-    assert notice is not None
-    assert notice.subject == "a01 could not be migrated"
-    assert "a01 is on snow01 now" in notice.text and "release" not in notice.text
-    notice = told(failed, state=EMPTY._replace(resources=(running("a01", "snow01", blocked=True),)))
-    assert notice is not None and "snow ha release a01" in notice.text
-
-
-@pytest.mark.parametrize(
-    "seen", [(did("start"), did("stop")), (did("migrate_to"),), (LOST._replace(description="member"),)]
-)
-def test_what_is_in_order_is_no_notice(seen: tuple[Alert, ...]) -> None:
-    assert told(*seen) is None
 
 
 # in the CIB
