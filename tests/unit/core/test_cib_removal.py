@@ -122,10 +122,44 @@ def top_level(tree: cib.Tree) -> dict[str, cib.Tree]:
             ["nis01", "t", "l"],
         ),
         ({"tags": '<tag id="t"><obj_ref id="nis01"/><obj_ref id="nis02"/></tag>'}, ["nis01"]),
+        ({"constraints": '<rsc_colocation id="c" rsc="nis02" with-rsc="nis01" score="5"/>'}, ["nis01", "c"]),
+        ({"constraints": '<rsc_order id="o" first="nis01" then="nis02"/>'}, ["nis01", "o"]),
+        ({"constraints": '<rsc_order id="o" first="nis02" then="nis01"/>'}, ["nis01", "o"]),
+        ({"constraints": '<rsc_order id="o" first="nis01" then="nis01"/>'}, ["nis01", "o"]),
+        ({"acls": '<acl_role id="r"><acl_permission id="p" reference="nis01"/></acl_role>'}, ["nis01", "p"]),
     ],
 )
 def test_what_went_is_told_with_the_resource_first(sections: dict[str, str], gone: list[str]) -> None:
     assert cib.remove_resource(with_parts(**sections), "nis01") == gone
+
+
+@pytest.mark.parametrize("tag", ["rsc_location", "rsc_colocation", "rsc_order", "rsc_ticket"])
+def test_a_constraint_goes_with_the_last_resource_of_its_last_set(tag: str) -> None:
+    one, both = '<resource_ref id="nis01"/>', '<resource_ref id="nis01"/><resource_ref id="nis02"/>'
+    tree = with_parts(
+        constraints=f'<{tag} id="l"><resource_set id="s">{one}</resource_set></{tag}>'
+        f'<{tag} id="kept"><resource_set id="t">{both}</resource_set><resource_set id="u">{one}</resource_set></{tag}>'
+    )
+    assert cib.remove_resource(tree, "nis01") == ["nis01", "s", "u", "l"]
+    (kept,) = tree.find("configuration/constraints")
+    assert kept.xpath(".//@id") == ["kept", "t", "nis02"]
+
+
+@pytest.mark.parametrize(
+    ("around", "gone"),
+    [
+        ("<group id='g'>{}</group>", ["p", "g"]),
+        ("<clone id='c'>{}</clone>", ["p", "c"]),
+        ("<master id='m'>{}</master>", ["p", "m"]),
+        ("<clone id='c'><group id='g'>{}</group></clone>", ["p", "g", "c"]),
+        ("<master id='m'><group id='g'>{}</group></master>", ["p", "g", "m"]),
+        ("<group id='g'><primitive id='q'/>{}</group>", ["p"]),
+    ],
+)
+def test_what_has_nothing_in_it_any_more_goes_too(around: str, gone: list[str]) -> None:
+    meta = "<meta_attributes id='around'/>"
+    tree = with_parts(resources=around.format(meta + "<primitive id='p'/>"))
+    assert cib.remove_resource(tree, "p") == gone
 
 
 def test_removing_what_is_not_there_changes_nothing() -> None:

@@ -5,10 +5,13 @@ import copy
 import pytest
 
 from snow_ha_plugin.core import cib
+from snow_ha_plugin.core.cib import ids
+from snow_ha_plugin.core.configure import intent, live, ran_twice
 from snow_ha_plugin.core.reports import findings
+from snow_ha_plugin.core.reports.doubles import RanTwice
 from snow_ha_plugin.model import ClusterState, FailedAction, NodeState, ResourceState, Severity
 from snow_ha_plugin.system import pacemaker
-from tests.captures import capture, guide_cluster
+from tests.captures import capture, domain, guide_cluster
 from tests.unit.core.test_cib import with_parts
 
 CALM = NodeState("snow01", online=True, standby=False, maintenance=False, unclean=False)
@@ -26,7 +29,7 @@ def state(*resources: ResourceState, quorum: bool = True, maintenance: bool = Fa
     return ClusterState(quorum, maintenance, (found,), resources)
 
 
-def ids(cluster: ClusterState) -> list[str]:
+def ids_of(cluster: ClusterState) -> list[str]:
     return [finding.id for finding in findings.of_state(cluster)]
 
 
@@ -56,7 +59,7 @@ def of_configuration(tree: cib.Tree) -> dict[str, str]:
     ],
 )
 def test_what_is_not_well_is_found(cluster: ClusterState, expected: list[str]) -> None:
-    assert ids(cluster) == expected
+    assert ids_of(cluster) == expected
 
 
 def test_a_failure_is_told_with_its_time() -> None:
@@ -68,9 +71,49 @@ def test_a_failure_is_told_with_its_time() -> None:
     }
 
 
+@pytest.mark.parametrize("node", [{"unclean": True}, {"online": False}, {"maintenance": True}, {"leaving": True}])
+def test_of_a_server_its_name_is_told(node: dict[str, bool]) -> None:
+    cluster = ClusterState(True, False, (CALM._replace(**node),), ())  # type: ignore[arg-type]
+    assert [found.subject for found in findings.of_state(cluster)] == ["snow01"]
+
+
+def test_each_exit_status_is_the_manuals() -> None:
+    (quorum,) = findings.of_state(state(quorum=False))
+    assert (quorum.exit_code, findings.no_fencing(None).exit_code) == (106, 107)
+
+
+def test_what_is_remembered_of_a_resource_that_went_is_named() -> None:
+    (found,) = findings.of_state(state(resource("gone", orphaned=True)))
+    assert (found.subject, found.severity) == ("gone", Severity.WARNING)
+
+
+@pytest.mark.parametrize("task", ["migrate_to", "migrate_from"])
+def test_a_migration_that_failed_is_told_as_one_and_what_comes_behind_it_too(task: str) -> None:
+    stays, fails = resource("nis01", blocked=True), resource("web01", failed=True)
+    failure = FailedAction("nis01", "snow01", task, "no room", 7)
+    migration, start = findings.of_state(state(stays, fails)._replace(failures=(failure,)))
+    assert (migration.id, migration.severity) == ("migration-failed", Severity.WARNING)
+    assert (migration.since, migration.subject) == (7, "nis01")
+    assert f"{task} failed: no room" in migration.message
+    assert migration.remedy.endswith("snow ha release nis01")
+    assert (start.id, start.message, start.since) == ("resource-failed", "web01 has failed", None)
+
+
+def test_the_last_failure_of_a_domain_is_its_own() -> None:
+    last = FailedAction("web01", "snow01", "start", "no image", 7)
+    failures = (
+        last._replace(when=5, task="stop"),
+        last,
+        last._replace(resource="nis01", when=9),
+        last._replace(when=6),
+    )
+    assert findings.last_failure(state()._replace(failures=failures), "web01") == last
+    assert findings.last_failure(state()._replace(failures=failures), "nobody") is None
+
+
 def test_a_server_in_maintenance_is_told_apart_from_one_on_standby() -> None:
     held = NodeState("snow01", online=True, standby=False, maintenance=True, unclean=False)
-    assert ids(ClusterState(True, False, (held,), ())) == ["server-maintenance"]
+    assert ids_of(ClusterState(True, False, (held,), ())) == ["server-maintenance"]
 
 
 def test_each_finding_says_what_to_do() -> None:
@@ -108,8 +151,41 @@ def test_a_domain_that_is_about_to_be_started_is_no_error(
 ) -> None:
     cluster = state(resource("nis01", servers=()))._replace(failures=failures)
     (found,) = findings.of_domains(guide_cluster(), cluster, starting)
-    assert (found.severity, found.message, found.subject) == (severity, told, "nis01")
-    assert found.remedy
+    assert (found.id, found.severity, found.message, found.subject) == ("domain-down", severity, told, "nis01")
+    assert found.remedy and found.since == (7 if failures else None)
+
+
+DOWN = [resource(name, servers=()) for name in ("nis01", "nis02")]
+
+
+@pytest.mark.parametrize("cluster", [state(*DOWN, quorum=False), state(*DOWN, maintenance=True)])
+def test_where_pacemaker_looks_after_nothing_no_domain_is_missed(cluster: ClusterState) -> None:
+    assert list(findings.of_domains(guide_cluster(), cluster, {})) == []
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        resource("nis01"),
+        resource("nis01", servers=(), pending="Starting"),
+        resource("nis01", servers=(), managed=False),
+        resource("nis01", servers=(), blocked=True),
+    ],
+)
+def test_a_domain_that_is_down_is_told_behind_one_that_is_not(first: ResourceState) -> None:
+    found = findings.of_domains(guide_cluster(), state(first, resource("nis02", servers=())), {})
+    assert [each.subject for each in found] == ["nis02"]
+
+
+def test_who_is_stopped_or_starting_does_not_hide_who_is_down() -> None:
+    tree = guide_cluster()
+    names = list(cib.domains(tree))[:3]
+    intent.want(tree, names[:1], "Stopped")
+    found = findings.of_domains(tree, state(*(resource(name, servers=()) for name in names)), {names[1]: "snow02"})
+    assert [(each.severity, each.subject) for each in found] == [
+        (Severity.WARNING, names[1]),
+        (Severity.ERROR, names[2]),
+    ]
 
 
 def test_what_runs_degraded_is_told_with_the_agents_reason_until_it_is_well_again() -> None:
@@ -125,7 +201,7 @@ def test_what_runs_degraded_is_told_with_the_agents_reason_until_it_is_well_agai
     )
     (found,) = findings.of_domains(tree, pacemaker.state(tree), {})
     assert (found.id, found.severity, found.subject) == ("degraded", Severity.WARNING, "nis01")
-    assert found.message == "on snow02 nis01 runs, but fails its watch"
+    assert (found.message, found.since) == ("on snow02 nis01 runs, but fails its watch", began + 20)
     well.set("last-rc-change", str(began + 60))
     assert list(findings.of_domains(tree, pacemaker.state(tree), {})) == []
 
@@ -149,6 +225,58 @@ def test_a_cluster_with_fencing_and_nothing_by_hand_has_no_findings() -> None:
     assert findings.of_configuration(tree) == []
 
 
+def test_a_server_without_its_third_vote_is_told_with_the_reason() -> None:
+    bare, explained = findings.no_third_vote("snow01"), findings.no_third_vote("snow01", "no answer")
+    assert (bare.id, bare.severity, bare.subject) == ("third-vote-missing", Severity.WARNING, "snow01")
+    assert bare.message.startswith("snow01 has no third vote: ")
+    assert explained.message.startswith("snow01 has no third vote (no answer): ")
+
+
+def test_a_domain_that_ran_twice_is_told_with_how_long() -> None:
+    tree = guide_cluster()
+    ran_twice.note(tree, [RanTwice("nis01", ("snow01", "snow02"), 1000, 1180)])
+    (found,) = [each for each in findings.of_configuration(tree) if each.id == "ran-twice"]
+    assert found.message.startswith("nis01 ran on snow01 and snow02 at once for 3 min: ")
+    assert (found.severity, found.since, found.subject) == (Severity.ERROR, 1000, "nis01")
+
+
+def test_domains_that_are_held_are_told_together() -> None:
+    tree = guide_cluster()
+    intent.hold(tree, ["nis01", "nis02"])
+    (found,) = [each for each in findings.of_configuration(tree) if each.id == "held"]
+    assert (found.severity, found.subject) == (Severity.WARNING, "nis01 nis02")
+    assert found.message == "Pacemaker keeps its hands off nis01 and nis02"
+    assert found.remedy == "snow ha release nis01 nis02"
+
+
+def test_who_cannot_migrate_is_told_apart_from_who_is_not_to() -> None:
+    tree = guide_cluster()
+    live.tell(tree, domain("nis01")._replace(is_pv=True), False)
+    cib.put_pairs(cib.resource(tree, "nis02"), "meta_attributes", ids.of(ids.Kind.META, "nis02"), {live.OPTION: "no"})
+    found = {each.id: each for each in findings.of_configuration(tree) if each.id.startswith("restarts")}
+    assert {name: (each.severity, each.subject) for name, each in found.items()} == {
+        "restarts": (Severity.WARNING, "nis01"),
+        "restarts-as-wanted": (Severity.INFO, "nis02"),
+    }
+    assert found["restarts"].message.startswith("nis01 cannot migrate live")
+    assert "snow ha images convert nis01 --try" in found["restarts"].remedy
+
+
+def test_where_migration_is_not_allowed_by_default_a_domain_by_hand_is_restarted() -> None:
+    tree = with_parts(resources='<primitive id="byhand" class="ocf" provider="heartbeat" type="Xen"/>')
+    (found,) = [each for each in findings.of_configuration(tree) if each.id.startswith("restarts")]
+    assert (found.id, found.subject) == ("restarts-as-wanted", "byhand")
+
+
+@pytest.mark.parametrize("verb", ["prefer", "ban", "standby"])
+def test_each_rule_that_crm_resource_leaves_is_told_as_such(verb: str) -> None:
+    """Behind one of ours, of which nothing is told."""
+    rule = '<rsc_location id="{}" rsc="nis01" node="snow02" score="5"/>'
+    tree = with_parts(constraints=rule.format("snow-ha-place-nis01") + rule.format(f"cli-{verb}-nis01"))
+    found = [each for each in findings.of_configuration(tree) if "constraint" in each.id]
+    assert [(each.id, each.subject) for each in found] == [("cli-constraint", f"cli-{verb}-nis01")]
+
+
 def test_a_quorum_that_is_ignored_is_told() -> None:
     tree = guide_cluster()
     cib.put_pairs(cib.section(tree, "crm_config"), "cluster_property_set", "x", {"no-quorum-policy": "ignore"})
@@ -165,6 +293,7 @@ def test_what_is_left_over_in_the_cib_is_found() -> None:
     found = of_configuration(tree)
     assert "second entry of snow01, with the id 99" in found["stale-node"]
     assert found["failed-there"].startswith("web01 has failed on snow02")
+    assert {each.subject for each in findings.of_configuration(tree)} == {"", "snow01", "web01"}
 
 
 def test_what_somebody_else_wrote_is_listed() -> None:
@@ -177,6 +306,8 @@ def test_what_somebody_else_wrote_is_listed() -> None:
         """,
     )
     found = of_configuration(tree)
+    subjects = {each.id: each.subject for each in findings.of_configuration(tree)}
+    assert (subjects["foreign-domain"], subjects["foreign-constraint"]) == ("byhand", "mine")
     assert "byhand (ocf:heartbeat:Xen)" in found["foreign-domain"]
     assert "cli-prefer-nis01 (rsc=nis01 role=Started node=snow01 score=INFINITY)" in found["cli-constraint"]
     assert "mine (first=nis01 then=nis02)" in found["foreign-constraint"]
