@@ -37,6 +37,14 @@ def attributes(**values: str) -> str:
     return f"<instance_attributes>{pairs}</instance_attributes>"
 
 
+@pytest.mark.parametrize(("crmd", "online"), [("online", True), ("1700000000", True), ("offline", False), ("0", False)])
+def test_who_takes_part_is_online_whatever_another_server_does(crmd: str, online: bool) -> None:
+    tree = known()
+    tree.find("status/node_state[@uname='snow02']").set("crmd", crmd)
+    assert cib.is_online(tree, "snow02") is online
+    assert cib.is_online(tree, "snow01") is False
+
+
 @pytest.mark.parametrize(("value", "standby"), [("on", True), ("true", True), ("off", False), ("", False)])
 def test_a_standby_until_the_reboot_is_its_servers(value: str, standby: bool) -> None:
     tree = known(attributes(standby=value, maintenance="on"))
@@ -123,6 +131,9 @@ def test_how_long_the_longest_operation_took_is_of_its_server_and_kind() -> None
         ([done("monitor", rc_code=190, last_rc_change=AT + 2), done("monitor", last_rc_change=AT + 1)], True),
         ([done("monitor", rc_code=190), done("monitor", rc_code=190, last_rc_change=AT - 9), done("monitor")], True),
         ([done("monitor")], False),
+        ([done("monitor", rc_code=190, last_rc_change=0)], True),
+        ([done("monitor", rc_code=190).replace("last-rc-change", "no-time")], True),
+        ([done("monitor", rc_code=190, last_rc_change=0), done("monitor", last_rc_change=1)], False),
         ([done("start", rc_code=190)], False),
         ([], False),
     ],

@@ -72,6 +72,83 @@ def test_a_failure_there_is_named(state: ClusterState) -> None:
     assert blocked.why == "Pacemaker keeps its hands off syslog01: it is not managed"
 
 
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [
+        ({"score": "-1000000"}, "the rule no keeps nis01 off snow01"),
+        ({"score": "-2000000"}, "the rule no keeps nis01 off snow01"),
+        ({"score": "-999999"}, "one of the rules that name nis01 is in the way"),
+        ({"score": "INFINITY"}, "one of the rules that name nis01 is in the way"),
+        ({"node": "snow02", "score": "-INFINITY"}, "one of the rules that name nis01 is in the way"),
+        ({"rsc": "nis02", "score": "-INFINITY"}, "Pacemaker says no more"),
+        ({}, "one of the rules that name nis01 is in the way"),
+    ],
+)
+def test_only_a_rule_that_forbids_it_is_a_ban(state: ClusterState, rule: dict[str, str], why: str) -> None:
+    tree = guide_cluster()
+    cib.add(cib.section(tree, "constraints"), "rsc_location", **{"id": "no", "rsc": "nis01", "node": "snow01"} | rule)
+    assert hindrance.of(tree, state, "nis01", "snow01").why == why
+
+
+def test_all_rules_that_name_a_domain_are_to_be_looked_at(state: ClusterState) -> None:
+    rules = '<rsc_order id="a" first="nis01" then="nis02"/><rsc_colocation id="b" rsc="nis02" with-rsc="nis01"/>'
+    tree = with_parts(constraints=f'{rules}<rsc_order id="c" first="nis02" then="maui01"/>')
+    assert hindrance.of(tree, state, "nis01", "snow01").remedy == "crm configure show a b"
+
+
+@pytest.mark.parametrize(
+    ("domain", "server", "count", "failed"),
+    [
+        ("nis01", "snow01", "INFINITY", True),
+        ("nis01", "snow01", "2", False),
+        ("nis02", "snow01", "INFINITY", False),
+        ("nis01", "snow02", "INFINITY", False),
+    ],
+)
+def test_only_a_failure_for_good_of_this_domain_there_counts(
+    state: ClusterState, domain: str, server: str, count: str, failed: bool
+) -> None:
+    tree = guide_cluster()
+    known = tree.find(f"status/node_state[@uname='{server}']")
+    kept = cib.add(cib.add(known, "transient_attributes"), "instance_attributes", id="x")
+    cib.add(kept, "nvpair", id="f", name=f"fail-count-{domain}#start_0", value=count)
+    assert (hindrance.of(tree, state, "nis01", "snow01").why == "nis01 has failed on snow01") is failed
+
+
+def test_a_server_that_is_not_known_is_not_in_the_cluster(state: ClusterState) -> None:
+    assert hindrance.of(guide_cluster(), state, "nis01", "snow09") == hindrance.Hindrance(
+        "snow09 is not in the cluster", "snow ha start snow09"
+    )
+
+
+def test_who_holds_a_domain_and_how_much_more_that_concerns_is_told() -> None:
+    tree = guide_cluster()
+    everything = hindrance.hands_off(tree, state_of(UNMANAGED, maintenance=True), "nis01")
+    assert everything is not None and (everything.is_wider, everything.is_held) == (True, False)
+    itself = hindrance.hands_off(tree, state_of(UNMANAGED), "nis01")
+    assert itself is not None and (itself.is_wider, itself.is_held) == (False, False)
+    held(tree)
+    by_hold = hindrance.hands_off(tree, state_of(resource("web01"), UNMANAGED), "nis01")
+    assert by_hold is not None and (by_hold.is_wider, by_hold.is_held) == (False, True)
+    assert hindrance.hands_off(tree, state_of(resource("web01", managed=False)), "nis01") is None
+
+
+def test_the_last_reason_that_was_given_is_told(state: ClusterState) -> None:
+    reasons = ("old", "no room", "")
+    failures = tuple(FailedAction("a", "s", "start", reason, when) for when, reason in enumerate(reasons))
+    other = FailedAction("b", "s", "start", "another", 9)
+    assert hindrance.failure_of(state._replace(failures=(*failures, other)), "a") == "no room"
+    assert hindrance.failure_of(state._replace(failures=failures), "b") == ""
+
+
+def test_what_fits_is_not_lacking(state: ClusterState) -> None:
+    tree = guide_cluster()
+    cib.put_option(tree, "mine", "placement-strategy", "balanced")
+    assert hindrance.of(tree, state, "nis01", "snow01", lacking_mib=1).why == "snow01 lacks 1 MiB for nis01"
+    for enough in ({"lacking_mib": 0}, {"lacking_mib": -5}, {}):
+        assert hindrance.of(tree, state, "nis01", "snow01", **enough).why == "Pacemaker says no more"
+
+
 def test_memory_counts_where_pacemaker_goes_by_it(state: ClusterState) -> None:
     tree = guide_cluster()
     assert "lacks" not in hindrance.of(tree, state, "nis01", "snow01", lacking_mib=512).why
