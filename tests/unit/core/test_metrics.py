@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client.parser import text_string_to_metric_families
 
 from snow_ha_plugin.core.balancer.problem import Spread
+from snow_ha_plugin.core.configure.acceptance import Acceptance
 from snow_ha_plugin.core.reports import metrics, verdict
 from snow_ha_plugin.core.reports.health import NPlus1, Standing
 from snow_ha_plugin.core.reports.losses import Failure
@@ -95,3 +96,47 @@ def test_a_name_may_have_any_letter() -> None:
     name = 'we"b\\01\n'
     view = VIEW._replace(servers=(VIEW.servers[0]._replace(name=name),))
     assert ("snow_ha_server_used_bytes", (name,)) in samples(view)
+
+
+def family(name: str, view: Overview = VIEW, now: float = 4600.0) -> list[tuple[dict[str, str], float]]:
+    text = metrics.text(view, verdict.of(view), {"snow01": 1000.0, "snow03": 4601.0}, now)
+    found = {each.name: each.samples for each in text_string_to_metric_families(text)}
+    return [(sample.labels, sample.value) for sample in found.get(f"snow_ha_{name}", [])]
+
+
+def test_each_word_of_status_has_its_label() -> None:
+    assert ({"verdict": "broken"}, 1) in family("verdict")
+    assert all(set(labels) == {"verdict"} for labels, _ in family("verdict"))
+
+
+def test_what_room_there_is_is_told_of_each_server_in_bytes() -> None:
+    assert family("server_memory_bytes") == [({"server": "snow01"}, 4 * 1024**3)]
+    assert family("server_used_bytes") == [({"server": "snow01"}, 1024**3), ({"server": "snow02"}, 0)]
+    assert family("fullest_server_ratio") == [({}, 0.9)]
+    assert family("fullest_server_best_ratio") == [({}, 0.47)]
+    assert family("failure_victims") == [({"server": "snow01"}, 1), ({"server": "snow02"}, 0)]
+
+
+def test_a_test_that_a_faster_clock_has_dated_is_no_second_old() -> None:
+    assert family("fencing_test_age_seconds") == [({"server": "snow01"}, 3600), ({"server": "snow03"}, 0)]
+
+
+def test_fencing_that_is_off_is_zero() -> None:
+    assert family("fencing", VIEW._replace(fencing=VIEW.fencing._replace(enabled=False))) == [({}, 0)]
+
+
+def test_a_wanted_domain_that_nobody_knows_is_down_and_an_unwanted_one_is_as_it_is() -> None:
+    domains = (DOMAINS[2]._replace(state="unknown"), DOMAINS[3]._replace(state="unknown"), DOMAINS[0])
+    told = {labels["state"]: value for labels, value in family("domains", VIEW._replace(domains=domains))}
+    assert told == {"running": 1, "stopped": 0, "migrating": 0, "failed": 0, "down": 1, "unknown": 1}
+
+
+def test_what_is_accepted_is_counted_by_code() -> None:
+    acceptance = Acceptance("no-fencing", "", Severity.ERROR, 0, 0, "")
+    accepted = ((Finding(Severity.ERROR, "no-fencing", "there is none"), acceptance),) * 2
+    assert family("findings_accepted", VIEW._replace(accepted=accepted)) == [({"code": "no-fencing"}, 2)]
+    assert family("findings_accepted") == []
+
+
+def test_a_time_keeps_its_fraction() -> None:
+    assert family("written_timestamp_seconds", now=1795350148.125) == [({}, 1795350148.125)]

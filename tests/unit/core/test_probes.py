@@ -202,3 +202,65 @@ def test_what_is_more_than_a_migration_is_not_written() -> None:
     answer = scheduler.ask(tree)
     started = answer._replace(actions=(*answer.actions, Action("start", "maui01", "snow02")))
     assert probes.migrated(tree, started) is None
+
+
+STATES = """<node_state id="1" uname="snow01" crmd="online" in_ccm="true" join="member" expected="member"><lrm/>
+<transient_attributes id="1"/></node_state>"""
+
+
+def lost(*, fenced: bool, quorum: bool = True) -> cib.Tree:
+    tree = cib.empty()
+    for number in ("1", "2", "3"):
+        cib.add(cib.section(tree, "nodes"), "node", id=number, uname=f"snow0{number}")
+    tree.find("status").append(etree.fromstring(STATES))
+    probes.fail(tree, ["snow01", "snow02"], fenced=fenced, quorum=quorum)
+    return tree
+
+
+@pytest.mark.parametrize(("fenced", "kept"), [(True, ["lrm", "transient_attributes"]), (False, [])])
+def test_a_server_that_is_still_to_be_fenced_keeps_its_history(fenced: bool, kept: list[str]) -> None:
+    """As crm_simulate has it: --node-fail and --node-down."""
+    word = "member" if fenced else "down"
+    gone = {"in_ccm": "false", "crmd": "offline", "join": word, "expected": word}
+    first, second = lost(fenced=fenced).find("status")
+    assert [child.tag for child in first] == kept
+    assert dict(first.attrib) == {"id": "1", "uname": "snow01"} | gone
+    assert dict(second.attrib) == {"id": "2", "uname": "snow02"} | gone
+
+
+@pytest.mark.parametrize(("quorum", "written"), [(True, "1"), (False, "0")])
+def test_what_quorum_the_others_have_is_written(quorum: bool, written: str) -> None:
+    assert lost(fenced=True, quorum=quorum).get("have-quorum") == written
+
+
+def test_a_probe_is_imagined_where_nothing_is_known_alone() -> None:
+    tree = registered()
+    tree.set("crm_feature_set", "3.16.1")
+    probes.assume(tree, {"web01": "snow01", "nobody": "snow01", "nis01": None})
+    found = {
+        state.get("uname"): state.xpath("lrm/lrm_resources/lrm_resource[@id='web01']")
+        for state in tree.iterfind("status/node_state")
+    }
+    assert tree.xpath("status//lrm_resource[@id='nobody']") == []
+    assert len(tree.xpath("status//lrm_resource[@id='nis01']")) == 2
+    for server, code in (("snow01", "0"), ("snow02", "7")):
+        (history,) = found[server]
+        (probe,) = history
+        assert dict(history.attrib) == {"id": "web01", "class": "ocf", "provider": "snow", "type": "Xen"}
+        told = {name: probe.get(name) for name in ("operation", "rc-code", "op-status", "interval", "on_node")}
+        assert told == {
+            "operation": "monitor", "rc-code": code, "op-status": "0", "interval": "0", "on_node": server,
+        }  # fmt: skip
+        assert (probe.get("id"), probe.get("operation_key")) == ("web01_last_0", "web01_monitor_0")
+        assert probe.get("crm_feature_set") == "3.16.1"
+        # Pacemaker reads the result out of this one, too: STATUS:RC;KEY.
+        assert probe.get("transition-magic") == f"0:{code};{probe.get('transition-key')}"
+
+
+def test_a_server_without_a_history_gets_one() -> None:
+    tree = registered()
+    state = tree.find("status/node_state[@uname='snow01']")
+    state.remove(state.find("lrm"))
+    probes.assume(tree, {"web01": "snow01"})
+    assert state.find("lrm").get("id") == state.get("id")
+    assert state.xpath("lrm/lrm_resources/lrm_resource/@id") == ["web01"]

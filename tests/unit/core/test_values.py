@@ -150,3 +150,54 @@ def test_standby_is_a_boolean(value: str, on: bool) -> None:
 
 def test_infinity_is_where_sums_end() -> None:
     assert values.score("INFINITY") == INFINITY == -values.score("-1000001")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1ms", 1), ("1000ms", 1), ("1001ms", 2), ("1us", 1), ("2000000us", 2), ("5", 5), ("0", 0), ("3m", 180),
+        ("PT1H", 3600), ("PT2M", 120), ("PT3S", 3), ("PT1H2M3S", 3723), ("PT", None), ("P1D", None), ("PT1Sx", None),
+        ("", None),
+    ],
+)  # fmt: skip
+def test_a_time_is_rounded_up_to_seconds(text: str, seconds: int | None) -> None:
+    assert values.interval_s(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("0", 0), ("007", 7), ("2147483647", 2147483647), ("2147483648", None), ("00000000001", None), ("-1", None),
+        ("1.5", None), ("", None), (None, None), ("\u0663", None), ("\u00b2", None),
+    ],
+)  # fmt: skip
+def test_a_size_is_a_whole_number_that_an_int_of_c_holds(text: str | None, size: int | None) -> None:
+    assert values.whole(text) == size
+
+
+@pytest.mark.parametrize(
+    ("text", "score"),
+    [
+        ("INFINITY", 1_000_000), ("+INFINITY", 1_000_000), ("-INFINITY", -1_000_000), ("999999", 999_999),
+        ("1000001", 1_000_000), ("-999999", -999_999), ("-1000001", -1_000_000), ("+5", 5), (" 5", 5), ("x", 0),
+        ("", 0), (None, 0),
+    ],
+)  # fmt: skip
+def test_a_score_is_cut_off_at_a_million(text: str | None, score: int) -> None:
+    """Pacemaker Explained, "Infinity Math"."""
+    assert values.score(text) == score
+
+
+@pytest.mark.parametrize(("role", "stopped"), [("Stopped", True), ("stopped", True), ("Started", False), ("", False)])
+def test_a_role_stops_in_whatever_case_it_is_written(role: str, stopped: bool) -> None:
+    assert values.is_stopped(role) is stopped
+
+
+@pytest.mark.parametrize("word", ["true", "yes", "on", "1", "y", "TRUE", "On"])
+def test_each_word_for_yes_is_one_whatever_the_default(word: str) -> None:
+    assert values.boolean(word) is values.boolean(word, default=False) is True
+
+
+@pytest.mark.parametrize("word", ["false", "no", "off", "0", "n", "FALSE", "Off"])
+def test_each_word_for_no_is_one_whatever_the_default(word: str) -> None:
+    assert values.boolean(word) is values.boolean(word, default=True) is False
