@@ -33,6 +33,12 @@ def test_a_member_has_the_sizes_that_are_written_there() -> None:
     assert found(tree) == Node("7", "snow07", 4096, 8)
 
 
+@pytest.mark.parametrize("value", ["", "-1", "many", "1.5"])
+def test_a_size_that_is_none_is_nothing(value: str) -> None:
+    assert found(with_parts(nodes=member())) == Node("7", "snow07", 0, 0)
+    assert found(with_parts(nodes=member(sizes("u", hv_memory=value, cpu=value)))) == Node("7", "snow07", 0, 0)
+
+
 def test_vcpus_that_a_server_may_hold_are_none_of_its_cpus() -> None:
     over = ids.of(ids.Kind.OVERCOMMIT, "snow07")
     tree = with_parts(nodes=member(sizes(over, cpu="32") + sizes("u", cpu="8")))
@@ -99,7 +105,7 @@ def test_pacemaker_counts_sizes_with_each_strategy_but_the_default(strategy: str
 def test_whatever_a_constraint_names_is_its_resource(attribute: str) -> None:
     """All attributes of Pacemaker's constraints that name a resource (constraints-*.rng)."""
     assert attribute in CONSTRAINT_REFERENCES
-    tree = with_parts(constraints=f'<rsc_order id="o" {attribute}="nis01" kind="Optional"/>')
+    tree = with_parts(constraints=f'<!-- why --><rsc_order id="o" {attribute}="nis01" kind="Optional"/>')
     (constraint,) = cib.constraints(tree)
     assert (constraint.id, constraint.resources) == ("o", ("nis01",))
     assert constraint.text == f"{attribute}=nis01 kind=Optional"
