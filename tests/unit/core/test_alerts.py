@@ -210,6 +210,7 @@ def test_a_domain_that_is_found_on_a_second_server_is_a_failure(found: ResourceS
     state = EMPTY._replace(resources=(found,))
     alert = alerts.explained(did("monitor")._replace(expected_rc=7), cib.empty(), state)
     assert alert.failed == is_told
+    assert (alert.rc, alert.expected_rc) == ((1, 0) if is_told else (0, 7))
     assert [event.text for event in record(alert, state=state)] == ["runs on snow01 and snow02 at once"] * is_told
 
 

@@ -19,6 +19,9 @@ FAILED = Event(300, Kind.FAILURE, "web01", "snow02", "monitor: it is gone", ok=F
         (Event(1, Kind.STOP, "web01", "snow01"), "web01 stopped on snow01"),
         (Event(1, Kind.START, "web01", "snow01", "no image", ok=False), "start of web01 on snow01 failed: no image"),
         (MIGRATED, "nis01 migrated from snow01 to snow02, 3 s, 2048 MiB"),
+        (Event(1, Kind.MIGRATE, "nis01", "snow02"), "nis01 migrated to snow02"),
+        (Event(1, Kind.STOP, "web01", "snow01", ok=False), "stop of web01 on snow01 failed"),
+        (Event(1, Kind.FENCING, "snow02"), "snow02 was fenced"),
         (Event(1, Kind.MIGRATE, "nis01", "snow02", ok=False), "migrate of nis01 on snow02 failed"),
         (FAILED, "web01 failed on snow02: monitor: it is gone"),
         (FENCED, "snow02 was fenced: reboot by snow01"),
@@ -91,3 +94,30 @@ def test_of_a_domain_or_server_all_that_concerns_it_is_shown() -> None:
     assert of(events, "snow01") == (MIGRATED, FENCED)
     assert of(events, "snow02") == (MIGRATED, FENCED, FAILED)
     assert of(events, "snow0") == ()
+
+
+def test_a_row_of_one_event_has_nothing_but_its_time_and_words() -> None:
+    assert rows([Event(7, Kind.STOP, "web01", "snow01")]) == ((7, 7, "web01 stopped on snow01", 1, (), ""),)
+
+
+def test_a_command_of_many_changes_is_one_row_also_behind_another() -> None:
+    texts = ("register web02", "register web03", "register web04")
+    found = rows([change(1, "register web01"), *(change(2, text) for text in texts)])
+    assert [row.details for row in found] == [("register web01",), texts]
+
+
+def test_what_comes_again_is_told_once_at_any_time() -> None:
+    found = rows([Event(1795350148 + at, Kind.START, "web01", "snow02") for at in (0, 3600)])
+    assert [(row.first, row.last, row.times) for row in found] == [(1795350148, 1795353748, 2)]
+
+
+def test_events_of_the_same_moment_stay_in_their_order() -> None:
+    stopped, started = Event(9, Kind.STOP, "web01", "snow01"), Event(9, Kind.START, "web01", "snow01")
+    assert merged([stopped, started], []) == (stopped, started)
+    assert merged([stopped], [started]) == (stopped, started)
+
+
+@pytest.mark.parametrize(("apart_s", "once"), [(10, True), (-10, True), (10.5, False), (-10.5, False)])
+def test_who_sees_a_fencing_ten_seconds_later_sees_the_same(apart_s: float, once: bool) -> None:
+    other = FENCED._replace(at=FENCED.at + apart_s, server="snow03")
+    assert (merged([FENCED], [other]) == (FENCED,)) is once

@@ -18,6 +18,7 @@ def test_an_operation_has_its_times_in_seconds() -> None:
     operations = cib.add(holder(), "operations")
     cib.add_operation(operations, "web01", "monitor", 60, 10)
     cib.add_operation(operations, "web01", "start", 120)
+    assert [operation.tag for operation in operations] == ["op", "op"]
     assert [dict(operation.attrib) for operation in operations] == [
         {"id": "snow-ha--op.monitor--web01", "name": "monitor", "interval": "10s", "timeout": "60s"},
         {"id": "snow-ha--op.start--web01", "name": "start", "interval": "0s", "timeout": "120s"},

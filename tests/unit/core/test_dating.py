@@ -49,13 +49,28 @@ def test_a_server_is_so_since_the_last_event_that_made_it_so(
 
 @pytest.mark.parametrize(
     ("at", "ok", "told"),
-    [(105, True, "it is so, and was fenced"), (105, False, "it is so"), (50, True, "it is so")],
+    [
+        (105, True, "it is so, and was fenced"),
+        (90, True, "it is so, and was fenced"),
+        (89, True, "it is so"),
+        (105, False, "it is so"),
+        (50, True, "it is so"),
+    ],
 )
 def test_of_a_server_that_left_and_was_fenced_then_that_is_told(at: int, ok: bool, told: str) -> None:
     fenced = Event(at, Kind.FENCING, "snow02", "snow01", ok=ok)
     events = sorted((LEFT, fenced), key=lambda event: event.at)
     gone = Finding(Severity.ERROR, "server-offline", "it is so", subject="snow02")
     assert [each.message for each in dating.dated([gone], events)] == [told]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [Event(105, Kind.FENCING, "snow03", "snow01"), Event(105, Kind.START, "snow02", "snow01")],
+)
+def test_only_the_fencing_of_that_server_is_its_own(other: Event) -> None:
+    gone = Finding(Severity.ERROR, "server-offline", "it is so", subject="snow02")
+    assert [each.message for each in dating.dated([gone], [LEFT, other])] == ["it is so"]
 
 
 def test_several_domains_are_held_since_the_first_was_where_all_are_known() -> None:

@@ -66,3 +66,7 @@ def test_what_a_later_version_says_beside_is_left_out() -> None:
 
 def test_events_of_several_servers_come_by_time_and_once() -> None:
     assert in_order([ADDED], [MOVED, ADDED]) == (MOVED, ADDED)
+
+
+def test_an_event_is_well_and_says_no_more_by_itself() -> None:
+    assert Event(1, Kind.START, "web01") == (1, Kind.START, "web01", "", "", "", None, None, True, "")

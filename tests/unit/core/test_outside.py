@@ -109,3 +109,66 @@ def test_what_a_verb_needs_while_it_is_at_work_is_not_told() -> None:
 def test_a_new_cluster_begins_anew() -> None:
     first, second = history(option("migration-limit", "5"))
     assert told([Written(second.at, first.tree), Written(first.at, second.tree)]) == []
+
+
+def two() -> list[Written]:
+    return history(option("migration-limit", "5"), option("batch-limit", "7"))
+
+
+SECOND = ("root: crm_attribute", "set batch-limit to 7")
+
+
+def test_what_is_not_told_does_not_hide_what_comes_behind_it() -> None:
+    assert told(two(), ours("0.10")) == [SECOND]
+    of_a_daemon = two()
+    of_a_daemon[1].tree.set("update-user", "hacluster")
+    of_a_daemon[1].tree.set("update-client", "crmd")
+    assert told(of_a_daemon) == [SECOND]
+
+
+def test_a_configuration_of_the_same_number_is_no_change() -> None:
+    assert told(history(option("migration-limit", "5"), steps=0)) == []
+
+
+def test_what_was_written_in_the_same_moment_is_compared_in_the_order_of_the_files() -> None:
+    first, second = history(option("migration-limit", "5"))
+    assert len(told([first, Written(first.at, second.tree)])) == 1
+
+
+def test_an_epoch_of_the_administrator_counts_more() -> None:
+    first, second = history(option("migration-limit", "5"))
+    second.tree.attrib.update({"admin_epoch": "1", "epoch": "3"})
+    assert len(told([first, second])) == 1
+    first.tree.set("admin_epoch", "2")
+    assert told([first, second]) == []
+
+
+def test_what_a_configuration_does_not_say_is_the_first_number_and_no_server() -> None:
+    first, second = history(option("migration-limit", "5"))
+    for name in ("admin_epoch", "epoch"):
+        del first.tree.attrib[name]
+    for name in ("admin_epoch", "update-origin"):
+        del second.tree.attrib[name]
+    (event,) = outside.changes([first, Written(AT + 1.23456, second.tree)], [])
+    assert (event.server, event.version, event.at) == ("", "0.0", AT + 1.235)
+
+
+@pytest.mark.parametrize(("late_s", "is_ours"), [(60, True), (60.5, False), (-60, True), (-60.5, False)])
+def test_a_record_may_be_a_minute_off(late_s: float, is_ours: bool) -> None:
+    found = told(history(option("migration-limit", "5")), ours("0.10", AT + 10 + late_s))
+    assert (found == []) is is_ours
+
+
+def test_a_domain_is_known_by_its_template_also_where_that_has_not_changed() -> None:
+    written = history(
+        lambda tree: cib.add(
+            cib.section(tree, "resources"), "template", **{"id": "t", "class": "ocf", "provider": "snow", "type": "Xen"}
+        ),
+        lambda tree: cib.add(cib.section(tree, "resources"), "primitive", id="web09", template="t"),
+    )
+    assert [text for _, text in told(written)] == ["add the template t", "register web09"]
+
+
+def test_what_a_verb_of_a_former_version_needs_is_not_told_either() -> None:
+    rule = {"id": "snow-ha-moving-nis01", "rsc": "nis01", "node": "snow02", "score": "INFINITY"}
+    assert told(history(lambda tree: cib.add(cib.section(tree, "constraints"), "rsc_location", **rule))) == []
