@@ -201,15 +201,23 @@ def beside(argv: Sequence[str], *, within_s: float) -> Iterator[str]:
         _bg_exc=False,
     )
     try:
-        try:
-            first = said.get(timeout=within_s)
-        except queue.Empty:
-            first = None
-        yield (first or "").strip()
+        yield _first(said, process, within_s)
     finally:
         words.put(None)
         with contextlib.suppress(sh.ErrorReturnCode):
             process.wait()
+
+
+def _first(said: queue.Queue[str | None], process: sh.RunningCommand, within_s: float) -> str:
+    with contextlib.suppress(queue.Empty):
+        line = said.get(timeout=within_s)
+        if line is None:
+            # Its end: sh may tell that before what it has said, which is all there once it was waited for.
+            with contextlib.suppress(sh.ErrorReturnCode):
+                process.wait()
+            line = said.get_nowait()
+        return (line or "").strip()
+    return ""
 
 
 def _path() -> str:

@@ -6,10 +6,14 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+import sh
+from pytest_mock import MockerFixture
 
 from snow_ha_plugin.errors import TimedOutError, UnavailableError
 from snow_ha_plugin.system import command
@@ -249,3 +253,13 @@ def test_a_program_beside_us_has_our_environment_and_speaks_english(monkeypatch:
 def test_one_that_says_nothing_is_given_by_an_empty_line(script: str) -> None:
     with command.beside(["sh", "-c", script], within_s=0.2) as said:
         assert said == ""
+
+
+def test_what_was_said_counts_also_where_the_end_is_told_before_it(mocker: MockerFixture) -> None:
+    def start(*_: str, _out: Callable[[str], None], _done: Callable[[], None], **__: object) -> Mock:
+        _done()
+        return mocker.Mock(wait=lambda: _out("who\n"))
+
+    mocker.patch.object(sh, "Command", return_value=start)
+    with command.beside(["flock"], within_s=30) as first:
+        assert first == "who"

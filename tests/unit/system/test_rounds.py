@@ -186,6 +186,8 @@ def test_who_has_the_longest_script_begins_first(mocker: MockerFixture) -> None:
     answers = round_program.answers_to([(["sh", "-c", "x" * length], "", 60) for length in (2, 9, 1, 5)])
     assert {len(script) for script in begun[:2]} == {9, 5}
     assert [len(str(answer[1])) for answer in answers if answer] == [2, 9, 1, 5]
+
+
 def test_all_answers_are_told_before_it_ends_at_once(mocker: MockerFixture, capsys: pytest.CaptureFixture[str]) -> None:
     ends = mocker.patch.object(os, "_exit")
     begun = mocker.spy(threading, "Thread")
