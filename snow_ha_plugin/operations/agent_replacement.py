@@ -29,8 +29,10 @@ def replace(cluster: Cluster, servers: Servers | None, *, dry_run: bool = False)
         return []
     # A failure while Pacemaker lets go of them costs more, for the moment that this takes.
     judge = undisturbed(tell=unsaid)
-    if servers is None or dry_run:
+    if servers is None:
         return change(cluster, lambda tree: agents.replace(tree, names), judge, dry_run=dry_run)
+    if dry_run:
+        return change(cluster, lambda tree: agents.hold(tree, names) + agents.replace(tree, names), judge, dry_run=True)
     change(cluster, lambda tree: agents.hold(tree, names), judge)
     pacemaker.wait_idle(IDLE_WITHIN_S)
     done = change(cluster, lambda tree: agents.replace(tree, names), judge)
@@ -42,7 +44,7 @@ def replace(cluster: Cluster, servers: Servers | None, *, dry_run: bool = False)
 
 def _refuse_lost(cluster: Cluster, servers: Servers, names: list[str]) -> None:
     seen = {resource.id: resource.servers for resource in pacemaker.state().resources}
-    for name, server in whereabouts(servers)(cluster.read(), set(names)).items():
+    for name, server in sorted(whereabouts(servers)(cluster.read(), set(names)).items()):
         found = seen.get(name, ())
         if found != ((server,) if server else ()):
             raise UnsafeError(

@@ -141,10 +141,14 @@ def test_domains_stay_held_where_the_new_agent_sees_one_elsewhere_than_it_is(
     assert cluster.out_of_hand == []
 
 
-def test_a_dry_run_says_what_would_become_of_them_and_asks_nobody(at_rest: Cluster, machines: Machines) -> None:
-    changes = agent_replacement.replace(at_rest, machines, dry_run=True)
-    assert [(change.action, change.target) for change in changes] == [("agent", "maui01"), ("agent", "nis02")]
-    assert (at_rest.commits, at_rest.steps, machines.calls) == (0, [], [])
+def test_a_dry_run_says_what_would_become_of_them_as_they_run_and_asks_nobody(
+    cluster: Cluster, machines: Machines
+) -> None:
+    changes = agent_replacement.replace(cluster, machines, dry_run=True)
+    assert [(change.action, change.target) for change in changes] == [
+        ("hold", "maui01"), ("hold", "nis02"), ("agent", "maui01"), ("agent", "nis02")
+    ]  # fmt: skip
+    assert (cluster.commits, cluster.steps, machines.calls) == (0, [], [])
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
