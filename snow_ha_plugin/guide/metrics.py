@@ -29,7 +29,7 @@ def check(site: Site) -> list[Finding]:
 
 
 def _lacks(site: Site, server: str) -> str:
-    if not site.servers.run(server, ["sh", "-c", _RUNS, "sh", EXPORTER]).ok:
+    if not site.servers.run(server, ["sh", "-c", _RUNS, "sh", EXPORTER], looks=True).ok:
         return f"Pacemaker's numbers: {EXPORTER} does not run"
     if not reporting.is_kept(site.servers, server, Report.METRICS, METRICS_FILE, EVERY_MIN):
         return "snow-ha's numbers"

@@ -301,6 +301,7 @@ def test_the_agent_of_domains_by_hand_is_replaced_while_they_run(pair: Pair) -> 
     began, domid = time.monotonic(), pair.world.domid("d01")
 
     assert "nothing to do" in pair.snow_ha("sync").stdout
+    assert "run d01 with ocf:snow:Xen" in pair.snow_ha("sync", "--replace-agents", "--dry-run").stdout
     pair.snow_ha("sync", "--replace-agents")
     element = pair.primitive("d01")
     assert element is not None and element.get("provider") == "snow"

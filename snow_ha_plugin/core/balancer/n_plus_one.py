@@ -64,7 +64,7 @@ class Survival:
             if heap and -heap[0] >= size:
                 heapq.heapreplace(heap, heap[0] + size)
             else:
-                yield failed, number, size + max(heap[0], -size) if heap else size
+                yield failed, number, size + min(heap[0], 0) if heap else size
 
     def _by_rules(
         self, assignment: Sequence[int | None], failed: int, here: list[int], rooms: dict[int, int]

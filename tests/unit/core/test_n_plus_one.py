@@ -58,7 +58,7 @@ def test_a_domain_fits_into_exactly_the_room_that_there_is(size: int, missing: i
 def test_on_a_server_that_holds_too_much_already_all_of_a_domain_is_missing() -> None:
     problem = cluster(1000, [400], [1300])
     ruled = problem._replace(items=tuple(item._replace(allowed=frozenset({0, 1})) for item in problem.items))
-    assert Survival(ruled).shortage((0, 1)) == 400 + 1300 - 600
+    assert [Survival(each).shortage((0, 1)) for each in (problem, ruled)] == [400 + 1300 - 600] * 2
 
 
 def test_without_another_server_that_takes_domains_each_is_missing_as_a_whole() -> None:

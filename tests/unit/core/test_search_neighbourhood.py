@@ -7,8 +7,10 @@ import random
 from collections.abc import Iterator, Sequence
 
 import pytest
+from pytest_mock import MockerFixture
 
 from snow_ha_plugin.core.balancer.problem import By, Item, Problem, Server, spread
+from snow_ha_plugin.core.balancer.search import neighbourhood
 from snow_ha_plugin.core.balancer.search.neighbourhood import (
     ANY,
     BESIDE_PEAK,
@@ -39,7 +41,7 @@ SIZES = [
 ]
 
 
-def states(by: By, price: float, left: int, servers: tuple[Server, ...] = SERVERS) -> Iterator[tuple[Problem, Layout]]:
+def states(by: By, price: float, left: int) -> Iterator[tuple[Problem, Layout]]:
     """Layouts that some moves have led to, and some of these may still be made."""
     chance = random.Random(6)
     for number in range(1, 6):
@@ -49,7 +51,7 @@ def states(by: By, price: float, left: int, servers: tuple[Server, ...] = SERVER
         items[7] = items[7]._replace(movable=False)
         items[8], items[9] = items[8]._replace(conflicts=frozenset({9})), items[9]._replace(conflicts=frozenset({8}))
         items[10] = items[10]._replace(initial=None)
-        problem = Problem(servers, tuple(items), by)
+        problem = Problem(SERVERS, tuple(items), by)
         layout = Layout(problem, price, None)
         moves = [(one, chance.choice(layout.counted)) for one in chance.sample(range(len(items)), number % 6)]
         layout.put([(one, server) for one, server in moves if items[one].movable])
@@ -126,11 +128,10 @@ def test_the_best_move_is_the_best_of_all_that_are_possible(by: By, price: float
 @pytest.mark.parametrize(("price", "left"), [(0.0, 9), (0.01, 1), (0.01, 0)])
 @pytest.mark.parametrize("by", By)
 def test_the_best_swap_is_the_best_of_all_that_are_possible(by: By, price: float, left: int, *, by_peak: bool) -> None:
-    """Where moves have a price servers are alike: what evens these by less than two moves cost is not looked for, and
-    who comes home pays back no more than that."""
+    """Where moves have a price, what evens two servers by less than two moves cost is not looked for, and who comes
+    home pays back no more than that."""
     helped, judged = 0, {"by_peak": True} if by_peak else {}
-    alike = tuple(server._replace(memory_mib=8192, vcpus=4) for server in SERVERS)
-    for problem, layout in states(by, price, left, alike if price else SERVERS):
+    for problem, layout in states(by, price, left):
         for source, guard in itertools.product(layout.counted[:3], guards(layout)):
             swaps: list[Reassignment] = [
                 ((one, target), (other, source))
@@ -150,3 +151,19 @@ def test_the_best_swap_is_the_best_of_all_that_are_possible(by: By, price: float
                 assert least > -max(4 * price, LITTLE)
             helped += bool(change)
     assert helped
+
+
+def test_no_swap_that_helps_is_passed_over_between_servers_of_different_sizes(mocker: MockerFixture) -> None:
+    chance, helped = random.Random(3), 0
+    promising = mocker.spy(neighbourhood, "_promising")
+    for _ in range(200):
+        servers = [Server(f"snow{n}", chance.choice([4096, 16384]), chance.choice([2, 8])) for n in range(3)]
+        items = [Item(f"d{n}", chance.choice([256, 1024, 2048]), chance.randint(1, 4), n % 3) for n in range(8)]
+        layout = Layout(Problem(tuple(servers), tuple(items)), 0.01, None)
+        for source, target in itertools.permutations(layout.counted, 2):
+            found = best_swap(layout, source, [target], Guard())
+            mocker.patch.object(neighbourhood, "_promising", return_value=True)
+            assert found == best_swap(layout, source, [target], Guard())
+            mocker.patch.object(neighbourhood, "_promising", promising)
+            helped += bool(found[1])
+    assert helped > 100

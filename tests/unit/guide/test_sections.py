@@ -31,7 +31,7 @@ SECTIONS = [
     "permissions", "shutdown", "events", "fencing-set-up", "start", "left", "qdevice-vote", "metrics", "hook",
 ]  # fmt: skip
 # They ask a host of no cluster, or what changes by itself.
-ASK_AGAIN = {"qdevice-host", "qdevice", "metrics"}
+ASK_AGAIN = {"qdevice-host", "qdevice"}
 
 Asked = list[tuple[str, ...]]
 

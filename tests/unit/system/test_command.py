@@ -258,7 +258,8 @@ def test_one_that_says_nothing_is_given_by_an_empty_line(script: str) -> None:
 def test_what_was_said_counts_also_where_the_end_is_told_before_it(mocker: MockerFixture) -> None:
     def start(*_: str, _out: Callable[[str], None], _done: Callable[[], None], **__: object) -> Mock:
         _done()
-        return mocker.Mock(wait=lambda: _out("who\n"))
+        process: Mock = mocker.Mock(wait=lambda: _out("who\n"))
+        return process
 
     mocker.patch.object(sh, "Command", return_value=start)
     with command.beside(["flock"], within_s=30) as first:

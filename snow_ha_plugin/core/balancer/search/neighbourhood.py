@@ -113,11 +113,22 @@ def _best_between(
 
 
 def _promising(layout: Layout, source: int, target: int) -> bool:
-    """Whether the deviations would fall enough if two servers were made equal: no swap of theirs can do more."""
-    lead = layout.lead_squares - (layout.lead[source] - layout.lead[target]) ** 2 / 2
-    rest = layout.rest_squares - (layout.rest[source] - layout.rest[target]) ** 2 / 2
-    least = math.sqrt(max(lead, 0) * layout.share) + math.sqrt(max(rest, 0) * layout.share)
+    """Whether the deviations would fall enough if two servers could have any part of each other's: no swap of theirs
+    can do more."""
+    share = layout.share
+    lead = layout.lead_squares - _most(layout.lead, layout.per_lead, source, target, share)
+    rest = layout.rest_squares - _most(layout.rest, layout.per_rest, source, target, share)
+    least = math.sqrt(max(lead, 0) * share) + math.sqrt(max(rest, 0) * share)
     return layout.deviation - least > max(2 * layout.price, LITTLE)
+
+
+def _most(loads: list[float], per: list[float], source: int, target: int, share: float) -> float:
+    """By how much the sum of squares can fall if x goes from one server to another, which also moves the middle where
+    one is larger: it changes by a * x * x - 2 * b * x."""
+    out, into = per[source], per[target]
+    a = out * out + into * into - (into - out) * (into - out) * share
+    b = out * loads[source] - into * loads[target]
+    return b * b / a if a else 0.0
 
 
 def _gain(
