@@ -20,13 +20,13 @@ from snow_ha_plugin.errors import (
 from snow_ha_plugin.model import Guest
 from snow_ha_plugin.operations import joining
 from snow_ha_plugin.operations.site import Site
-from snow_ha_plugin.system import bmc, fencer, waiting, xen
+from snow_ha_plugin.system import bmc, crm_mon, fencer, waiting, xen
 from snow_ha_plugin.system.command import Result
 from snow_ha_plugin.system.servers import Servers, T, attempt
 from tests.unit.system.test_waiting import Clock
 
 BOTH = ("snow01", "snow02")
-LOOK = "crm_mon --one-shot --inactive --output-as=xml"
+LOOK = " ".join(crm_mon.STATE)
 START = "systemctl start corosync pacemaker"
 RESTART = "systemctl restart corosync pacemaker"
 CONF = "/etc/corosync/corosync.conf"

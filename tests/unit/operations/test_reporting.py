@@ -115,6 +115,7 @@ def test_metrics_are_set_up_on_every_server(make_site: MakeSite, machines: Machi
     assert metrics.check(site) == []
     assert "snow02 systemctl enable --quiet --now ha_cluster_exporter.service" in machines.log()
     machines.stand_in("systemctl", 'case "$SERVER $1" in "snow02 is-active") exit 3; esac')
+    site.servers.look_anew()
     (finding,) = metrics.check(site)
     assert finding.subject == "snow02" and "does not run" in finding.message
 
