@@ -58,7 +58,7 @@ def enable(
     carry_out = partial(forwards.enable, screen=screen, replace_agents=replace_agents, dry_run=dry_run)
     account = partial(_account, screen, "snow-ha enable, with the same options", "snow-ha disable")
     with ThreadPoolExecutor(1) as meanwhile, interruption.told(account):
-        before = meanwhile.submit(status.as_it_is, here.cluster)
+        before = None if dry_run or as_json else meanwhile.submit(status.as_it_is, here.cluster)
         try:
             run, changes = carry_out(here)
         except Blocked as blocked:
@@ -69,7 +69,7 @@ def enable(
             here = load()
             run, changes = carry_out(here)
     tell(run, changes, as_json=as_json)
-    if not (dry_run or as_json):
+    if before:
         for line in status.as_it_is(here.cluster) if _is_something_done(run, changes) else before.result():
             output.echo(line)
         output.echo("try: snow ha move DOMAIN    watch: snow ha status --watch    undo: snow ha disable")
