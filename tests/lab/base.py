@@ -9,6 +9,7 @@ import hashlib
 import logging
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.lab import host
@@ -39,6 +40,12 @@ def prepare(release: str) -> Path:
         if not base.is_dir():  # else another lab has built it while this one waited
             _build(release, base)
     return base
+
+
+def forget_oldest(paths: Iterable[Path], kept: int) -> None:
+    """Of what is in a cache leave those that were used last."""
+    for path in sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)[kept:]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def cache() -> Path:

@@ -34,7 +34,7 @@ def prepare() -> Path:
     with (packages / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not wanted.exists():
-            _forget_oldest(packages)
+            base.forget_oldest(packages.glob("*.deb"), KEPT - 1)
             log.info("building the package that servers get: about 10 s, once for each content")
             build(CHECKOUT, packages / "unfinished").rename(wanted)
             shutil.rmtree(packages / "unfinished")
@@ -67,9 +67,3 @@ def _digest() -> str:
             executable = os.access(CHECKOUT / name, os.X_OK)
             digest.update(f"{name}\0{executable}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()[:16]
-
-
-def _forget_oldest(packages: Path) -> None:
-    newest_first = sorted(packages.glob("*.deb"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in newest_first[KEPT - 1 :]:
-        path.unlink()

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from coverage import CoverageData
 
-from tests.lab.base import cache
+from tests.lab.base import cache, forget_oldest
 from tests.mutants import recorder
 
 PACKAGE = "snow_ha_plugin"
@@ -106,7 +106,7 @@ def measured(root: Path) -> Coverage:
         digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
     kept = cache() / f"coverage-{digest.hexdigest()[:12]}"
     if not kept.exists():
-        _forget_oldest(kept.parent)
+        forget_oldest(kept.parent.glob("coverage-*"), KEPT - 1)
         _measure(root, kept)
     os.utime(kept)
     data = [CoverageData(str(file)) for file in kept.iterdir()]
@@ -127,9 +127,3 @@ def _measure(root: Path, kept: Path) -> None:
         shutil.rmtree(new)
         sys.exit("mutants: the unit tests fail as the code is")
     new.rename(kept)
-
-
-def _forget_oldest(directory: Path) -> None:
-    newest_first = sorted(directory.glob("coverage-*"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in newest_first[KEPT - 1 :]:
-        shutil.rmtree(path)

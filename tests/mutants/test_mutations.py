@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from coverage import CoverageData
 
-from tests.mutants.coverage import KEPT, NEAR, Coverage, _forget_oldest, lines_of_statement
+from tests.lab.base import forget_oldest
+from tests.mutants.coverage import KEPT, NEAR, Coverage, lines_of_statement
 from tests.mutants.mutations import changed, mutants
 
 SOURCE = '''
@@ -116,7 +117,7 @@ def test_of_what_was_measured_the_last_ones_are_kept(tmp_path: Path) -> None:
         (tmp_path / f"coverage-{age}").mkdir()
         os.utime(tmp_path / f"coverage-{age}", (1000 - age, 1000 - age))
     (tmp_path / "base-bookworm").mkdir()
-    _forget_oldest(tmp_path)
+    forget_oldest(tmp_path.glob("coverage-*"), KEPT - 1)
     # There is a new one to come.
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "base-bookworm", *(f"coverage-{age}" for age in range(KEPT - 1))

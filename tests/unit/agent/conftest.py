@@ -11,11 +11,13 @@ import pytest
 from snow_ha_plugin.agent import domain_file, host, lifecycle, migration, monitor, operation, progress, recovery, watch
 from snow_ha_plugin.agent.domains import Instance
 from snow_ha_plugin.agent.host import SSH
+from snow_ha_plugin.agent.operation import Operation
 from snow_ha_plugin.agent.process import Result
 from tests.unit.agent.xl_lists import DOM0, HEADER, instances, line
 
 HERE, THERE = "", "snow02"
 TRANSPORT = ("77", 5)
+TIMEOUT_S = 100.0
 
 
 class Servers:
@@ -183,3 +185,10 @@ def sender(servers: Servers, ended: list[int], monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("OCF_RESKEY_CRM_meta_migrate_target", THERE)
     monkeypatch.delenv("OCF_RESKEY_node_ip_attribute", raising=False)
     return sender
+
+
+@pytest.fixture(name="operation")
+def _operation(servers: Servers) -> Operation:
+    """On web01, which runs here."""
+    servers.place(HERE, "own running")
+    return Operation("web01", servers.now, servers.now + TIMEOUT_S)

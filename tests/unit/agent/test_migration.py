@@ -12,15 +12,7 @@ from snow_ha_plugin.agent.migration import migrate_from, migrate_to
 from snow_ha_plugin.agent.operation import ARGS, GENERIC, PATIENCE_S, SUCCESS, OcfError, Operation, UnknownError
 from snow_ha_plugin.agent.process import Result
 from snow_ha_plugin.agent.progress import Progress
-from tests.unit.agent.conftest import HERE, THERE, TRANSPORT, Sender, Servers
-
-TIMEOUT_S = 100.0
-
-
-@pytest.fixture
-def operation(servers: Servers) -> Operation:
-    servers.place(HERE, "own running")
-    return Operation("web01", servers.now, servers.now + TIMEOUT_S)
+from tests.unit.agent.conftest import HERE, THERE, TIMEOUT_S, TRANSPORT, Sender, Servers
 
 
 def failure(operation: Operation) -> tuple[int, str]:

@@ -17,21 +17,8 @@ from snow_ha_plugin.agent.host import SSH
 from snow_ha_plugin.agent.migration import migrate_from, migrate_to
 from snow_ha_plugin.agent.operation import ARGS, GENERIC, SUCCESS, OcfError, Operation, UnknownError
 from snow_ha_plugin.agent.process import Program, Result, children_of
-from tests.unit.agent.conftest import HERE, THERE, Sender, Servers
-
-TIMEOUT_S = 100.0
-
-
-@pytest.fixture
-def operation(servers: Servers) -> Operation:
-    servers.place(HERE, "own running")
-    return Operation("web01", servers.now, servers.now + TIMEOUT_S)
-
-
-def failure(operation: Operation) -> tuple[int, str]:
-    with pytest.raises(OcfError) as caught:
-        migrate_to(operation)
-    return caught.value.status, caught.value.text
+from tests.unit.agent.conftest import HERE, THERE, TIMEOUT_S, Sender, Servers
+from tests.unit.agent.test_migration import failure
 
 
 def test_xl_reaches_the_target_as_the_agent_does(servers: Servers, operation: Operation, sender: Sender) -> None:

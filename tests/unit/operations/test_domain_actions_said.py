@@ -12,7 +12,7 @@ from snow_ha_plugin.core.configure import intent
 from snow_ha_plugin.errors import ConfigurationError, NoQuorumError, UnavailableError
 from snow_ha_plugin.model import ClusterState, Handled, ResourceState
 from snow_ha_plugin.operations import domain_actions, host_events
-from snow_ha_plugin.system import pacemaker, waiting
+from snow_ha_plugin.system import pacemaker
 from snow_ha_plugin.system.command import Result
 from tests.unit.operations.test_domain_actions import Cluster
 from tests.unit.system.test_waiting import Clock
@@ -24,11 +24,8 @@ def cluster(mocker: MockerFixture) -> Cluster:
 
 
 @pytest.fixture
-def clock(cluster: Cluster, mocker: MockerFixture) -> Clock:
+def clock(cluster: Cluster, clock: Clock, mocker: MockerFixture) -> Clock:
     """Time passes by waiting alone; an operation is given a minute more than its timeout."""
-    clock = Clock()
-    mocker.patch.object(waiting, "time", clock)
-    mocker.patch.object(waiting, "POLL_S", 10)
     mocker.patch.object(domain_actions, "MARGIN_S", 60)
     return clock
 

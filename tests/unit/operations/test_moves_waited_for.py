@@ -13,7 +13,7 @@ from snow_ha_plugin.errors import TimedOutError, TryAgainError, UnavailableError
 from snow_ha_plugin.model import ClusterState, Domain, FailedAction, Move, ResourceState
 from snow_ha_plugin.operations import moves
 from snow_ha_plugin.operations.simulation import Outlook
-from snow_ha_plugin.system import pacemaker, waiting
+from snow_ha_plugin.system import pacemaker
 from tests.captures import guide_cluster
 from tests.scenarios import cluster as scenario
 from tests.unit.operations.test_transaction import Memory
@@ -27,14 +27,6 @@ THERE = HERE._replace(servers=("snow02",))
 
 def seen(*resources: ResourceState, failures: tuple[FailedAction, ...] = ()) -> ClusterState:
     return ClusterState(True, False, (), resources, failures)
-
-
-@pytest.fixture
-def clock(mocker: MockerFixture) -> Clock:
-    clock = Clock()
-    mocker.patch.object(waiting, "time", clock)
-    mocker.patch.object(waiting, "POLL_S", 10)
-    return clock
 
 
 def looks(mocker: MockerFixture, *states: ClusterState) -> None:

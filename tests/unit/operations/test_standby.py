@@ -10,21 +10,13 @@ from snow_ha_plugin.core.configure import migration
 from snow_ha_plugin.errors import TimedOutError, TryAgainError
 from snow_ha_plugin.model import ClusterState, FailedAction, ResourceState
 from snow_ha_plugin.operations import moves, standby
-from snow_ha_plugin.system import pacemaker, waiting
+from snow_ha_plugin.system import pacemaker
 from tests.captures import guide_cluster
 from tests.unit.operations.test_transaction import Memory
 from tests.unit.system.test_waiting import Clock
 
 HERE = ResourceState("nis01", "Started", ("snow02",), managed=True, failed=False, blocked=False, agent="ocf:snow:Xen")
 GONE = HERE._replace(servers=("snow01",))
-
-
-@pytest.fixture
-def clock(mocker: MockerFixture) -> Clock:
-    clock = Clock()
-    mocker.patch.object(waiting, "time", clock)
-    mocker.patch.object(waiting, "POLL_S", 10)
-    return clock
 
 
 def looks(mocker: MockerFixture, clock: Clock, until_s: float, *first: ResourceState) -> None:
