@@ -33,8 +33,8 @@ LAYER_OF = {"cli": "top", "plugin": "top", "plugins": "top"}
 # Third-party modules that only these files may import.
 ONLY_IN = {
     "sh": {"system/command.py"},
-    # A program that is sent to other servers.
-    "subprocess": {"system/round_program.py"},
+    # round_program is sent to other servers.
+    "subprocess": {"system/command.py", "system/round_program.py"},
     "lxml": {
         "core/cib/document.py",
         "core/cib/probes.py",

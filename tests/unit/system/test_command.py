@@ -131,6 +131,25 @@ def test_a_program_that_hangs_is_killed_with_all_that_it_started(tmp_path: Path)
         assert ends_within(int(pid), 5)
 
 
+@pytest.mark.parametrize("left_s", [0, -1])
+def test_where_no_time_is_left_a_program_is_late(left_s: float) -> None:
+    with pytest.raises(TimedOutError):
+        command.run(["sleep", "60"], timeout_s=left_s)
+
+
+def test_nothing_is_left_of_what_ran() -> None:
+    def files() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = files()
+    shell("echo a; echo b >&2", stdin=b"c")
+    with pytest.raises(TimedOutError):
+        shell("sleep 60", timeout_s=0.1)
+    with pytest.raises(UnavailableError):
+        command.run(["no-such-program"])
+    assert files() == before
+
+
 def test_a_program_that_leaves_a_daemon_behind_does_not_keep_us_waiting() -> None:
     start = time.monotonic()
     result = shell("setsid sleep 30 & echo $!", timeout_s=60)
