@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from snow_ha_plugin.core import cib
@@ -15,7 +16,7 @@ from snow_ha_plugin.core.reports.health import Standing
 from snow_ha_plugin.core.reports.overview import DomainView, Overview, migrating, overview
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import SnowHaError
-from snow_ha_plugin.model import Finding, Severity
+from snow_ha_plugin.model import ClusterState, Finding, Severity
 from snow_ha_plugin.operations.image_migration import running
 from snow_ha_plugin.operations.looking_back import past
 from snow_ha_plugin.operations.simulation import Outlook
@@ -37,7 +38,7 @@ def look(cluster: Cluster, outlook: Outlook) -> Overview:
     """The cluster as it is at this moment, with all that is to be said of it."""
     tree, files = outlook.tree, outlook.files
     with ThreadPoolExecutor(2) as meanwhile:
-        seen, lacks_third_vote = meanwhile.submit(cluster.state, tree), meanwhile.submit(cluster.lacks_third_vote)
+        seen, lacks_third_vote = meanwhile.submit(_state, cluster, outlook), meanwhile.submit(cluster.lacks_third_vote)
         stands, starting, odd = _standing(outlook)
     state = seen.result()
     view = overview(tree, state, stands, files, cluster.progress(migrating(state)), starting)
@@ -56,6 +57,18 @@ def look(cluster: Cluster, outlook: Outlook) -> Overview:
     told = acceptance.sort(dating.dated(found, events), acceptance.acceptances(tree), time.time())
     domains = tuple(_since_it_came(each, events) if each.name in seen_anew else each for each in view.domains)
     return view._replace(domains=domains, findings=told.open, accepted=told.accepted)
+
+
+def _state(cluster: Cluster, outlook: Outlook) -> ClusterState:
+    """The scheduler reads a CIB as crm_mon does and has been asked already; who is the DC, what has failed and whether
+    the cluster is in maintenance it does not tell, so where there is anything of that crm_mon is asked as well."""
+    tree = outlook.tree
+    dc = [node.name for node in cib.nodes(tree) if node.id == tree.get("dc-uuid")]
+    is_simple = cib.has_quorum(tree) and not cib.option_is_on(tree, "maintenance-mode", default=False)
+    if dc and is_simple and cib.is_calm(tree):
+        with suppress(SnowHaError):
+            return outlook.now.state._replace(dc=dc[0])
+    return cluster.state(tree)
 
 
 def _since_it_came(domain: DomainView, events: Sequence[Event]) -> DomainView:

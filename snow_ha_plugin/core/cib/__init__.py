@@ -50,6 +50,7 @@ from snow_ha_plugin.core.cib.status import (
     arrivals,
     fail_counts,
     failed_migrations,
+    is_calm,
     is_degraded,
     is_online,
     is_shutting_down,
@@ -68,7 +69,7 @@ from snow_ha_plugin.core.cib.values import INFINITY, boolean, interval_s, is_sto
 __all__ = [
     "ADMIN_OPTIONS", "INFINITY", "Tree", "add", "add_operation", "arrivals", "boolean", "clone",
     "constraints", "domain", "domains", "drop", "drop_pair", "empty", "epoch", "fail_counts",
-    "failed_migrations", "former_ids", "goes_by_sizes", "has_quorum", "ids", "interval_s", "is_degraded",
+    "failed_migrations", "former_ids", "goes_by_sizes", "has_quorum", "ids", "interval_s", "is_calm", "is_degraded",
     "is_online", "is_shared", "is_shutting_down", "is_stopped", "meta", "metas", "migration_target",
     "migrations_at_once", "nodes", "notes", "operation_timeout_s", "option_is_on", "options", "overcommits",
     "pairs", "parse", "part", "primitives", "primitives_of", "put_notes", "put_option", "put_pairs",

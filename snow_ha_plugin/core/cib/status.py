@@ -50,6 +50,24 @@ def _well_done(tree: Tree, *names: str) -> Iterator[tuple[tuple[str, str], Tree]
                     yield (history.get("id", ""), node), operation
 
 
+def is_calm(tree: Tree) -> bool:
+    """Whether each operation that the histories have has ended as Pacemaker wanted it to; a probe may find what it
+    finds. Of other cases no more is said than that one has to look closer."""
+    return all(
+        _is_as_wanted(operation)
+        for operation in tree.iterfind("status/node_state/lrm/lrm_resources/lrm_resource/lrm_rsc_op")
+    )
+
+
+def _is_as_wanted(operation: Tree) -> bool:
+    """`transition-key` is ACTION:TRANSITION:WANTED:UUID."""
+    is_probe = operation.get("operation") == "monitor" and operation.get("interval") == "0"
+    ended = (operation.get("op-status"), operation.get("rc-code"))
+    if is_probe:
+        return ended in (("0", "0"), ("0", "7"))
+    return ended == ("0", "0") and operation.get("transition-key", "").split(":")[2:3] == ["0"]
+
+
 class FailCount(NamedTuple):
     """How often a resource has failed on a server, as Pacemaker counts; `last` is in seconds since 1970."""
 

@@ -45,6 +45,31 @@ def test_who_takes_part_is_online_whatever_another_server_does(crmd: str, online
     assert cib.is_online(tree, "snow01") is False
 
 
+@pytest.mark.parametrize(
+    ("operation", "calm"),
+    [
+        (done("start", transition_key="21:1:0:u"), True),
+        (done("monitor", interval=30000, transition_key="22:1:0:u"), True),
+        (done("monitor", interval=0, transition_key="10:1:7:u"), True),
+        (done("monitor", interval=0, transition_key="10:1:7:u", rc_code=7), True),
+        (done("monitor", interval=0, transition_key="10:1:7:u", rc_code=1), False),
+        (done("monitor", interval=30000, transition_key="22:1:0:u", rc_code=7), False),
+        (done("monitor", interval=30000, transition_key="22:1:7:u"), False),
+        (done("start", transition_key="21:1:0:u", rc_code=1), False),
+        (done("start", transition_key="21:1:1:u", rc_code=1), False),
+        (done("start", transition_key="21:1:0:u", rc_code=193, op_status=-1), False),
+        (done("start", transition_key="21:1:0:u", op_status=2), False),
+        (done("start"), False),
+    ],
+)
+def test_who_is_calm_has_done_all_that_was_wanted(operation: str, calm: bool) -> None:
+    assert cib.is_calm(known(web01=[done("start", transition_key="1:1:0:u")], web02=[operation])) is calm
+
+
+def test_who_has_no_history_is_calm() -> None:
+    assert cib.is_calm(known())
+
+
 @pytest.mark.parametrize(("value", "standby"), [("on", True), ("true", True), ("off", False), ("", False)])
 def test_a_standby_until_the_reboot_is_its_servers(value: str, standby: bool) -> None:
     tree = known(attributes(standby=value, maintenance="on"))

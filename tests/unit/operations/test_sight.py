@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,14 @@ from snow_ha_plugin.core.configure import acceptance, intent
 from snow_ha_plugin.core.configure.acceptance import Acceptance
 from snow_ha_plugin.core.reports.events import Event, Kind
 from snow_ha_plugin.core.reports.overview import Overview
-from snow_ha_plugin.errors import UnavailableError
+from snow_ha_plugin.errors import DataError, UnavailableError
 from snow_ha_plugin.model import Severity
 from snow_ha_plugin.operations import sight
 from snow_ha_plugin.operations.image_migration import running
-from snow_ha_plugin.system import record
+from snow_ha_plugin.system import pacemaker, record, scheduler
 from snow_ha_plugin.system.cluster_in_file import ClusterInFile
 from snow_ha_plugin.system.record import Record
-from tests.captures import guide_cluster
+from tests.captures import DATA, guide_cluster
 
 
 class Cluster(ClusterInFile):
@@ -79,6 +80,52 @@ def test_only_sizes_that_the_cib_lacks_are_read_from_files(cluster: Cluster, tmp
     assert {name: file.memory_mib for name, file in found.files.items()} == {"nis01": 777}
     assert found.sizes.needs["nis01"] == 777
     assert found.sizes.needs["nis02"] == 512
+
+
+@pytest.mark.parametrize("capture", sorted(DATA.glob("cibadmin-2*.xml")), ids=lambda path: path.stem)
+def test_who_is_not_asked_would_say_the_same(capture: Path, mocker: MockerFixture) -> None:
+    """Of a calm cluster the scheduler's state is crm_mon's; of any other one crm_mon is asked."""
+    cluster = ClusterInFile(capture)
+    outlook = sight.outlook(cluster, capture.parent)
+    asked = mocker.spy(cluster, "state")
+    assert sight._state(cluster, outlook) == pacemaker.state(outlook.tree)
+    assert asked.called != capture.stem.endswith("guide-domains")
+
+
+def option(tree: cib.Tree) -> None:
+    cib.put_option(tree, "of-the-test", "maintenance-mode", "true")
+
+
+def no_quorum(tree: cib.Tree) -> None:
+    tree.set("have-quorum", "0")
+
+
+def no_dc(tree: cib.Tree) -> None:
+    del tree.attrib["dc-uuid"]
+
+
+def failure(tree: cib.Tree) -> None:
+    next(tree.iter("lrm_rsc_op")).set("rc-code", "1")
+
+
+@pytest.mark.parametrize("change", [option, no_quorum, no_dc, failure], ids=lambda change: change.__name__)
+def test_what_the_scheduler_does_not_tell_crm_mon_is_asked(
+    cluster: Cluster, tmp_path: Path, change: Callable[[cib.Tree], None]
+) -> None:
+    tree = guide_cluster()
+    change(tree)
+    cluster.write(tree)
+    found = sight.outlook(cluster, tmp_path)
+    assert sight._state(cluster, found) == pacemaker.state(found.tree) != found.now.state
+
+
+def test_where_the_scheduler_has_no_answer_crm_mon_is_asked(
+    cluster: Cluster, tmp_path: Path, mocker: MockerFixture
+) -> None:
+    mocker.patch.object(scheduler, "take", side_effect=DataError("the scheduler has no answer"))
+    view = look(cluster, tmp_path)
+    assert view.standing is None
+    assert {server.name: server.online for server in view.servers} == {"snow01": True, "snow02": True}
 
 
 def test_what_is_about_to_be_started_is_shown_where(cluster: Cluster, tmp_path: Path) -> None:
