@@ -63,6 +63,3 @@ def main() -> None:
         output.error(f"{what}; this is a defect of snow-ha; please report what snow-ha --debug shows")
         sys.exit(DEFECT)
 
-
-if __name__ == "__main__":
-    main()

@@ -103,7 +103,7 @@ class Site(SnowHost):
             self.program(name, PACEMAKER)
         self.program("xl", XL)
         self.program("ssh", SSH)
-        self.program("snow-ha", f'#!/bin/bash\ncd {PROJECT} && exec {sys.executable} -m snow_ha_plugin.cli.main "$@"\n')
+        self.program("snow-ha", f'#!/bin/bash\ncd {PROJECT} && exec {sys.executable} -m snow_ha_plugin "$@"\n')
 
     def _command(self, *words: str) -> list[str]:
         inside = ["bash", "-c", IN_THE_NAMESPACE, "bash", str(self._cib.parent)]

@@ -28,7 +28,7 @@ BELOW = {
     "hookspecs": {"hookspecs", "model"},
     "": set(),
 }
-LAYER_OF = {"cli": "top", "plugin": "top", "plugins": "top"}
+LAYER_OF = {"__main__": "top", "cli": "top", "plugin": "top", "plugins": "top"}
 
 # Third-party modules that only these files may import.
 ONLY_IN = {

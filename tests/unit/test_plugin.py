@@ -75,7 +75,7 @@ class Site:
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         env = {**os.environ, "PYTHONPATH": f"{self.directory}:{ROOT}", "SNOW_ROOT": str(self.directory)}
-        command = [sys.executable, "-m", "snow_ha_plugin.cli.main", *words]
+        command = [sys.executable, "-m", "snow_ha_plugin", *words]
         return subprocess.run(command, cwd=self.directory, env=env, capture_output=True, text=True, timeout=60)
 
 

@@ -12,7 +12,7 @@ ETC = f"{ROOT}/snow-tools/etc"
 GROUP = "snow_vg"
 # For an emulated processor, which has to compile the program first.
 VERB_S = 400
-SNOW_HA = ("python3", "-m", "snow_ha_plugin.cli.main")
+SNOW_HA = ("python3", "-m", "snow_ha_plugin")
 
 _MAKE_GROUP = f"""
 set -e

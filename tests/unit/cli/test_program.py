@@ -24,7 +24,7 @@ NOBODY = 65534
 def snow_ha(
     *words: str, cwd: Path = ROOT, env: dict[str, str] | None = None, **options: Any
 ) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "snow_ha_plugin.cli.main", *words]
+    command = [sys.executable, "-m", "snow_ha_plugin", *words]
     return subprocess.run(
         command, cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True, text=True, timeout=60, **options
     )
@@ -98,7 +98,7 @@ def test_any_character_set_will_do(files: Files, locale: str) -> None:
 def test_a_reader_that_goes_away_leaves_no_traceback(files: Files) -> None:
     words = " ".join(on_files(files, "status"))
     ended = subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {sys.executable} -m snow_ha_plugin.cli.main {words} | head -1"],
+        ["bash", "-c", f"set -o pipefail; {sys.executable} -m snow_ha_plugin {words} | head -1"],
         cwd=ROOT, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert "Traceback" not in ended.stderr
