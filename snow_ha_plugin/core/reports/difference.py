@@ -79,9 +79,11 @@ class _Words:
         if element.tag == "nvpair":
             value = element.get("value", "")
             return self._pair(element, value, "") if comes else self._pair(element, None, value)
-        if element.tag == "rsc_location" and element.get("node") and element.get("score"):
+        node, score, placed = element.get("node"), element.get("score"), rsc or element.get("rsc-pattern")
+        if element.tag == "rsc_location" and node and score and placed:
             again = "" if comes else " no longer"
-            return Change("place", rsc, f"prefer {element.get('node')} for {rsc}{again} (score {element.get('score')})")
+            whom = rsc or f"all that are named like {placed}"
+            return Change("place", placed, f"prefer {node} for {whom}{again} (score {score})")
         if _keeps_apart(element):
             pair = f"{rsc} and {element.get('with-rsc')}"
             return Change("apart", rsc, f"keep {pair} on different servers" if comes else f"let {pair} share a server")

@@ -139,6 +139,16 @@ def test_each_change_is_told_in_both_directions(edit: Callable[[cib.Tree], objec
     assert [change.message for change in changes(after, before)] == [back]
 
 
+def test_a_rule_for_all_of_a_name_is_told_with_the_name() -> None:
+    before = guide_cluster()
+    after = cib.clone(before)
+    rule = {"id": "by-pattern", "rsc-pattern": "^nis", "node": "snow01", "score": "50"}
+    cib.add(cib.section(after, "constraints"), "rsc_location", **rule)
+    (comes,), (goes,) = changes(before, after), changes(after, before)
+    assert (comes.target, comes.message) == ("^nis", "prefer snow01 for all that are named like ^nis (score 50)")
+    assert goes.message == "prefer snow01 for all that are named like ^nis no longer (score 50)"
+
+
 def test_a_rule_that_prefers_otherwise_is_told_as_it_would_be() -> None:
     before, after = guide_cluster(), guide_cluster()
     location.put(before, [location.rule("nis01", "snow01", 100, beats_stickiness=False)])

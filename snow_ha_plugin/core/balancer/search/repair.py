@@ -27,8 +27,8 @@ def settle(layout: Layout) -> None:
         shares = server is not None and (
             layout.replicas(number, server) or any(layout.assignment[other] == server for other in item.conflicts)
         )
-        if shares:
-            _move_best(layout, number, apart=True) or _swap_best(layout, number)
+        if shares and not _move_best(layout, number, apart=True):
+            _swap_best(layout, number)
 
 
 def _move_best(layout: Layout, number: int, *, apart: bool = False) -> bool:
@@ -55,11 +55,11 @@ def _move_best(layout: Layout, number: int, *, apart: bool = False) -> bool:
     return True
 
 
-def _swap_best(layout: Layout, number: int) -> bool:
+def _swap_best(layout: Layout, number: int) -> None:
     """Swap with whoever leaves the balance best, so that a replica is alone."""
     before = layout.assignment[number]
     if before is None or not layout.items[number].movable:
-        return False
+        return
     swaps = [
         ((number, server), (other, before))
         for server in layout.counted
@@ -68,7 +68,5 @@ def _swap_best(layout: Layout, number: int) -> bool:
         if layout.cost(number, server) + layout.cost(other, before) <= layout.left
         and layout.swap_fits(number, before, other, server)
     ]
-    if not swaps:
-        return False
-    layout.put(min(swaps, key=lambda change: (layout.outcome(change), change)))
-    return True
+    if swaps:
+        layout.put(min(swaps, key=lambda change: (layout.outcome(change), change)))
