@@ -62,3 +62,7 @@ def main() -> None:
         what = " ".join(f"{type(error).__name__}: {error}".split())
         output.error(f"{what}; this is a defect of snow-ha; please report what snow-ha --debug shows")
         sys.exit(DEFECT)
+
+
+if __name__ == "__main__":
+    main()

@@ -56,6 +56,12 @@ def test_the_version_is_one_line() -> None:
     assert (ended.returncode, ended.stdout.split()[0], ended.stdout.count("\n")) == (0, "snow-ha", 1)
 
 
+def test_by_its_own_name_the_command_line_is_the_program_too() -> None:
+    command = [sys.executable, "-m", "snow_ha_plugin.cli.main", "--version"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert ended.stdout == snow_ha("--version").stdout
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_a_user_can_plan_on_a_copy(files: Files, as_nobody: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as directory:

@@ -48,6 +48,18 @@ def test_what_is_accepted_is_kept_in_the_cib() -> None:
     assert not acceptance.is_accepted(tree, "server-standby", 2000)
 
 
+def test_what_is_accepted_is_in_order_also_where_somebody_has_written_it_twice() -> None:
+    pinned = Acceptance("held", "web01", Severity.WARNING, 1000, 3000)
+    tree = accepted(GIVEN, pinned._replace(subject="web02"), pinned)
+    twice = GIVEN._replace(severity=Severity.ERROR, since=900)
+    cib.put_notes(tree, acceptance.SET, {"by-hand": json.dumps(twice._asdict())})
+    found = acceptance.acceptances(tree)
+    assert [(each.code, each.subject) for each in found] == [
+        ("held", "web01"), ("held", "web02"), ("server-standby", "snow01"), ("server-standby", "snow01"),
+    ]  # fmt: skip
+    assert found[2:] == (GIVEN, twice)
+
+
 def test_accepting_again_takes_the_place_of_before() -> None:
     tree = accepted(GIVEN)
     later = GIVEN._replace(since=1500, until=2500, reason="")

@@ -11,6 +11,7 @@ import pytest
 from snow_ha_plugin.guide import packages
 from snow_ha_plugin.model import Severity
 from snow_ha_plugin.operations.site import Site
+from snow_ha_plugin.system import command
 from snow_ha_plugin.system.command import Result
 from tests.unit.conftest import Machines
 
@@ -29,6 +30,11 @@ def test_a_server_without_a_package_or_with_another_version_is_found(
     monkeypatch.setattr(packages, "PROGRAMS", {program: "a-package"})
     machines.stand_in("python3", f"echo snow-ha {version}")
     assert [finding.id for finding in packages.check(site)] == told
+
+
+@pytest.mark.parametrize("program", [name for name, of in packages.PROGRAMS.items() if of == "pacemaker-cli-utils"])
+def test_pacemakers_programs_are_called_as_pacemaker_calls_them(program: str) -> None:
+    assert command.is_installed(program)
 
 
 def test_what_is_asked_for_comes_with_the_package() -> None:

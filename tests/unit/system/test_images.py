@@ -10,6 +10,7 @@ from snow_ha_plugin.core.images.kinds import AIO, Kind, Look
 from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.model import Disk, Domain
 from snow_ha_plugin.system import images
+from snow_ha_plugin.system.servers import LeftOut
 from tests.unit.conftest import Machines
 
 
@@ -84,6 +85,12 @@ def test_a_server_that_does_not_answer_is_told_apart(machines: Machines, monkeyp
     monkeypatch.setattr(machines, "run", run)
     looks, silent = images.look(machines, [with_disks("/sNow/web01.img")])
     assert (list(looks), list(silent)) == (["snow01"], ["snow02"])
+
+
+def test_of_a_server_that_was_left_out_nothing_more_is_said() -> None:
+    images.refuse_silent({"snow01": LeftOut("snow01 is not asked any more")})
+    with pytest.raises(UnavailableError, match="snow02 does not answer"):
+        images.refuse_silent({"snow01": LeftOut("not asked"), "snow02": UnavailableError("snow02 does not answer")})
 
 
 def test_nobody_is_asked_where_there_is_nothing_to_ask(machines: Machines) -> None:

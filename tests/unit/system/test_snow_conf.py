@@ -124,12 +124,13 @@ def test_a_network_is_its_bridge_its_gateway_and_its_prefix(
     assert read(tmp_path, f"NET_SNOW={fields}\n").net_snow == expected
 
 
+@pytest.mark.parametrize("name", ["NET_SNOW", "NET_COMP"])
 @pytest.mark.parametrize(
     "fields", ["( br0 gateway )", "( br0 10.1.0.300 )", "( br0 10.1.0.1 '' '' /99 )", "( br0 1 2 3 x )"]
 )
-def test_a_network_that_makes_no_sense_is_told(tmp_path: Path, fields: str) -> None:
-    with pytest.raises(ConfigurationError, match="NET_COMP makes no sense"):
-        read(tmp_path, f"NET_COMP={fields}\n")
+def test_a_network_that_makes_no_sense_is_told(tmp_path: Path, name: str, fields: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"{name} makes no sense"):
+        read(tmp_path, f"{name}={fields}\n")
 
 
 @pytest.mark.parametrize("speed", ["0", "-1", "fast", "1.5", "''"])
