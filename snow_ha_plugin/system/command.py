@@ -35,6 +35,9 @@ ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:
 # What a message has room for.
 SHORT = 100
 
+# One that waits for storage which does not answer may not even be killed; who has run it goes on.
+KILLED_WITHIN_S = 5
+
 
 class Result(NamedTuple):
     """How a program ended; `exit_code` is negative for a signal."""
@@ -86,7 +89,8 @@ def run(
         if not _ends(process, timeout_s):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            if _ends(process, KILLED_WITHIN_S):
+                process.wait()
             raise late(argv, timeout_s)
         result = Result(tuple(argv), process.wait(), _read(stdout), _read(stderr))
     seconds = time.monotonic() - began

@@ -131,6 +131,18 @@ def test_a_program_that_hangs_is_killed_with_all_that_it_started(tmp_path: Path)
         assert ends_within(int(pid), 5)
 
 
+def test_a_program_that_cannot_even_be_killed_does_not_keep_us_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    pids: list[int] = []
+    monkeypatch.setattr(command, "KILLED_WITHIN_S", 0.1)
+    with monkeypatch.context() as harmless:
+        harmless.setattr(os, "killpg", lambda pid, number: None)
+        start = time.monotonic()
+        with pytest.raises(TimedOutError):
+            command.run(["sleep", "60"], timeout_s=0.1, started=pids.append)
+        assert time.monotonic() - start < 5
+    os.kill(pids[0], 9)
+
+
 @pytest.mark.parametrize("left_s", [0, -1])
 def test_where_no_time_is_left_a_program_is_late(left_s: float) -> None:
     with pytest.raises(TimedOutError):
