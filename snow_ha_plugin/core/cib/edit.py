@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from snow_ha_plugin.core.cib import ids
 from snow_ha_plugin.core.cib.document import Tree, add, drop, section
 from snow_ha_plugin.core.cib.ids import Kind
-from snow_ha_plugin.core.cib.nvpairs import sets
+from snow_ha_plugin.core.cib.nvpairs import OPTIONS, sets
 from snow_ha_plugin.core.cib.values import boolean
-
-OPTIONS = "cluster_property_set"
 
 
 def add_operation(operations: Tree, resource_id: str, name: str, timeout_s: int, interval_s: int = 0) -> None:
@@ -19,11 +17,17 @@ def add_operation(operations: Tree, resource_id: str, name: str, timeout_s: int,
     add(operations, "op", id=op_id, name=name, interval=f"{interval_s}s", timeout=f"{timeout_s}s")
 
 
-def put_pairs(parent: Tree, set_tag: str, set_id: str, values: Mapping[str, str]) -> bool:
-    """Give our set of that id at least these values, adding what is missing; whether anything changed."""
+def put_pairs(parent: Tree, set_tag: str, set_id: str, values: Mapping[str, str], *, yields: bool = False) -> bool:
+    """Give our set of that id at least these values, adding what is missing; whether anything changed.
+
+    A new set comes behind all others, where it counts before them (see `sets`), or `yields` to them.
+    """
     pair_set = next((found for found in parent.iterfind(set_tag) if found.get("id") == set_id), None)
     if pair_set is None:
+        first = parent.find(set_tag)
         pair_set = add(parent, set_tag, id=set_id)
+        if yields and first is not None:
+            first.addprevious(pair_set)
     changed = False
     for name, value in values.items():
         pair = next((found for found in pair_set.iterfind("nvpair") if found.get("name") == name), None)

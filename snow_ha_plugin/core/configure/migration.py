@@ -23,6 +23,9 @@ PREFIX = ids.beginning(Kind.MOVE)
 RULES = f"//rsc_location[starts-with(@id,'{PREFIX}')]"
 ALL = f"//*[starts-with(@id,'{PREFIX}')]"
 
+# What holds a domain, up to its name.
+_HOLD = ids.of(Kind.MOVE, "", part=".hold")
+
 _COLD = f"configuration/resources//primitive/meta_attributes[starts-with(@id,'{ids.beginning(Kind.COLD)}')]"
 
 
@@ -123,7 +126,8 @@ def hold(tree: cib.Tree, domain: str) -> None:
     primitive = cib.resource(tree, domain)
     if primitive is None:
         return
-    operations = primitive.find("operations")
+    # Those that are named by id-ref are others' too, whom a failed migration blocks meanwhile as well.
+    operations = cib.operations(primitive)
     if operations is None:
         operations = cib.add(primitive, "operations", id=ids.of(Kind.MOVE, domain, part=".operations"))
     operation = operations.find("op[@name='migrate_to']")
@@ -137,16 +141,16 @@ def hold(tree: cib.Tree, domain: str) -> None:
         operation = cib.add(operations, "op", **{"interval": "0s"} | attributes)
     else:
         given = cib.pairs(operation, "meta_attributes")
-    is_ours = operation.find(f"meta_attributes[@id='{_block_id(primitive, 'migrate_to')}']") is not None
+    is_ours = any(ids.is_ours(each.get("id", "")) for each in operation.iterfind("meta_attributes"))
     if is_ours or ("on-fail" not in operation.attrib and "on-fail" not in given):
         added = {"on-fail": "block"} | ({} if operation.find("meta_attributes") is not None else given)
-        cib.put_pairs(operation, "meta_attributes", ids.of(Kind.MOVE, domain, part=".hold"), added)
+        cib.put_pairs(operation, "meta_attributes", f"{_HOLD}{domain}", added)
 
 
 def held(tree: cib.Tree) -> frozenset[str]:
     """The domains that a failed migration blocks because of `put`."""
-    holds = tree.xpath("//primitive[operations/op/meta_attributes[starts-with(@id, $prefix)]]", prefix=PREFIX)
-    return frozenset(primitive.get("id", "") for primitive in holds)
+    holds = tree.xpath("//op/meta_attributes/@id[starts-with(., $prefix)]", prefix=_HOLD)
+    return frozenset(str(found).removeprefix(_HOLD) for found in holds)
 
 
 def release(tree: cib.Tree) -> list[Change]:

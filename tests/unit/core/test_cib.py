@@ -138,12 +138,12 @@ def test_parameters_of_a_template_are_those_of_its_primitives_unless_they_have_t
     assert (found.agent, found.parameters) == ("ocf:heartbeat:Xen", {"xmfile": "/d.cfg", "name": "x"})
 
 
-def test_the_first_of_two_values_counts_as_in_pacemaker() -> None:
+def test_the_last_of_two_values_counts_as_in_pacemaker() -> None:
     tree = with_parts(
         crm_config='<cluster_property_set id="z">'
         '<nvpair id="z1" name="migration-limit" value="9"/></cluster_property_set>'
     )
-    assert cib.options(tree)["migration-limit"] == "2"
+    assert cib.options(tree)["migration-limit"] == "9"
 
 
 def test_of_two_options_that_of_the_higher_score_counts_and_is_changed() -> None:

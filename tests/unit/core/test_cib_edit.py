@@ -37,6 +37,15 @@ def test_pairs_are_put_into_the_set_of_that_id_alone() -> None:
     ]
 
 
+def test_a_set_of_ours_counts_before_those_that_are_there_or_yields_to_them() -> None:
+    for yields, value in ((False, "ours"), (True, "theirs")):
+        parent = holder()
+        assert cib.put_pairs(parent, "meta_attributes", "snow-ha--a", {"b": "alone"}, yields=yields)
+        cib.put_pairs(parent, "meta_attributes", "theirs", {"a": "theirs"})
+        assert cib.put_pairs(parent, "meta_attributes", "x", {"a": "ours"}, yields=yields)
+        assert cib.pairs(parent, "meta_attributes") == {"a": value, "b": "alone"}
+
+
 def test_one_new_value_is_a_change_whatever_comes_behind_it() -> None:
     parent = holder()
     cib.put_pairs(parent, "meta_attributes", "x", {"a": "1", "b": "2"})
@@ -71,6 +80,15 @@ def test_an_option_is_put_where_it_is_or_into_ours() -> None:
     assert cib.put_option(tree, "another", "batch-limit", "6") is True
     assert tree.xpath("configuration/crm_config//@id") == ["ours", "ours-batch-limit"]
     assert cib.options(tree) == {"batch-limit": "6"}
+
+
+def test_of_two_sets_the_option_of_the_one_in_force_is_changed() -> None:
+    tree = cib.empty()
+    for set_id in ("first", "last"):
+        cib.put_pairs(cib.section(tree, "crm_config"), "cluster_property_set", set_id, {"batch-limit": "5"})
+    assert cib.put_option(tree, "ours", "batch-limit", "6") is True
+    assert cib.options(tree) == {"batch-limit": "6"}
+    assert tree.xpath("configuration/crm_config/*[@id='last']/nvpair/@value") == ["6"]
 
 
 def standby_of(tree: cib.Tree) -> list[tuple[str, str]]:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
+from lxml import etree
 
 from snow_ha_plugin.core import cib
+from tests.captures import unconfigured_cluster
 from tests.unit.core.test_cib import with_parts
 
 
@@ -120,3 +125,52 @@ def test_of_a_templates_operations_the_first_of_the_name_counts(tree: cib.Tree) 
     assert found is not None and found.get("id") == "t-start"
     assert cib.template_operation(cib.resource(tree, "templated"), "notify") is None
     assert cib.template_operation(cib.resource(tree, "bare"), "start") is None
+
+
+SHARED = f"""
+<primitive id="lender" {XEN}><operations id="shared"><op id="s-start" name="start" interval="0s" timeout="77s"/>
+ <op id="s-monitor" name="monitor" interval="10s" timeout="99s"/></operations></primitive>
+<template id="inline" {XEN}><operations id="inline-ops"><op id="i-monitor" name="monitor" interval="10s" timeout="66s"/>
+ </operations></template>
+<template id="lent" {XEN}><operations id-ref="shared"/></template>
+<template id="starts" {XEN}><operations id="starts-ops"><op id="st" name="start" interval="0s" timeout="44s"/>
+ </operations></template>
+<primitive id="few" {XEN}><operations id="few-ops"><op id="few-monitor" name="monitor" interval="10s" timeout="33s"/>
+ </operations></primitive>
+"""
+OWN = '<operations id="o"><op id="o-monitor" name="monitor" interval="10s" timeout="55s"/></operations>'
+
+
+@pytest.mark.parametrize(
+    ("primitive", "start_s", "monitor_s"),
+    [
+        (f'<primitive id="p" {XEN}><operations id-ref="shared"/></primitive>', 77, 99),
+        ('<primitive id="p" template="lent"/>', 77, 99),
+        (f'<primitive id="p" template="lent">{OWN}</primitive>', 20, 55),
+        ('<primitive id="p" template="inline"/>', 20, 66),
+        ('<primitive id="p" template="inline"><operations id="o"/></primitive>', 20, 66),
+        ('<primitive id="p" template="inline"><operations id-ref="shared"/></primitive>', 77, 99),
+        (f'<primitive id="p" template="inline">{OWN}</primitive>', 20, 55),
+        (f'<primitive id="p" template="starts">{OWN}</primitive>', 44, 55),
+        ('<primitive id="p" template="starts"><operations id-ref="few-ops"/></primitive>', 20, 33),
+    ],
+)
+def test_operations_may_stand_for_others_as_the_scheduler_says(
+    primitive: str, start_s: int, monitor_s: int, tmp_path: Path
+) -> None:
+    tree = unconfigured_cluster()
+    options = {"stonith-enabled": "false", "enable-startup-probes": "false"}
+    cib.put_pairs(cib.section(tree, "crm_config"), "cluster_property_set", "options", options)
+    cib.section(tree, "resources").extend(etree.fromstring(f"<x>{SHARED}{primitive}</x>".replace("snow", "pacemaker")))
+    path, graph = tmp_path / "cib.xml", tmp_path / "graph.xml"
+    path.write_bytes(cib.serialize(tree))
+    node = cib.nodes(tree)[0].name
+    command = ["crm_simulate", "--xml-file", str(path), "--node-up", node, "--quorum", "1", "--simulate"]
+    subprocess.run([*command, "--save-graph", str(graph)], check=True, capture_output=True)
+    said = {
+        found.getparent().get("operation_key"): int(found.get("CRM_meta_timeout")) // 1000
+        for found in etree.parse(graph).iterfind(".//rsc_op/attributes")
+    }
+    assert (said["p_start_0"], said["p_monitor_10000"]) == (start_s, monitor_s)
+    assert cib.operation_timeout_s(tree, "p", "start", 20) == start_s
+    assert cib.operation_timeout_s(tree, "p", "monitor", 20) == monitor_s

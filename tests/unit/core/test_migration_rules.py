@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from lxml import etree
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import migration
@@ -185,3 +186,29 @@ class TestHold:
         migration.hold(tree, "web01")
         (ours,) = self.operation(tree).findall("meta_attributes[@id='snow-ha--move.hold--web01']")
         assert [pair.get("name") for pair in ours] == ["on-fail"]
+
+    @pytest.mark.parametrize("op", [OPERATIONS, OPERATIONS.replace("{0}", "stop")], ids=["there", "missing"])
+    @pytest.mark.parametrize("by", ["itself", "template"])
+    def test_operations_that_stand_for_others_are_held_where_they_are(self, by: str, op: str) -> None:
+        lent = op.format("migrate_to", "").replace("<operations>", '<operations id="shared">').replace("web01", "db01")
+        reference = '<operations id-ref="shared"/>'
+        tree = by_hand(lent).getroottree().getroot()
+        web(tree).set("id", "db01")
+        resources = (
+            PRIMITIVE.format(reference, 'type="Xen"')
+            if by == "itself"
+            else f'<template id="t" class="ocf" provider="heartbeat" type="Xen">{reference}</template>'
+            '<primitive id="web01" template="t"/>'
+        )
+        cib.section(tree, "resources").extend(etree.fromstring(f"<x>{resources}</x>"))
+        before = cib.serialize(tree)
+        migration.hold(tree, "web01")
+        assert web(tree).find("operations[@id]") is None
+        (found,) = tree.xpath("//operations[@id='shared']/op[@name='migrate_to']")
+        assert cib.pairs(found, "meta_attributes") == {"on-fail": "block"}
+        assert migration.held(tree) == {"web01"} and schema_errors(tree) == ""
+
+        migration.hold(tree, "db01")
+        assert migration.held(tree) == {"web01", "db01"} and schema_errors(tree) == ""
+        assert about(migration.remove(tree)) == [("moved", "db01"), ("moved", "web01")]
+        assert cib.serialize(tree) == before
