@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from snow_ha_plugin.core.configure import cluster_options
-from snow_ha_plugin.errors import UnavailableError
+from snow_ha_plugin.errors import UnavailableError, UnsafeError
 from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.operations.transaction import change, cleaning
 from snow_ha_plugin.system import pacemaker
@@ -34,8 +34,16 @@ def is_active(servers: Servers, server: str, timeout_s: float = 60) -> bool:
 
 
 def let_go(site: Site) -> None:
+    """Have Pacemaker let go of all domains; UnsafeError where it says that it has not, and stopping it would stop
+    them."""
     change(site.cluster, cluster_options.begin_maintenance, cleaning)
     pacemaker.wait_idle(IDLE_WITHIN_S)
+    if not site.cluster.state(site.cluster.read()).maintenance:
+        raise UnsafeError(
+            "Pacemaker does not let go of the domains",
+            "something outranks maintenance-mode=true",
+            "see crm configure show, and try again",
+        )
 
 
 def stop(site: Site, servers: Sequence[str]) -> None:

@@ -18,7 +18,9 @@ ENTRIES = (
         "maintenance", Severity.ERROR, "The cluster is in maintenance mode",
         "Pacemaker looks after nothing: what fails stays down, also when a whole server fails. A snow ha verb that was"
         " killed half-way can leave it so, or somebody has set it by hand.",
-        "Once the work is done: crm configure property maintenance-mode=false, or snow ha enable.",
+        "Of a verb that was killed: snow ha enable, which starts the cluster on all servers before it ends it. Set by"
+        " hand: once the work is done and Pacemaker runs on all servers, crm configure property maintenance-mode=false;"
+        " what runs on a server without Pacemaker the others would start a second time.",
     ),
     Entry(
         "cluster-down", Severity.ERROR, "The cluster does not run on this server",
@@ -27,11 +29,12 @@ ENTRIES = (
         ("snow ha start",),
     ),
     Entry(
-        "server-unclean", Severity.ERROR, "A server was lost and is not fenced",
-        "The others have lost a server and could not make sure that it is dead. It may still run its domains, so"
-        " Pacemaker starts them nowhere else.",
-        "Look at its console or BMC. Once it is off for certain: snow ha confirm-off SERVER. Start none of its domains"
-        " by hand before.",
+        "server-unclean", Severity.ERROR, "A server is to be fenced, and was not yet",
+        "The others have lost a server, or something on it did not stop, and they could not make sure that it is dead."
+        " It may still run its domains, so Pacemaker starts them nowhere else.",
+        "snow ha fencing status shows whether fencing works. One that is lost: look at its console or BMC; once it is"
+        " off for certain: snow ha confirm-off SERVER. One that is in the cluster: mend what has failed there, then"
+        " crm resource cleanup NAME. Start none of its domains by hand before.",
         ("snow ha confirm-off", "snow ha fencing status"), may_run_twice=True,
     ),
     Entry(
@@ -76,7 +79,7 @@ ENTRIES = (
         "Two servers that did not see each other both ran it for a while, without fencing between them, and wrote to"
         " one image. Pacemaker has stopped both and started one. What the file system in it has lost nobody knows.",
         "Check the file systems in the domain, or put its image back from before that time; then acknowledge it:"
-        " snow ha accept ran-twice DOMAIN. Set up fencing: snow ha enable.",
+        " snow ha accept ran-twice DOMAIN. Set up fencing: snow ha fencing set-up.",
         ("snow ha history DOMAIN", "snow ha accept"),
     ),
     Entry(
@@ -118,13 +121,15 @@ ENTRIES = (
     ),
     Entry(
         "failed-there", Severity.WARNING, "A server may not have a domain, since it failed there",
-        "After a failed start Pacemaker keeps a domain off that server until somebody says that it is mended.",
+        "After a failed start, or as many failures as its migration-threshold allows, Pacemaker keeps a domain off that"
+        " server until somebody says that it is mended, or its failure-timeout is over.",
         "Mend it, then crm resource cleanup DOMAIN SERVER.",
     ),
     Entry(
         "held", Severity.WARNING, "Pacemaker keeps its hands off a domain",
         "Somebody works on it by hand (snow ha hold): it is neither started, stopped nor moved, whatever happens.",
-        "When the work is done: snow ha release DOMAIN.",
+        "When the work is done: snow ha release DOMAIN. Where its group, its template or rsc_defaults has"
+        " is-managed=false: take that out.",
         ("snow ha hold", "snow ha release"),
     ),
     Entry(

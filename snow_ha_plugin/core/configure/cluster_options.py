@@ -1,6 +1,7 @@
 """What `enable` writes besides the domains: cluster options, defaults, the floating IP and the servers' sizes.
 
-An option that somebody else has set stays: Pacemaker would let theirs win anyway, and it may have a reason.
+An option that somebody else has set stays: it may have a reason. Pacemaker lets theirs win anyway, for our sets come
+before theirs, and of those with the same score it takes the last (`cib.put_pairs`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.model import Change, Hypervisor, Network, Primitive
 
 OPTIONS_ID = fencing.OPTIONS_ID
+_OURS = f"configuration/crm_config/*[@id='{OPTIONS_ID}']"
 FLOATING_IP_ID = f"{ids.OURS}floating-ip"
 
 OPTIONS = {
@@ -66,11 +68,25 @@ def _renew_priority(tree: cib.Tree) -> Change | None:
 
 
 def begin_maintenance(tree: cib.Tree) -> list[Change]:
-    """Make Pacemaker let go of everything without stopping it."""
-    changed = cib.put_pairs(
-        cib.section(tree, "crm_config"), "cluster_property_set", OPTIONS_ID, {"maintenance-mode": "true"}
-    )
+    """Make Pacemaker let go of everything without stopping it.
+
+    Whoever has ended a maintenance with crm or pcs has left a `false`, which is the default, in the set that counts
+    before ours.
+    """
+    options = cib.section(tree, "crm_config")
+    changed = cib.put_pairs(options, "cluster_property_set", OPTIONS_ID, {"maintenance-mode": "true"})
+    for pair in options.xpath("cluster_property_set/nvpair[@name='maintenance-mode']"):
+        if not cib.boolean(pair.get("value", "")):
+            cib.drop(pair)
+            changed = True
     return [Change("option", "maintenance-mode", "have Pacemaker let go of all resources")] if changed else []
+
+
+def ends_maintenance(tree: cib.Tree) -> str:
+    """The command that ends it. A verb of ours that has not come to its end may have stopped the cluster on servers
+    whose domains run on: that is to be brought to its end."""
+    is_ours = tree.find(f"{_OURS}/nvpair[@name='maintenance-mode']") is not None
+    return "snow ha enable" if is_ours else "crm configure property maintenance-mode=false"
 
 
 def end_maintenance(tree: cib.Tree) -> list[Change]:
@@ -89,7 +105,7 @@ def end_sizes(tree: cib.Tree) -> list[Change]:
 
 def _take_out(tree: cib.Tree, option: str) -> bool:
     """Take an option out of our set; whether it was there."""
-    pair = tree.find(f"configuration/crm_config/*[@id='{OPTIONS_ID}']/nvpair[@name='{option}']")
+    pair = tree.find(f"{_OURS}/nvpair[@name='{option}']")
     if pair is not None:
         cib.drop(pair)
     return pair is not None
@@ -139,7 +155,7 @@ def put_capacities(tree: cib.Tree, hypervisors: Mapping[str, Hypervisor]) -> lis
             continue
         element = cib.part(tree, f"configuration/nodes/node[@id='{node.id}']")
         sizes = {"hv_memory": str(found.memory_mib), "cpu": str(found.cpus)}
-        if cib.put_pairs(element, "utilization", ids.of(Kind.CAPACITY, node.name), sizes):
+        if cib.put_pairs(element, "utilization", ids.of(Kind.CAPACITY, node.name), sizes, yields=True):
             text = f"give {node.name} {found.memory_mib} MiB and {found.cpus} CPUs for domains"
             changes.append(Change("capacity", node.name, text))
     return changes
@@ -151,6 +167,6 @@ def _put_missing(tree: cib.Tree, section: str, tag: str, set_id: str, wanted: Ma
     missing = {name: value for name, value in wanted.items() if name not in present}
     if not missing:
         return None
-    cib.put_pairs(parent, tag, set_id, missing)
+    cib.put_pairs(parent, tag, set_id, missing, yields=True)
     text = ", ".join(f"{name}={value}" for name, value in missing.items())
     return Change("option", section, f"set in {section}: {text}")

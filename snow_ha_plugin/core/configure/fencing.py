@@ -165,20 +165,30 @@ def is_last_one_weak(tree: cib.Tree) -> bool:
 
 
 def tested(tree: cib.Tree) -> dict[str, str]:
-    """When each server was last reset by `fencing test`, in UTC as ISO 8601 has it; empty for never."""
-    return {
-        node.get("uname", ""): cib.pairs(node, "instance_attributes").get(TESTED, "")
-        for node in tree.iterfind("configuration/nodes/node")
-    }
+    """When each server was last reset by `fencing test`, in UTC as ISO 8601 has it; empty for never.
+
+    Of two entries of one name, after another nodeid, either may have it.
+    """
+    found = {node.name: "" for node in cib.nodes(tree)}
+    for node in tree.iterfind("configuration/nodes/node"):
+        name = node.get("uname", "")
+        if name in found:
+            found[name] = max(found[name], cib.pairs(node, "instance_attributes").get(TESTED, ""))
+    return found
 
 
 # --- changes
 
 
 def put_tested(tree: cib.Tree, server: str, when: str) -> list[Change]:
-    for node in tree.iterfind("configuration/nodes/node"):
-        if node.get("uname") == server:
-            cib.put_pairs(node, "instance_attributes", ids.of(Kind.ATTRIBUTES, server), {TESTED: when})
+    """In its entry that is in force alone, since no two sets have one id."""
+    set_id, current = ids.of(Kind.ATTRIBUTES, server), {node.id for node in cib.nodes(tree)}
+    for node in tree.xpath("configuration/nodes/node[@uname=$name]", name=server):
+        if node.get("id") in current:
+            cib.put_pairs(node, "instance_attributes", set_id, {TESTED: when})
+        else:
+            for stale in node.xpath("instance_attributes[@id=$id]", id=set_id):
+                cib.drop(stale)
     return [Change("tested", server, f"note that fencing of {server} was tested at {when}")]
 
 
@@ -278,7 +288,7 @@ def _put_topology(tree: cib.Tree, names: Sequence[str]) -> list[Change]:
     section = cib.section(tree, "fencing-topology") if names else tree.find("configuration/fencing-topology")
     if section is None:
         return []
-    present = {level.get("id", ""): level for level in section}
+    present = {level.get("id", ""): level for level in section.iterchildren("fencing-level")}
     wanted = {
         ids.of(Kind.LEVEL, name, part=str(index)): (name, str(index), device)
         for name in names
@@ -293,7 +303,7 @@ def _put_topology(tree: cib.Tree, names: Sequence[str]) -> list[Change]:
         if ids.is_a(level_id, Kind.LEVEL) and level_id not in wanted:
             section.remove(level)
             changes.append(Change("fencing", level_id, f"remove the fencing level {level_id}"))
-    if len(section) == 0:
+    if section.find("fencing-level") is None:
         cib.drop(section)
     return changes
 

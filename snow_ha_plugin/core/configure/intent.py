@@ -15,9 +15,6 @@ from snow_ha_plugin.core.reports.text import nearest
 from snow_ha_plugin.errors import NoSuchObjectError
 from snow_ha_plugin.model import Change
 
-# For whoever ends the pauses after their maker has died.
-PAUSES = f"//meta_attributes[starts-with(@id,'{ids.beginning(Kind.PAUSE)}')]"
-
 # A set of cluster options that are none of Pacemaker's, with a pair for each domain that was taken out on purpose.
 LEFT_OUT = ids.of(Kind.LEFT_OUT)
 _OPTION = f"{ids.OURS}not-protected-"
@@ -40,7 +37,7 @@ def hold(tree: cib.Tree, names: Iterable[str]) -> list[Change]:
     changes = []
     for name in names:
         _element(tree, name)
-        if not is_held(tree, name):
+        if not is_held_itself(tree, name):
             _put(tree, name, "is-managed", "false")
             changes.append(Change("hold", name, f"keep Pacemaker's hands off {name}"))
     return changes
@@ -49,7 +46,7 @@ def hold(tree: cib.Tree, names: Iterable[str]) -> list[Change]:
 def release(tree: cib.Tree, names: Iterable[str]) -> list[Change]:
     changes = []
     for name in names:
-        pairs = [pair for pair in _pairs(_element(tree, name), "is-managed") if not cib.boolean(pair.get("value", ""))]
+        pairs = _holding(_element(tree, name))
         for pair in pairs:
             cib.drop(pair)
         if pairs:
@@ -61,6 +58,16 @@ def is_held(tree: cib.Tree, name: str) -> bool:
     return not cib.boolean(cib.meta(tree, name, "is-managed", "true"))
 
 
+def is_held_itself(tree: cib.Tree, name: str) -> bool:
+    """Whether its own attributes say so, as `release` ends it, and not its group, its template or a default alone."""
+    element = cib.resource(tree, name)
+    return element is not None and bool(_holding(element))
+
+
+def _holding(element: cib.Tree) -> list[cib.Tree]:
+    return [pair for pair in _pairs(element, "is-managed") if not cib.boolean(pair.get("value", ""))]
+
+
 def pause(tree: cib.Tree, names: Iterable[str]) -> list[Change]:
     changes = []
     for name in names:
@@ -70,10 +77,16 @@ def pause(tree: cib.Tree, names: Iterable[str]) -> list[Change]:
     return changes
 
 
-def resume(tree: cib.Tree) -> list[Change]:
-    """End every pause, also that of a run that was killed."""
+def pauses(names: Iterable[str]) -> str:
+    """The pauses of these domains as XPath: also for whoever ends them after their maker has died."""
+    which = " or ".join(f"@id='{ids.of(Kind.PAUSE, name)}'" for name in names)
+    return f"//meta_attributes[{which or 'false()'}]"
+
+
+def resume(tree: cib.Tree, names: Iterable[str]) -> list[Change]:
+    """End the pauses of these domains, also those of a run that was killed; others' stay."""
     changes = []
-    for found in tree.xpath(f"configuration/resources{PAUSES}"):
+    for found in tree.xpath(f"configuration/resources{pauses(names)}"):
         name = found.getparent().get("id", "")
         cib.drop(found)
         changes.append(Change("resume", name, f"have Pacemaker look at {name} again"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.configure import cluster_options, fencing, live, ran_twice
+from snow_ha_plugin.core.configure import cluster_options, fencing, intent, live, ran_twice
+from snow_ha_plugin.core.reports import hindrance
 from snow_ha_plugin.core.reports.text import duration, in_words
 from snow_ha_plugin.model import ClusterState, FailedAction, Finding, ResourceState, Severity
 
@@ -21,7 +22,7 @@ def of_configuration(tree: cib.Tree) -> list[Finding]:
     ]  # fmt: skip
 
 
-def of_state(state: ClusterState) -> list[Finding]:
+def of_state(state: ClusterState, tree: cib.Tree) -> list[Finding]:
     """What is not well now."""
     findings = []
     if not state.quorum:
@@ -40,11 +41,21 @@ def of_state(state: ClusterState) -> list[Finding]:
                 Severity.ERROR,
                 "maintenance",
                 "maintenance mode: Pacemaker looks after nothing",
-                "snow ha enable, or crm configure property maintenance-mode=false",
+                cluster_options.ends_maintenance(tree),
             )
         )
     for node in state.nodes:
-        if node.unclean:
+        if node.unclean and (node.online or node.joining):
+            findings.append(
+                Finding(
+                    Severity.ERROR,
+                    "server-unclean",
+                    f"Pacemaker wants to fence {node.name}, and has not yet",
+                    "if it lasts: see snow ha fencing status, then mend what has failed there (crm_mon)",
+                    subject=node.name,
+                )
+            )
+        elif node.unclean:
             findings.append(
                 Finding(
                     Severity.ERROR,
@@ -232,12 +243,10 @@ def _nodes(tree: cib.Tree) -> Iterator[Finding]:
 
 
 def _failures(tree: cib.Tree) -> Iterator[Finding]:
-    for failed in cib.fail_counts(tree):
-        if failed.failures == "INFINITY":
-            name, server = failed.resource, failed.server
-            message = f"{name} has failed on {server}, which may not have it until that is cleaned up"
-            remedy = f"crm resource cleanup {name} {server}"
-            yield Finding(Severity.WARNING, "failed-there", message, remedy, since=failed.last, subject=name)
+    for (name, server), last in hindrance.failed_out(tree).items():
+        message = f"{name} has failed on {server}, which may not have it until that is cleaned up"
+        remedy = f"crm resource cleanup {name} {server}"
+        yield Finding(Severity.WARNING, "failed-there", message, remedy, since=last, subject=name)
 
 
 def _constraints(tree: cib.Tree) -> Iterator[Finding]:
@@ -262,7 +271,8 @@ def _constraints(tree: cib.Tree) -> Iterator[Finding]:
 
 def _primitives(tree: cib.Tree) -> Iterator[Finding]:
     domains = cib.domains(tree)
-    held = [name for name, found in domains.items() if not cib.boolean(found.meta.get("is-managed", "true"))]
+    off = [name for name, found in domains.items() if not cib.boolean(found.meta.get("is-managed", "true"))]
+    held = [name for name in off if intent.is_held_itself(tree, name)]
     if held:
         message = f"Pacemaker keeps its hands off {in_words(held)}"
         yield Finding(Severity.WARNING, "held", message, f"snow ha release {' '.join(held)}", subject=" ".join(held))
@@ -284,9 +294,9 @@ def _restarted(tree: cib.Tree, names: list[str]) -> Iterator[Finding]:
     if found:
         why = "para-virtualised, and a hypervisor lacks shadow paging"
         message = f"{in_words(found)} cannot migrate live and would be restarted: {why}"
-        # What its file says by now is not in the CIB.
-        then = "; once its file is that of one: start it anew, then snow ha sync"
-        remedy = f"make it a PVH guest: snow ha images convert {found[0]} --try{then}"
+        # Right also where its file is that of one by now, which is not in the CIB.
+        name = found[0]
+        remedy = f"make it a PVH guest: snow shutdown {name}, snow ha images convert {name} --try, snow boot {name}"
         yield Finding(Severity.WARNING, "restarts", message, remedy, subject=" ".join(found))
     if wanted := [name for name in names if name not in found]:
         message = f"{in_words(wanted)} would be restarted instead of migrated (allow-migrate), and that is respected"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import INFINITY
-from snow_ha_plugin.core.configure import intent
+from snow_ha_plugin.core.configure import cluster_options, intent
 from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.model import ClusterState
 
@@ -24,7 +25,7 @@ class Hindrance(NamedTuple):
 def hands_off(tree: cib.Tree, state: ClusterState, name: str) -> Hindrance | None:
     """None where Pacemaker looks after it; the widest reason first, since the others change nothing while it holds."""
     if state.maintenance:
-        return Hindrance("the cluster is in maintenance mode", "crm configure property maintenance-mode=false", True)
+        return Hindrance("the cluster is in maintenance mode", cluster_options.ends_maintenance(tree), True)
     resource = next((each for each in state.resources if each.id == name), None)
     if resource is None or resource.managed:
         return None
@@ -33,7 +34,7 @@ def hands_off(tree: cib.Tree, state: ClusterState, name: str) -> Hindrance | Non
             return Hindrance(f"{node.name} is in maintenance", f"crm node ready {node.name}", True)
     if cib.boolean(cib.meta(tree, name, "maintenance", "false")):
         return Hindrance("it is in maintenance", f"crm resource maintenance {name} off")
-    if intent.is_held(tree, name):
+    if intent.is_held_itself(tree, name):
         return Hindrance("it is held", f"snow ha release {name}", is_held=True)
     return Hindrance("it is not managed", f"see crm_resource --why --resource {name}")
 
@@ -49,9 +50,7 @@ def of(tree: cib.Tree, state: ClusterState, domain: str, target: str, lacking_mi
         return Hindrance(f"{target} is in standby", f"snow ha undrain {target}")
     if node.maintenance:
         return Hindrance(f"{target} is in maintenance", f"crm node ready {target}")
-    if any(
-        (each.resource, each.server, each.failures) == (domain, target, "INFINITY") for each in cib.fail_counts(tree)
-    ):
+    if (domain, target) in failed_out(tree):
         return Hindrance(f"{domain} has failed on {target}", f"crm resource cleanup {domain} {target}")
     if ban := next(_bans(tree, domain, target), None):
         clear = f"crm resource clear {domain}" if ban.startswith("cli-") else f"crm configure delete {ban}"
@@ -62,6 +61,22 @@ def of(tree: cib.Tree, state: ClusterState, domain: str, target: str, lacking_mi
     if named:
         return Hindrance(f"one of the rules that name {domain} is in the way", f"crm configure show {' '.join(named)}")
     return Hindrance("Pacemaker says no more", f"snow ha status {domain}")
+
+
+def failed_out(tree: cib.Tree) -> dict[tuple[str, str], int | None]:
+    """Which resources may not run on which servers, having failed there as often as their migration-threshold allows;
+    each with when it did so last (seconds since 1970).
+
+    The failures of all operations count together, and a threshold of 0 is none (measured, 2.1.5 and 3.0.0).
+    """
+    counts: Counter[tuple[str, str]] = Counter()
+    last: dict[tuple[str, str], int] = {}
+    for each in cib.fail_counts(tree):
+        place = each.resource, each.server
+        counts[place] += cib.score(each.failures)
+        last[place] = max(last.get(place, 0), each.last or 0)
+    limits = {place: cib.score(cib.meta(tree, place[0], "migration-threshold", "INFINITY")) for place in counts}
+    return {place: last[place] or None for place, count in counts.items() if 0 < limits[place] <= count}
 
 
 def _bans(tree: cib.Tree, domain: str, target: str) -> Iterator[str]:

@@ -103,7 +103,7 @@ def overview(
             files.get(name),
             (progress or {}).get(name),
             hindrance.hands_off(tree, state, name),
-            wanted=roles[name] != "Stopped",
+            wanted=not cib.is_stopped(roles[name]),
         )
         for name, primitive in sorted(cib.domains(tree).items())
     ) + tuple(_left_out(name, files.get(name)) for name in intent.left_out(tree))
@@ -140,7 +140,7 @@ def overview(
         ),
         standing=stands,
         findings=(
-            *findings.of_state(state),
+            *findings.of_state(state, tree),
             *findings.of_domains(tree, state, starting or {}),
             *findings.of_configuration(tree),
             *_hands_off(domains),

@@ -6,6 +6,7 @@ from lxml import etree
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import cluster_options, fencing
 from snow_ha_plugin.model import Guest, Hypervisor, Network
+from snow_ha_plugin.system import pacemaker
 from tests.captures import guide_cluster, schema_errors, schemas, unconfigured_cluster
 from tests.unit.core.test_cib import canonical, with_parts
 
@@ -58,6 +59,15 @@ def test_fencing_is_switched_off_only_when_that_was_said() -> None:
     assert cib.options(tree)["stonith-enabled"] == "false"
 
 
+def test_what_the_administrator_sets_later_counts_too() -> None:
+    tree = unconfigured_cluster()
+    defaults = cib.section(tree, "rsc_defaults")
+    cib.put_pairs(defaults, "meta_attributes", "mine", {"resource-stickiness": "1"})
+    cluster_options.put_options(tree, without_fencing=True)
+    cib.put_pairs(defaults, "meta_attributes", "mine", {"priority": "9"})
+    assert cib.pairs(defaults, "meta_attributes")["priority"] == "9"
+
+
 def test_what_the_administrator_has_set_stays() -> None:
     tree = option_set(unconfigured_cluster(), **{"migration-limit": "7", "stop-orphan-resources": "true"})
     cib.put_pairs(cib.section(tree, "rsc_defaults"), "meta_attributes", "mine", {"resource-stickiness": "1"})
@@ -97,6 +107,27 @@ def test_maintenance_begins_and_ends_without_a_trace() -> None:
     assert len(cluster_options.end_maintenance(tree)) == 1
     assert canonical(tree) == before
     assert cluster_options.end_maintenance(tree) == []
+
+
+def test_maintenance_begins_also_where_somebody_has_ended_one_by_hand() -> None:
+    tree = option_set(enabled(), **{"maintenance-mode": "false"})
+    assert len(cluster_options.begin_maintenance(tree)) == 1
+    assert pacemaker.state(tree).maintenance
+    assert cluster_options.begin_maintenance(tree) == []
+    cluster_options.end_maintenance(tree)
+    assert not pacemaker.state(tree).maintenance
+    # Ours is there already, from a run that was killed, and has been ended by hand.
+    cluster_options.begin_maintenance(tree)
+    assert len(cluster_options.begin_maintenance(option_set(tree, **{"maintenance-mode": "false"}))) == 1
+    assert pacemaker.state(tree).maintenance
+
+
+@pytest.mark.parametrize(("whose", "remedy"), [("ours", "snow ha enable"), ("theirs", "crm configure property ")])
+def test_what_ends_a_maintenance_depends_on_whose_it_is(whose: str, remedy: str) -> None:
+    tree = enabled() if whose == "ours" else option_set(enabled(), **{"maintenance-mode": "true"})
+    if whose == "ours":
+        cluster_options.begin_maintenance(tree)
+    assert cluster_options.ends_maintenance(tree).startswith(remedy)
 
 
 def test_enable_ends_the_maintenance_that_disable_began() -> None:

@@ -9,7 +9,7 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.core.configure.fencing import Found, Timing
 from snow_ha_plugin.model import Change
-from tests.captures import guide_cluster, unconfigured_cluster
+from tests.captures import guide_cluster, schema_errors, unconfigured_cluster
 from tests.unit.core.test_fencing import BMCS, DEVICE, NAMES, TIMING, protected
 
 
@@ -72,6 +72,14 @@ def test_only_options_that_change_are_told_with_what_they_were() -> None:
     (change,) = fencing.put(tree, NAMES, Timing(15, 2, third_vote=True), {})
     assert (change.action, change.target) == ("option", "fencing")
     assert change.message == "set in crm_config: priority-fencing-delay=0s (was 10s)"
+
+
+def test_a_comment_among_the_levels_is_none() -> None:
+    tree = protected(BMCS)
+    cib.section(tree, "fencing-topology").insert(0, etree.Comment("BMCs first"))
+    assert fencing.put(tree, NAMES, TIMING, BMCS) == []
+    fencing.put(tree, NAMES, TIMING, {})
+    assert tree.find("configuration/fencing-topology") is None
 
 
 def test_levels_that_somebody_else_has_written_stay() -> None:
@@ -141,6 +149,25 @@ def test_a_test_is_told_of_its_server_and_the_last_one_counts() -> None:
     assert fencing.tested(tree) == {"snow01": "", "snow02": "2026-11-29T03:00:00Z"}
     (pair,) = tree.xpath("//node/instance_attributes/nvpair[@name='snow-ha-fencing-tested']")
     assert pair.getparent().getparent().get("uname") == "snow02"
+
+
+def test_tests_are_of_members_and_the_later_of_two_entries_of_one_name_counts() -> None:
+    tree = guide_cluster()
+    fencing.put_tested(tree, "snow01", "2026-11-28T03:00:00Z")
+    nodes = cib.section(tree, "nodes")
+    cib.add(nodes, "node", id="99", uname="snow01")
+    cib.add(nodes, "node", id="guest", uname="guest", type="remote")
+    assert fencing.tested(tree) == {"snow01": "2026-11-28T03:00:00Z", "snow02": ""}
+
+
+def test_a_test_is_told_of_the_entry_in_force_alone() -> None:
+    tree = guide_cluster()
+    stale = cib.add(cib.section(tree, "nodes"), "node", id="99", uname="snow01")
+    cib.put_pairs(stale, "instance_attributes", "snow-ha--attributes--snow01", {fencing.TESTED: "2026-11-27T03:00:00Z"})
+    fencing.put_tested(tree, "snow01", "2026-11-28T03:00:00Z")
+    assert len(stale) == 0
+    assert fencing.tested(tree)["snow01"] == "2026-11-28T03:00:00Z"
+    assert schema_errors(tree) == ""
 
 
 def test_names_that_snow_conf_and_the_command_line_know_stay() -> None:

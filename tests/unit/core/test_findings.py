@@ -30,7 +30,7 @@ def state(*resources: ResourceState, quorum: bool = True, maintenance: bool = Fa
 
 
 def ids_of(cluster: ClusterState) -> list[str]:
-    return [finding.id for finding in findings.of_state(cluster)]
+    return [finding.id for finding in findings.of_state(cluster, cib.empty())]
 
 
 def of_configuration(tree: cib.Tree) -> dict[str, str]:
@@ -64,7 +64,7 @@ def test_what_is_not_well_is_found(cluster: ClusterState, expected: list[str]) -
 
 def test_a_failure_is_told_with_its_time() -> None:
     tree = cib.parse(capture("cibadmin-2.1.5-troubled.xml"))
-    found = [*findings.of_configuration(tree), *findings.of_state(pacemaker.state(tree))]
+    found = [*findings.of_configuration(tree), *findings.of_state(pacemaker.state(tree), tree)]
     assert {each.id: each.since for each in found if each.subject == "syslog01"} == {
         "failed-there": 1795351018,
         "resource-failed": 1795350901,
@@ -74,16 +74,16 @@ def test_a_failure_is_told_with_its_time() -> None:
 @pytest.mark.parametrize("node", [{"unclean": True}, {"online": False}, {"maintenance": True}, {"leaving": True}])
 def test_of_a_server_its_name_is_told(node: dict[str, bool]) -> None:
     cluster = ClusterState(True, False, (CALM._replace(**node),), ())  # type: ignore[arg-type]
-    assert [found.subject for found in findings.of_state(cluster)] == ["snow01"]
+    assert [found.subject for found in findings.of_state(cluster, cib.empty())] == ["snow01"]
 
 
 def test_each_exit_status_is_the_manuals() -> None:
-    (quorum,) = findings.of_state(state(quorum=False))
+    (quorum,) = findings.of_state(state(quorum=False), cib.empty())
     assert (quorum.exit_code, findings.no_fencing(None).exit_code) == (106, 107)
 
 
 def test_what_is_remembered_of_a_resource_that_went_is_named() -> None:
-    (found,) = findings.of_state(state(resource("gone", orphaned=True)))
+    (found,) = findings.of_state(state(resource("gone", orphaned=True)), cib.empty())
     assert (found.subject, found.severity) == ("gone", Severity.WARNING)
 
 
@@ -91,7 +91,7 @@ def test_what_is_remembered_of_a_resource_that_went_is_named() -> None:
 def test_a_migration_that_failed_is_told_as_one_and_what_comes_behind_it_too(task: str) -> None:
     stays, fails = resource("nis01", blocked=True), resource("web01", failed=True)
     failure = FailedAction("nis01", "snow01", task, "no room", 7)
-    migration, start = findings.of_state(state(stays, fails)._replace(failures=(failure,)))
+    migration, start = findings.of_state(state(stays, fails)._replace(failures=(failure,)), cib.empty())
     assert (migration.id, migration.severity) == ("migration-failed", Severity.WARNING)
     assert (migration.since, migration.subject) == (7, "nis01")
     assert f"{task} failed: no room" in migration.message
@@ -119,7 +119,7 @@ def test_a_server_in_maintenance_is_told_apart_from_one_on_standby() -> None:
 def test_each_finding_says_what_to_do() -> None:
     cluster = state(resource("gone", failed=True, servers=("a", "b")), quorum=False, maintenance=True, unclean=True)
     tree = with_parts(constraints='<rsc_location id="cli-ban-nis01-on-snow01" rsc="nis01" node="snow01" score="-5"/>')
-    found = findings.of_state(cluster) + findings.of_configuration(tree)
+    found = findings.of_state(cluster, tree) + findings.of_configuration(tree)
     assert all(finding.remedy for finding in found if finding.severity != Severity.INFO)
     assert len({finding.id for finding in found}) >= 7
 
@@ -207,7 +207,7 @@ def test_what_runs_degraded_is_told_with_the_agents_reason_until_it_is_well_agai
 
 
 def test_what_would_run_a_domain_twice_ends_with_unsafe() -> None:
-    (found,) = findings.of_state(state(resource(servers=("a", "b"))))
+    (found,) = findings.of_state(state(resource(servers=("a", "b"))), cib.empty())
     # A slow migration looks the same for a moment: who stopped one at once would stop the good one.
     assert found.remedy.startswith("see xl list on both before anything is stopped")
     assert (found.severity, found.exit_code) == (Severity.ERROR, 107)
@@ -249,6 +249,18 @@ def test_domains_that_are_held_are_told_together() -> None:
     assert found.remedy == "snow ha release nis01 nis02"
 
 
+def test_failures_up_to_the_migration_threshold_are_told_once_with_the_last() -> None:
+    tree = guide_cluster()
+    cib.put_pairs(cib.resource(tree, "nis01"), "meta_attributes", "x", {"migration-threshold": "3"})
+    kept = cib.part(tree, "status/node_state[@uname='snow01']/transient_attributes/instance_attributes")
+    for operation, count, last in (("monitor_30000", "2", "9"), ("start_0", "1", "5")):
+        assert "failed-there" not in of_configuration(tree)
+        cib.add(kept, "nvpair", id=f"f-{operation}", name=f"fail-count-nis01#{operation}", value=count)
+        cib.add(kept, "nvpair", id=f"l-{operation}", name=f"last-failure-nis01#{operation}", value=last)
+    (found,) = [each for each in findings.of_configuration(tree) if each.id == "failed-there"]
+    assert (found.subject, found.since, found.remedy) == ("nis01", 9, "crm resource cleanup nis01 snow01")
+
+
 def test_who_cannot_migrate_is_told_apart_from_who_is_not_to() -> None:
     tree = guide_cluster()
     live.tell(tree, domain("nis01")._replace(is_pv=True), False)
@@ -259,7 +271,8 @@ def test_who_cannot_migrate_is_told_apart_from_who_is_not_to() -> None:
         "restarts-as-wanted": (Severity.INFO, "nis02"),
     }
     assert found["restarts"].message.startswith("nis01 cannot migrate live")
-    assert "snow ha images convert nis01 --try" in found["restarts"].remedy
+    # It is refused for a domain that runs.
+    assert "snow shutdown nis01, snow ha images convert nis01 --try, snow boot nis01" in found["restarts"].remedy
 
 
 def test_where_migration_is_not_allowed_by_default_a_domain_by_hand_is_restarted() -> None:
@@ -318,13 +331,37 @@ def test_what_somebody_else_wrote_is_listed() -> None:
 
 def test_what_is_about_one_server_or_domain_says_so() -> None:
     cluster = state(resource(failed=True), resource("nis01", servers=("a", "b")), standby=True, health="red")
-    assert {(found.id, found.subject) for found in findings.of_state(cluster)} == {
+    assert {(found.id, found.subject) for found in findings.of_state(cluster, cib.empty())} == {
         ("server-standby", "snow01"), ("server-sick", "snow01"), ("resource-failed", "web01"),
         ("running-twice", "nis01"),
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("node", [{}, {"online": False, "joining": True}])
+def test_a_server_in_the_cluster_that_is_not_fenced_yet_is_not_told_as_lost(node: dict[str, bool]) -> None:
+    """`confirm-off` refuses it."""
+    (found,) = findings.of_state(state(unclean=True, **node), cib.empty())
+    assert (found.id, found.severity, found.subject) == ("server-unclean", Severity.ERROR, "snow01")
+    assert found.message == "Pacemaker wants to fence snow01, and has not yet"
+    assert "snow ha fencing status" in found.remedy
+    assert "confirm-off" not in found.remedy
+
+
+def test_whose_stop_has_failed_keeps_its_server_in_the_cluster_until_that_is_fenced() -> None:
+    tree = guide_cluster()
+    cib.put_option(tree, "x", "stonith-enabled", "true")
+    (history,) = tree.xpath("status/node_state[@uname='snow02']//lrm_resource[@id='nis01']")
+    failed = copy.copy(history[-1])
+    history.append(failed)
+    failed.attrib.update(
+        {"id": "nis01_last_failure_0", "operation": "stop", "operation_key": "nis01_stop_0", "interval": "0"}
+        | {"rc-code": "1", "call-id": "99", "last-rc-change": "1796000000"}
+    )
+    told = {found.id: found.message for found in findings.of_state(pacemaker.state(tree), tree)}
+    assert told["server-unclean"] == "Pacemaker wants to fence snow02, and has not yet"
+
+
 def test_a_lost_server_that_may_still_run_domains_has_its_way_out() -> None:
-    (found,) = findings.of_state(state(unclean=True))
+    (found,) = findings.of_state(state(unclean=True, online=False), cib.empty())
     assert "may still run there" in found.message
     assert found.remedy.endswith("snow ha confirm-off snow01")

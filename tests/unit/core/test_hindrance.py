@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+
 import pytest
 
 from snow_ha_plugin.core import cib
@@ -119,6 +122,46 @@ def test_a_server_that_is_not_known_is_not_in_the_cluster(state: ClusterState) -
     assert hindrance.of(guide_cluster(), state, "nis01", "snow09") == hindrance.Hindrance(
         "snow09 is not in the cluster", "snow ha start snow09"
     )
+
+
+@pytest.mark.parametrize("threshold", [None, "0", "3", "INFINITY"])
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"monitor_30000": "2"},
+        {"monitor_30000": "3"},
+        {"monitor_30000": "2", "stop_0": "1"},
+        {"start_0": "INFINITY", "monitor_30000": "1"},
+        {"monitor_30000": "0"},
+    ],
+)
+def test_a_domain_has_failed_out_of_a_server_where_pacemakers_scheduler_bans_it(
+    threshold: str | None, counts: dict[str, str]
+) -> None:
+    tree = guide_cluster()
+    if threshold is not None:
+        cib.put_pairs(cib.section(tree, "rsc_defaults"), "meta_attributes", "x", {"migration-threshold": threshold})
+    kept = cib.part(tree, "status/node_state[@uname='snow01']/transient_attributes/instance_attributes")
+    for number, (operation, count) in enumerate(counts.items()):
+        cib.add(kept, "nvpair", id=f"f{number}", name=f"fail-count-nis01#{operation}", value=count)
+        cib.add(kept, "nvpair", id=f"l{number}", name=f"last-failure-nis01#{operation}", value=str(7 - number))
+    (score,) = re.findall(r"nis01 allocation score on snow01: (\S+)", scores(tree))
+    assert hindrance.failed_out(tree) == ({("nis01", "snow01"): 7} if score == "-INFINITY" else {})
+
+
+def scores(tree: cib.Tree) -> str:
+    command = ["/usr/sbin/crm_simulate", "--xml-pipe", "--simulate", "--show-scores"]
+    return subprocess.run(command, input=cib.serialize(tree), capture_output=True, check=True).stdout.decode()
+
+
+def test_what_a_group_a_template_or_a_default_says_is_nothing_that_a_release_ends() -> None:
+    tree = guide_cluster()
+    cib.put_pairs(cib.section(tree, "rsc_defaults"), "meta_attributes", "x", {"is-managed": "false"})
+    found = hindrance.hands_off(tree, pacemaker.state(tree), "nis01")
+    assert found == hindrance.Hindrance("it is not managed", "see crm_resource --why --resource nis01")
+    held(tree)
+    found = hindrance.hands_off(tree, pacemaker.state(tree), "nis01")
+    assert found == hindrance.Hindrance("it is held", "snow ha release nis01", is_held=True)
 
 
 def test_who_holds_a_domain_and_how_much_more_that_concerns_is_told() -> None:

@@ -60,6 +60,27 @@ class TestHold:
         assert "is-managed" not in cib.domains(tree)["nis01"].meta
         assert intent.is_held(tree, "nis02")
 
+    @pytest.mark.parametrize("whose", ["a default", "its template", "its group"])
+    def test_held_by_something_else_is_not_held_itself_and_no_release_ends_it(self, whose: str) -> None:
+        tree = by_hand("priority", "5")
+        element = cib.resource(tree, "web01")
+        resources = cib.section(tree, "resources")
+        if whose == "its group":
+            holder = cib.add(resources, "group", id="g")
+            holder.append(element)
+        elif whose == "its template":
+            holder = cib.add(resources, "template", id="t", **{"class": "ocf", "provider": "snow", "type": "Xen"})
+            element.set("template", "t")
+        else:
+            holder = cib.section(tree, "rsc_defaults")
+        cib.put_pairs(holder, "meta_attributes", "x", {"is-managed": "false"})
+        assert (intent.is_held(tree, "web01"), intent.is_held_itself(tree, "web01")) == (True, False)
+        assert intent.release(tree, ["web01"]) == []
+        assert about(intent.hold(tree, ["web01"])) == [("hold", "web01")]
+        assert intent.is_held_itself(tree, "web01")
+        assert about(intent.release(tree, ["web01"])) == [("release", "web01")]
+        assert not intent.is_held_itself(tree, "web01")
+
     def test_what_was_never_held_needs_no_release(self) -> None:
         tree = by_hand("is-managed", "true")
         before = canonical(tree)
@@ -86,14 +107,22 @@ class TestPause:
         assert intent.pause(tree, ["nis01"]) == []
         assert cib.domains(tree)["nis01"].meta["maintenance"] == "true"
         assert schema_errors(tree) == ""
-        assert len(tree.xpath(intent.PAUSES)) == 2
-        assert sorted(about(intent.resume(tree))) == [("resume", "nis01"), ("resume", "nis02")]
+        assert len(tree.xpath(intent.pauses(["nis01", "nis02"]))) == 2
+        assert sorted(about(intent.resume(tree, ["nis01", "nis02"]))) == [("resume", "nis01"), ("resume", "nis02")]
         assert canonical(tree) == before
-        assert intent.resume(tree) == []
+        assert intent.resume(tree, ["web01", "nis01", "nis02"]) == []
+
+    def test_the_pause_of_another_verb_goes_on(self) -> None:
+        tree = guide_cluster()
+        intent.pause(tree, ["nis01", "nis02"])
+        assert about(intent.resume(tree, ["nis01"])) == [("resume", "nis01")]
+        assert "maintenance" not in cib.domains(tree)["nis01"].meta
+        assert cib.domains(tree)["nis02"].meta["maintenance"] == "true"
+        assert intent.resume(tree, []) == []
 
     def test_an_administrators_maintenance_is_no_pause(self) -> None:
         tree = by_hand("maintenance", "true")
-        assert intent.resume(tree) == []
+        assert intent.resume(tree, ["web01", "nis01", "nis02"]) == []
         assert cib.domains(tree)["web01"].meta["maintenance"] == "true"
 
 

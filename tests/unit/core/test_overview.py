@@ -150,9 +150,10 @@ def test_each_server_is_as_pacemaker_sees_it(field: str) -> None:
     assert not (unknown.online or unknown.standby or unknown.maintenance or unknown.unseen)
 
 
-def test_who_is_to_stand_still_is_not_wanted() -> None:
+@pytest.mark.parametrize("role", ["Stopped", "stopped"])
+def test_who_is_to_stand_still_is_not_wanted(role: str) -> None:
     tree = guide_cluster()
-    intent.want(tree, ["nis01"], "Stopped")
+    cib.put_pairs(cib.resource(tree, "nis01"), "meta_attributes", "x", {"target-role": role})
     view = viewed(resource("nis01", role="Stopped", servers=()), tree=tree)
     assert (of(view, "nis01").wanted, of(view, "nis02").wanted) == (False, True)
 
@@ -190,6 +191,21 @@ def test_who_is_out_of_pacemakers_hands_by_something_else_than_hold_is_told() ->
     assert held_of(viewed(paused._replace(blocked=True), tree=tree)) == []
     assert held_of(viewed(paused._replace(failed=True), tree=tree)) == []
     assert held_of(viewed(resource("nis01"), tree=tree)) == []
+
+
+@pytest.mark.parametrize("whose", ["default", "template"])
+def test_who_is_down_and_out_of_pacemakers_hands_by_inheritance_is_told(whose: str) -> None:
+    tree = guide_cluster()
+    element, holder = cib.resource(tree, "nis01"), cib.section(tree, "rsc_defaults")
+    assert element is not None
+    if whose == "template":
+        agent = {key: element.attrib.pop(key) for key in ("class", "provider", "type")}
+        holder = cib.add(cib.section(tree, "resources"), "template", id="t", **agent)
+        element.set("template", "t")
+    cib.put_pairs(holder, "meta_attributes", "x", {"is-managed": "false"})
+    down = resource("nis01", role="Stopped", servers=(), managed=False)
+    (found,) = [finding for finding in viewed(down, tree=tree).findings if finding.id == "held"]
+    assert (found.subject, found.remedy) == ("nis01", "see crm_resource --why --resource nis01")
 
 
 def test_who_is_held_is_told_once() -> None:

@@ -187,7 +187,7 @@ def test_release_has_it_tried_again(looks: list[tuple[str, str]]) -> None:
 
 
 def test_it_is_no_double_run_but_a_failed_migration() -> None:
-    (found,) = (f for f in findings.of_state(pacemaker.state(failed_cluster())) if "a01" in f.message)
+    (found,) = (f for f in findings.of_state(pacemaker.state(failed_cluster()), failed_cluster()) if "a01" in f.message)
     assert found.id == "migration-failed"
     assert "snow ha release a01" in found.remedy
 

@@ -8,7 +8,8 @@ import pytest
 from pytest_mock import MockerFixture
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.errors import TimedOutError, UnavailableError
+from snow_ha_plugin.core.configure import cluster_options
+from snow_ha_plugin.errors import TimedOutError, UnavailableError, UnsafeError
 from snow_ha_plugin.operations import stopping
 from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.system import pacemaker
@@ -66,3 +67,10 @@ def test_pacemaker_lets_go_of_all_and_ends_what_it_is_at(site: Site, mocker: Moc
     idle.side_effect = TimedOutError("the cluster is still busy")
     with pytest.raises(TimedOutError):
         stopping.let_go(replace(site, cluster=cluster))
+
+
+def test_where_pacemaker_does_not_let_go_nothing_is_stopped(site: Site, mocker: MockerFixture) -> None:
+    mocker.patch.object(pacemaker, "wait_idle")
+    mocker.patch.object(cluster_options, "begin_maintenance", return_value=[])
+    with pytest.raises(UnsafeError, match="Pacemaker does not let go of the domains"):
+        stopping.let_go(replace(site, cluster=Memory(guide_cluster())))

@@ -20,10 +20,10 @@ from snow_ha_plugin.errors import (
     UnavailableError,
     UnsafeError,
 )
-from snow_ha_plugin.model import Change, Guest, Move
+from snow_ha_plugin.model import Change, ClusterState, Guest, Move
 from snow_ha_plugin.operations import transaction as steps_change
 from snow_ha_plugin.operations.transaction import change, cleaning, let_go, undisturbed, whereabouts
-from snow_ha_plugin.system import record, xen
+from snow_ha_plugin.system import pacemaker, record, xen
 from snow_ha_plugin.system.cluster import LiveCluster
 from snow_ha_plugin.system.cluster_in_file import ClusterInFile
 from tests.captures import capture, domain, guide_cluster
@@ -43,6 +43,9 @@ class Memory(LiveCluster):
 
     def read(self) -> cib.Tree:
         return cib.clone(self.tree)
+
+    def state(self, tree: cib.Tree) -> ClusterState:
+        return pacemaker.state(tree)
 
     def renew_ids(self, *, dry_run: bool = False) -> bool:
         """What is here has the ids of this version."""
