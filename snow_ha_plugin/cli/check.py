@@ -45,6 +45,7 @@ def check(
     began = time.monotonic()
     site = Site.load()
     if migration:
+        options.at_work(site.cluster, "check --migration")
         migration_test.run(site, domain or "", yes=yes, as_json=as_json)
         return
     checked = looking.check(site)

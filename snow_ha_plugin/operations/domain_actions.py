@@ -220,14 +220,14 @@ def _restart(task: Task) -> dict[str, Handled]:
 
     if task.action == "reboot":
         task.tell(f"{in_words(running)}: rebooting, and waiting for the guest")
-    with pacemaker.ending_pauses() as resumed:
+    with pacemaker.ending_pauses(running) as resumed:
         try:
             change(task.cluster, lambda tree: intent.pause(tree, running), cleaning)
             with suppress(TimedOutError):
                 pacemaker.wait_idle(IDLE_WITHIN_S)
             failed = _on_its_server(task, restart)
         finally:
-            change(task.cluster, intent.resume, cleaning)
+            change(task.cluster, lambda tree: intent.resume(tree, running), cleaning)
             resumed()
     answers = {}
     for name in running:

@@ -7,7 +7,8 @@ whose migration fails is not restarted where it runs on (see core.configure.migr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from snow_ha_plugin.core import cib, timeouts
 from snow_ha_plugin.core.cib import INFINITY
@@ -22,7 +23,7 @@ from snow_ha_plugin.errors import (
     UnavailableError,
     UnsafeError,
 )
-from snow_ha_plugin.model import Action, ClusterState, Move
+from snow_ha_plugin.model import Action, ClusterState, Move, ResourceState
 from snow_ha_plugin.operations.simulation import DISTURBING, Outlook, require
 from snow_ha_plugin.operations.transaction import Judge, change, cleaning, told
 from snow_ha_plugin.system import pacemaker, scheduler, waiting
@@ -31,6 +32,15 @@ from snow_ha_plugin.system.pacemaker import SEEN_WITHIN_S
 
 # Beyond a migration's own timeout: for Pacemaker to begin it, and to see that it has ended.
 MARGIN_S = 60
+
+# Once a rule pulls: for Pacemaker to write down that it has begun.
+BEGUN_WITHIN_S = 2
+
+# For the shell of an interrupted verb (pacemaker.ending_moves) to take out what pulled, once nothing is under way.
+TAKEN_OUT_WITHIN_S = 10
+
+# The remedy where a migration must end first.
+WAIT = "wait until it has ended: snow ha status --watch"
 
 Progress = Callable[[Move, str], None]
 # Moves that have failed, each with the reason that the agent gave.
@@ -54,18 +64,17 @@ def carry_out(
 
     UnsafeError, before anything of it is moved, for a batch that Pacemaker would not carry out by live migration.
     """
+    settle(cluster)
     let_go(cluster)
     failed = Failed()
-    with pacemaker.ending_moves(move.domain for batch in batches for move in batch) as all_is_clean:
-        try:
-            for batch in batches:
-                failed = _carry_out(cluster, batch, on_progress, on_wait)
-                if failed:
-                    break
-                let_go(cluster)
-        finally:
+    tree = cluster.read()
+    within_s = max((arrived_within_s(tree, (move.domain for move in batch)) for batch in batches), default=0)
+    with letting_go(cluster, [move.domain for batch in batches for move in batch], within_s):
+        for batch in batches:
+            failed = _carry_out(cluster, batch, on_progress, on_wait)
+            if failed:
+                break
             let_go(cluster)
-            all_is_clean()
     if failed:
         raise _failure(cluster, failed)
 
@@ -77,6 +86,60 @@ def _carry_out(cluster: Cluster, batch: Sequence[Move], on_progress: Progress, o
     for move in batch:
         on_progress(move, "migrating")
     return _wait(cluster, before, batch, on_progress, on_wait)
+
+
+@contextmanager
+def letting_go(cluster: Cluster, domains: Collection[str], within_s: int) -> Iterator[None]:
+    """A block after which nothing of the moves of these domains is left.
+
+    Where it is interrupted while one of them is under way, all stays until that has ended, for `within_s` seconds at
+    most: the process of pacemaker.ending_moves takes it out then, and nobody waits for that.
+    """
+    with pacemaker.ending_moves(domains, within_s) as all_is_clean:
+        goes_on = False
+        try:
+            yield
+        except BaseException:
+            goes_on = _goes_on(cluster, domains)
+            raise
+        finally:
+            if not goes_on:
+                let_go(cluster)
+                all_is_clean()
+
+
+def _goes_on(cluster: Cluster, domains: Collection[str]) -> bool:
+    within_s = BEGUN_WITHIN_S if cluster.read().xpath(migration.RULES) else 0
+    return bool(waiting.until(lambda: under_way(cluster.read(), domains), within_s))
+
+
+def under_way(tree: cib.Tree, domains: Collection[str]) -> list[ResourceState]:
+    """Those that Pacemaker has begun to bring elsewhere. The rule that pulls one must stay until then: after a
+    migration whose target is not wanted any more Pacemaker stops and starts the domain."""
+    return [
+        found
+        for found in pacemaker.state(tree).resources
+        if found.id in domains
+        and not found.blocked
+        and (found.pending or found.role == "Migrating" or len(found.servers) > 1)
+    ]
+
+
+def settle(cluster: Cluster) -> None:
+    """Have the moves of a verb that was interrupted end before others begin.
+
+    TryAgainError while one of them is under way.
+    """
+    tree = cluster.read()
+    pulled = tree.xpath(f"{migration.RULES}/@rsc")
+    if going := under_way(tree, pulled):
+        names = in_words([found.id for found in going])
+        raise TryAgainError(f"an interrupted verb still moves {names}", "nothing was changed", WAIT)
+    if pulled:
+        # Else that shell would take out what this verb puts in.
+        with suppress(TimedOutError):
+            cluster.wait_idle(SEEN_WITHIN_S)
+        waiting.until(lambda: not cluster.read().xpath(migration.RULES), TAKEN_OUT_WITHIN_S)
 
 
 def let_go(cluster: Cluster) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import migration
 from snow_ha_plugin.core.reports import hindrance
+from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.errors import TimedOutError, TryAgainError, UnavailableError
 from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations import moves, simulation
@@ -33,13 +34,16 @@ def put(
 ) -> list[Change]:
     """`held`: domains that a failed migration shall block (see core.configure.migration).
 
-    TryAgainError where Pacemaker would not bring the domains to where they are `expected`.
+    TryAgainError where Pacemaker would not bring the domains to where they are `expected`, and, for a server that is to
+    be given back, as long as a domain migrates from there or to there.
     """
 
     def edit(tree: cib.Tree) -> list[Change]:
         simulation.require(tree, [server])
         if not cib.put_standby(tree, server, on=on):
             return []
+        if not on:
+            _refuse_migrating(tree, server)
         for domain in held:
             migration.hold(tree, domain)
         return [Change("standby", server, f"keep domains off {server}" if on else f"let {server} take domains again")]
@@ -50,11 +54,24 @@ def put(
             raise TryAgainError("the cluster has changed meanwhile", "nothing was changed", "run the command again")
 
     changes = change(cluster, edit, as_told, dry_run=dry_run)
-    if not on and cib.transient_standby(cluster.read(), server):
+    if not on and cib.transient_standby(tree := cluster.read(), server):
+        _refuse_migrating(tree, server)
         if not dry_run:
             pacemaker.end_standby_until_reboot(server)
         changes.append(Change("standby", server, f"let {server} take domains before its reboot"))
     return changes
+
+
+def _refuse_migrating(tree: cib.Tree, server: str) -> None:
+    """Pacemaker would stop and start the domain: its target is not wanted any more."""
+    going = [
+        found.id
+        for found in moves.under_way(tree, cib.domains(tree))
+        if (found.role == "Migrating" or len(found.servers) > 1)
+        and any(server in (place, cib.migration_target(tree, found.id, place)) for place in found.servers)
+    ]
+    if going:
+        raise TryAgainError(f"{in_words(going)} still migrates", f"{server} was left as it is", moves.WAIT)
 
 
 def empty(
@@ -68,17 +85,13 @@ def empty(
 
     UnavailableError for one of `domains` that could not be migrated: the server is given back, and the domain runs on.
     """
-    failed: dict[str, str] = {}
-    with pacemaker.ending_moves(domains) as all_is_clean:
-        try:
-            changes = put(cluster, server, on=True, held=domains, expected=expected)
-            within_s = max(EMPTY_WITHIN_S, moves.arrived_within_s(cluster.read(), domains))
-            failed = _wait_until_empty(cluster, server, within_s, on_wait)
-        finally:
-            if failed:
-                put(cluster, server, on=False)
-            moves.let_go(cluster)
-            all_is_clean()
+    moves.settle(cluster)
+    within_s = max(EMPTY_WITHIN_S, moves.arrived_within_s(cluster.read(), domains))
+    with moves.letting_go(cluster, domains, within_s):
+        changes = put(cluster, server, on=True, held=domains, expected=expected)
+        failed = _wait_until_empty(cluster, server, within_s, on_wait)
+        if failed:
+            put(cluster, server, on=False)
     if failed:
         raise UnavailableError(
             f"{', '.join(failed)} could not be migrated from {server}",

@@ -204,8 +204,9 @@ class LiveCluster:
         return paths
 
     def held(self, what: str, waiting: Callable[[str], None]) -> AbstractContextManager[None]:
-        online = sorted(node.name for node in pacemaker.state().nodes if node.online)
-        return lock.held(Servers(online or [Servers([]).here]), what, waiting)
+        # Also those that are offline: verbs that go by SNOW_NODES may have their lock there.
+        names = [node.name for node in pacemaker.state().nodes]
+        return lock.held(Servers(names or [Servers([]).here]), what, waiting)
 
     def _put(self, old: cib.Tree, new: cib.Tree) -> bool:
         """Commit, and keep the configuration of before; False if the CIB is not `old` any more.

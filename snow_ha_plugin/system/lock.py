@@ -1,7 +1,7 @@
 """One at a time: whoever changes the servers of a site, or where domains run, holds a lock for as long as it does.
 
-It is on the first server, or the first that is in the cluster where not all must answer. The lock ends with the process
-that has it, whatever it dies of.
+It is on the first server by name that answers, so that all verbs meet there, whichever list of the servers they go by.
+The lock ends with the process that has it, whatever it dies of.
 """
 
 from __future__ import annotations
@@ -45,16 +45,20 @@ def held(servers: Servers, what: str, waiting: Callable[[str], None] | None = No
 
     With `waiting`, which is told again and again who has it, it waits until that one has ended.
     """
-    first = servers.names[0]
+    names = sorted(servers.names)
     who = f"snow-ha {what} on {servers.here} (process {os.getpid()}, since {time.strftime('%H:%M:%S')})"
-    argv = servers.words(first, ["sh", "-c", _HOLD, "sh", PATH, who])
     for in_time in turns(WAITED_S if waiting else 0):
-        with command.beside(argv, within_s=TAKEN_WITHIN_S) as answer:
-            if not answer:
-                raise UnavailableError(f"{first} gives no lock", remedy=f"see that `ssh {first} true` works for root")
-            if answer == _HELD:
-                yield
-                return
+        for name in names:
+            argv = servers.words(name, ["sh", "-c", _HOLD, "sh", PATH, who])
+            with command.beside(argv, within_s=TAKEN_WITHIN_S) as answer:
+                if answer == _HELD:
+                    yield
+                    return
+            if answer:
+                break
+        else:
+            first = names[0]
+            raise UnavailableError(f"{first} gives no lock", remedy=f"see that `ssh {first} true` works for root")
         if waiting is None or not in_time:
             raise TryAgainError(f"{answer} is at work", "nothing was changed", "wait until it has ended")
         waiting(answer)

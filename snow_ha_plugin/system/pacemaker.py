@@ -23,12 +23,19 @@ FORGOTTEN_WITHIN_S = 90
 # For Pacemaker to see where a domain is whose migration has failed.
 SEEN_WITHIN_S = 30
 
-# The order of operations.moves.let_go, for who dies before it; its words are the domains.
+# The order of operations.moves.let_go, for who dies before it, once what migrates has arrived: a migration whose target
+# is not wanted any more Pacemaker ends by a restart. Nobody waits for that. Its words: for how many seconds it may be
+# under way, what pulls and what holds as XPath, and the domains.
 _END_MOVES = f"""
-cibadmin --delete-all --force --xpath "{migration.RULES}"
+(
+crm_resource --wait --timeout="$1"s
+cibadmin --delete-all --force --xpath "$2"
+holds=$3
+shift 3
 for domain; do crm_resource --cleanup --resource "$domain"; done
 crm_resource --wait --timeout={SEEN_WITHIN_S}s
-cibadmin --delete-all --force --xpath "{migration.ALL}"
+cibadmin --delete-all --force --xpath "$holds"
+) &
 """
 
 # Where a Pacemaker that does not run has left it.
@@ -86,14 +93,19 @@ def forget_node(node: str) -> None:
         raise UnavailableError(f"Pacemaker still remembers {node}", result.reason, f"crm_node --remove {node} --force")
 
 
-def ending_moves(domains: Iterable[str]) -> AbstractContextManager[Callable[[], None]]:
-    """A block that, where this process dies in it, has what pulls and holds domains taken out (command.cleaning_up)."""
-    return command.cleaning_up(["sh", "-c", _END_MOVES, "sh", *domains])
+def ending_moves(domains: Iterable[str], within_s: int) -> AbstractContextManager[Callable[[], None]]:
+    """A block that, where this process dies in it, has what pulls and holds these domains taken out once they have
+    arrived, or `within_s` seconds later (command.cleaning_up)."""
+    names = tuple(domains)
+    # An id ends with the name that it is of (core.cib.ids).
+    of_these = " or ".join(f"substring-after(substring-after(@id,'--'),'--')='{name}'" for name in names) or "false()"
+    rules, holds = f"{migration.RULES}[{of_these}]", f"{migration.ALL}[not(self::rsc_location)][{of_these}]"
+    return command.cleaning_up(["sh", "-c", _END_MOVES, "sh", str(within_s), rules, holds, *names])
 
 
-def ending_pauses() -> AbstractContextManager[Callable[[], None]]:
-    """A block that, where this process dies in it, has all pauses taken out (command.cleaning_up)."""
-    return command.cleaning_up(["cibadmin", "--delete-all", "--force", "--xpath", intent.PAUSES])
+def ending_pauses(domains: Iterable[str]) -> AbstractContextManager[Callable[[], None]]:
+    """A block that, where this process dies in it, has the pauses of these taken out (command.cleaning_up)."""
+    return command.cleaning_up(["cibadmin", "--delete-all", "--force", "--xpath", intent.pauses(domains)])
 
 
 def cleanup(resource: str) -> None:

@@ -99,7 +99,8 @@ def test_a_run_that_is_killed_can_be_run_again_and_no_domain_is_ever_stopped(lab
     pid = lab.run("snow01", ["pgrep", "--full", "^/usr/bin/python3 /usr/bin/snow-ha balance"]).stdout.split()[0]
     lab.run("snow01", ["kill", "-9", pid])
     process.wait(timeout=30)
-    wait_until(lambda: rules(lab, "snow-ha--move") == [], 30, "the rules of a killed run stay")
+    # Not before what has begun has arrived.
+    wait_until(lambda: rules(lab, "snow-ha--move") == [], 120, "the rules of a killed run stay")
     settle(lab)
 
     balance(lab, "--yes")

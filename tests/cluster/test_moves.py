@@ -152,18 +152,22 @@ def test_live_migration_is_tested_on_the_smallest_domain_and_measured(pair: Pair
     assert interrupted(pair, began) == []
 
 
-def test_a_move_that_is_killed_leaves_no_rule(pair: Pair) -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_move_that_is_ended_half_way_goes_on_and_leaves_no_rule(pair: Pair, number: signal.Signals) -> None:
     began = time.monotonic()
     _, other = place(pair, "b01")
     pair.world.configure(domain="b01", copy_s=5)
     process = subprocess.Popen(pair.lab.command(pair.here, ["snow-ha", "move", "b01", other]))
-    pair.wait_for(lambda: rules(pair) != [], "the move does not begin")
+    pair.wait_for(lambda: "b01--incoming" in pair.lab.run(other, ["xl", "list"]).stdout, "the migration does not begin")
     pid = pair.lab.run(pair.here, ["pgrep", "--full", "^/usr/bin/python3 /usr/bin/snow-ha move b01"]).stdout.split()[0]
-    pair.lab.run(pair.here, ["kill", "-9", pid])
+    pair.lab.run(pair.here, ["kill", f"-{number:d}", pid])
     process.wait(timeout=30)
-    assert process.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
-    pair.wait_for(lambda: pair.mentions("snow-ha--move") == [], "something of a killed move stays")
+    assert process.returncode in (-number, 128 + number)
+    refused = pair.snow_ha("move", "a01", place(pair, "a01")[1], check=False)
+    assert "an interrupted verb still moves b01; nothing was changed" in refused.stderr
+    pair.wait_for(lambda: pair.mentions("snow-ha--move") == [], "something of the move stays")
     pair.settle()
+    assert pair.world.where("b01") == [other]
     assert interrupted(pair, began) == []
     pair.world.configure(domain="b01", copy_s=0.5)
 

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from pytest_mock import MockerFixture
 
-from snow_ha_plugin.cli import options
+from snow_ha_plugin.cli import check, options
 from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.system import lock, pacemaker
 from snow_ha_plugin.system.cluster import LiveCluster
@@ -52,6 +52,23 @@ def test_the_second_waits_and_says_once_for_whom(log: list[str]) -> None:
     said = run(live=True, log=log).output
     assert said == f"[W] waits until {WHO} has ended; Ctrl-C gives up\n"
     assert log == ["drain snow02 by the lock of snow01", "work", "given back"]
+
+
+def test_the_lock_is_looked_for_also_on_servers_that_are_offline(log: list[str], mocker: MockerFixture) -> None:
+    """Of Pacemaker's servers: a verb that goes by SNOW_NODES may have it there."""
+    now = pacemaker.state()
+    nodes = tuple(node._replace(online=node.name != "snow01") for node in now.nodes)
+    mocker.patch.object(pacemaker, "state", return_value=now._replace(nodes=nodes))
+    run(live=True, log=log)
+    assert log[0] == "drain snow02 by the lock of snow01"
+
+
+def test_a_test_of_migration_is_at_work_as_a_move_is(log: list[str], mocker: MockerFixture) -> None:
+    mocker.patch.object(options, "require_root")
+    mocker.patch.object(check.Site, "load", return_value=mocker.Mock(cluster=LiveCluster()))
+    mocker.patch.object(check.migration_test, "run", side_effect=lambda *words, **options: log.append("work"))
+    CliRunner().invoke(check.check, ["--migration", "nis01"], catch_exceptions=False)
+    assert log == ["check --migration by the lock of snow01", "work", "given back"]
 
 
 def test_a_cib_in_a_file_is_nobody_elses(log: list[str]) -> None:

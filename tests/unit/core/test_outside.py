@@ -103,7 +103,8 @@ def test_what_a_verb_needs_while_it_is_at_work_is_not_told() -> None:
         rule.set("node", "snow02")
         rule.set("score", "INFINITY")
 
-    assert told(history(pull, lambda tree: intent.pause(tree, ["nis01"]), intent.resume)) == []
+    names = ["nis01"]
+    assert told(history(pull, lambda tree: intent.pause(tree, names), lambda tree: intent.resume(tree, names))) == []
 
 
 def test_a_new_cluster_begins_anew() -> None:

@@ -68,7 +68,7 @@ class Cluster:
 
     def _run(self, argv: Sequence[str], **_: object) -> Result:
         self.ran.append(list(argv))
-        self.paused_while.append(bool(self.memory.tree.xpath(intent.PAUSES)))
+        self.paused_while.append(bool(self.memory.tree.xpath(intent.pauses(["nis01", "maui01"]))))
         code = self.exit_codes.get(argv[0], 0)
         return Result(tuple(argv), code, b"", b"it says why" if code else b"")
 
@@ -155,8 +155,16 @@ def test_a_reset_is_in_place_while_pacemaker_does_not_look(cluster: Cluster) -> 
     assert "xl destroy" in argv[-1]
     assert argv[-1].endswith(f"nis01 {FILE.format('nis01')}")
     assert paused
-    assert not cluster.memory.tree.xpath(intent.PAUSES)
+    assert not cluster.memory.tree.xpath(intent.pauses(["nis01", "maui01"]))
     assert cluster.role("nis01") == "Started"
+
+
+def test_a_reset_ends_no_pause_of_another_administrators(cluster: Cluster) -> None:
+    intent.pause(cluster.memory.tree, ["maui01"])
+    cluster.act("reset", "nis01")
+    assert [found.getparent().get("id") for found in cluster.memory.tree.xpath(intent.pauses(["nis01", "maui01"]))] == [
+        "maui01"
+    ]
 
 
 def test_a_reset_that_fails_gives_the_domain_back_to_pacemaker(cluster: Cluster) -> None:
@@ -164,7 +172,7 @@ def test_a_reset_that_fails_gives_the_domain_back_to_pacemaker(cluster: Cluster)
     answer = cluster.act("reset", "nis01")["nis01"]
     assert answer.status == UnavailableError.exit_code
     assert "it says why" in answer.message
-    assert not cluster.memory.tree.xpath(intent.PAUSES)
+    assert not cluster.memory.tree.xpath(intent.pauses(["nis01", "maui01"]))
 
 
 def test_a_guest_that_does_not_reboot_is_told_so(cluster: Cluster) -> None:

@@ -93,6 +93,8 @@ class Cluster(Memory):
 def cluster(mocker: MockerFixture) -> Cluster:
     mocker.patch.object(waiting, "POLL_S", 0)
     mocker.patch.object(moves, "SEEN_WITHIN_S", 0)
+    mocker.patch.object(moves, "BEGUN_WITHIN_S", 0)
+    mocker.patch.object(moves, "TAKEN_OUT_WITHIN_S", 0)
     return Cluster(guide_cluster(), mocker)
 
 
@@ -399,6 +401,108 @@ def test_whoever_gives_up_waiting_leaves_nothing_of_the_move(cluster: Cluster) -
     assert (told, cluster.left) == ([["nis01"]], [])
 
 
+def begin(cluster: Cluster, move: Move) -> None:
+    """As Pacemaker writes it down (tests/data/cibadmin-2.1.5-moved-by-hand.xml): a migration is under way."""
+    path = f"status/node_state[@uname='{move.source}']//lrm_resource[@id='{move.domain}']"
+    (history,) = cluster.tree.xpath(path)
+    key = f"{move.domain}_migrate_to_0"
+    attributes = {"id": key, "operation_key": key, "operation": "migrate_to", "on_node": move.source, "call-id": "-1"}
+    attributes |= {"rc-code": "193", "op-status": "-1", "interval": "0", "last-rc-change": "1795350270"}
+    attributes |= {"migrate_source": move.source, "migrate_target": move.target}
+    magic = "25:2:0:f9e046b6-31a2-4185-82ce-332ad5e0250c"
+    attributes |= {"transition-key": magic, "transition-magic": f"-1:193;{magic}", "crm_feature_set": "3.16.1"}
+    cib.add(history, "lrm_rsc_op", **attributes)
+
+
+@pytest.mark.parametrize("verb", ["move", "drain"])
+def test_what_pulls_a_domain_that_migrates_stays_until_the_shell_has_seen_the_end(
+    cluster: Cluster, cleaned_up: Path, verb: str
+) -> None:
+    """Without the rule Pacemaker would stop and start the domain once migrate_to has ended."""
+    cluster.idle = True
+    move = move_of(cluster, "nis01")
+    within_s = moves.arrived_within_s(cluster.tree, ["nis01"])
+
+    def interrupt(state: ClusterState, names: Sequence[str]) -> None:
+        begin(cluster, move)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        if verb == "move":
+            moves.carry_out(cluster, [[move]], on_wait=interrupt)
+        else:
+            standby.empty(cluster, move.source, ["nis01"], on_wait=interrupt)
+    assert bool(cluster.tree.xpath(migration.RULES)) is (verb == "move")
+    assert migration.held(cluster.tree) == {"nis01"}
+    called = waiting.until(lambda: lines[4:] and lines if (lines := calls(cleaned_up)) else None, 20)
+    assert called
+    assert called[0] == f"crm_resource --wait --timeout={within_s if verb == 'move' else 3600}s"
+    assert called[1].startswith(f"cibadmin --delete-all --force --xpath {migration.RULES}[")
+    assert called[2] == "crm_resource --cleanup --resource nis01"
+
+
+def calls(log: Path) -> list[str]:
+    return log.read_text().splitlines() if log.exists() else []
+
+
+def test_no_other_move_begins_while_that_of_an_interrupted_verb_is_under_way(cluster: Cluster) -> None:
+    interrupted, next_one = move_of(cluster, "nis01"), move_of(cluster, "maui01")
+    migration.put(cluster.tree, [interrupted])
+    begin(cluster, interrupted)
+    said = "an interrupted verb still moves nis01; nothing was changed; wait until it has ended: snow ha status --watch"
+    with pytest.raises(TryAgainError, match=said):
+        moves.carry_out(cluster, [[next_one]])
+    with pytest.raises(TryAgainError, match=said):
+        standby.empty(cluster, "snow01", ["maui01"])
+    assert cluster.commits == 0
+
+
+def test_the_shell_of_an_interrupted_verb_has_time_to_take_out_its_rule(
+    cluster: Cluster, mocker: MockerFixture
+) -> None:
+    mocker.patch.object(moves, "TAKEN_OUT_WITHIN_S", 60)
+    migration.put(cluster.tree, [move_of(cluster, "nis01")])
+    looks = 0
+    read = cluster.read
+
+    def by_and_by() -> cib.Tree:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            migration.remove(cluster.tree)
+        return read()
+
+    mocker.patch.object(cluster, "read", side_effect=by_and_by)
+    moves.settle(cluster)
+    assert looks == 3
+    assert cluster.asked == [("--wait", "--timeout=0s")]
+    moves.settle(cluster)
+    assert looks == 4
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize("until_reboot", [True, False])
+def test_a_server_is_not_given_back_while_a_domain_migrates_from_or_to_there(
+    cluster: Cluster, dry_run: bool, until_reboot: bool
+) -> None:
+    move = move_of(cluster, "nis01")
+    for server in (move.source, move.target):
+        if until_reboot:
+            state = cluster.tree.find(f"status/node_state[@uname='{server}']")
+            attributes = cib.add(state, "transient_attributes", id=f"{server}-1")
+            cib.put_pairs(attributes, "instance_attributes", f"{server}-t", {"standby": "on"})
+        else:
+            cib.put_standby(cluster.tree, server, on=True)
+    before = cib.clone(cluster.tree)
+    begin(cluster, move)
+    for server in (move.source, move.target):
+        with pytest.raises(TryAgainError, match=f"nis01 still migrates; {server} was left as it is; wait until it has"):
+            standby.put(cluster, server, on=False, dry_run=dry_run)
+    assert (cluster.commits, cluster.asked) == (0, [])
+    cluster.tree, cluster.idle = before, True
+    assert len(standby.put(cluster, move.source, on=False, dry_run=dry_run)) == 1
+
+
 @pytest.mark.parametrize("verb", ["move", "drain"])
 def test_what_cannot_be_taken_out_any_more_is_left_to_the_shell_that_waits(
     cluster: Cluster, cleaned_up: Path, verb: str
@@ -415,4 +519,4 @@ def test_what_cannot_be_taken_out_any_more_is_left_to_the_shell_that_waits(
         else:
             standby.empty(cluster, str(cluster.place("nis01")), ["nis01"], on_wait=lose_quorum)
     assert cluster.left != []
-    assert "crm_resource --cleanup --resource nis01" in cleaned_up.read_text().splitlines()
+    assert waiting.until(lambda: "crm_resource --cleanup --resource nis01" in calls(cleaned_up), 20)

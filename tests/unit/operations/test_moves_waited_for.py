@@ -8,7 +8,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 from snow_ha_plugin.core import cib
-from snow_ha_plugin.core.configure import live
+from snow_ha_plugin.core.configure import live, migration
 from snow_ha_plugin.errors import TimedOutError, TryAgainError, UnavailableError, UnsafeError
 from snow_ha_plugin.model import ClusterState, Domain, FailedAction, Move, ResourceState
 from snow_ha_plugin.operations import moves
@@ -90,6 +90,36 @@ def test_the_deadline_is_that_of_all_together_and_names_who_is_late(mocker: Mock
     with pytest.raises(TimedOutError, match="nis01, maui01 did not arrive in time"):
         moves._wait(cluster, cluster.read(), BOTH, lambda move, how: None, moves.in_silence)
     assert clock.now_s - 100 == within_s
+
+
+@pytest.mark.parametrize("pulled", [True, False])
+def test_what_pacemaker_has_been_told_but_not_written_down_yet_may_be_under_way(
+    mocker: MockerFixture, clock: Clock, pulled: bool
+) -> None:
+    cluster = Memory(guide_cluster())
+    if pulled:
+        migration.put(cluster.tree, [NIS])
+    looks(mocker, seen(HERE, HERE._replace(id="maui01", pending="Migrating")), seen(HERE._replace(pending="Migrating")))
+    assert moves._goes_on(cluster, ["nis01"]) is pulled
+
+
+@pytest.mark.parametrize(
+    ("found", "is_under_way"),
+    [
+        (HERE, False),
+        (HERE._replace(pending="Migrating"), True),
+        (HERE._replace(role="Migrating"), True),
+        (HERE._replace(servers=("snow01", "snow02")), True),
+        # Its migration has failed: it is looked at anew.
+        (HERE._replace(servers=("snow01", "snow02"), blocked=True), False),
+        (HERE._replace(id="maui01", pending="Migrating"), False),
+    ],
+)
+def test_a_domain_is_under_way_until_it_runs_on_one_server_alone(
+    mocker: MockerFixture, found: ResourceState, is_under_way: bool
+) -> None:
+    looks(mocker, seen(found))
+    assert bool(moves.under_way(guide_cluster(), ["nis01"])) is is_under_way
 
 
 RESTART = NIS._replace(restarts=True)

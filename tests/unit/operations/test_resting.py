@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from pytest_mock import MockerFixture
 
+from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.model import Domain
 from snow_ha_plugin.operations import host_events
 from snow_ha_plugin.operations.image_migration import running
-from tests.captures import capture
+from snow_ha_plugin.system import pacemaker
+from tests.captures import capture, guide_cluster
 from tests.captures import domain as described
 from tests.unit.conftest import Machines
 
@@ -56,6 +58,29 @@ def test_pacemaker_shuts_down_and_boots_what_it_has(machines: Machines, mocker: 
         raise ZeroDivisionError
     assert told.mock_calls == [mocker.call.stop(cluster, "nis02"), mocker.call.start(cluster, "nis02")]
     assert running.left_down({"nis02": domain.config_path}) == []
+
+
+@pytest.mark.parametrize("name", ["nis02", "web01"])
+def test_what_a_pacemaker_that_does_not_answer_had_is_left_alone(
+    machines: Machines, mocker: MockerFixture, domain: Domain, name: str
+) -> None:
+    """The other servers may start it; with xl it would run twice."""
+    down = UnavailableError("Pacemaker does not run")
+    mocker.patch.object(running, "LiveCluster").return_value.read.side_effect = down
+    mocker.patch.object(pacemaker, "stored_cib", return_value=guide_cluster())
+    xl(machines, "snow02")
+    with pytest.raises(UnavailableError, match="and nis02 was registered; it may start anywhere; snow ha start"):
+        running.is_registered("nis02")
+    assert not running.is_registered("web01")
+    if name == "nis02":
+        with pytest.raises(UnavailableError, match="nis02 was registered"), running.resting(machines, domain, "snow02"):
+            pytest.fail("its image is not at work")
+        assert acts(machines) == []
+        assert running.left_down({"nis02": domain.config_path}) == []
+        return
+    with running.resting(machines, domain._replace(name=name), "snow02"):
+        pass
+    assert acts(machines) == [f"snow02 xl create {domain.config_path}"]
 
 
 def test_xl_does_of_what_pacemaker_has_not(machines: Machines, mocker: MockerFixture, domain: Domain) -> None:

@@ -22,7 +22,7 @@ import sys, time
 from snow_ha_plugin.system import lock
 from snow_ha_plugin.system.servers import Servers
 lock.PATH = sys.argv[1]
-with lock.held(Servers([Servers([]).here, "snow02"]), "enable"):
+with lock.held(Servers([Servers([]).here, "zz02"]), "enable"):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -31,7 +31,7 @@ with lock.held(Servers([Servers([]).here, "snow02"]), "enable"):
 @pytest.fixture
 def servers(tmp_path: Path, mocker: MockerFixture) -> Servers:
     mocker.patch.object(lock, "PATH", str(tmp_path / "run/at-work"))
-    return Servers([Servers([]).here, "snow02"])
+    return Servers([Servers([]).here, "zz02"])
 
 
 def test_one_after_the_other(servers: Servers) -> None:
@@ -79,6 +79,26 @@ def test_a_server_that_does_not_answer_gives_none(servers: Servers, mocker: Mock
     mocker.patch.object(servers, "words", return_value=["sh", "-c", "echo no route >&2; exit 255"])
     with pytest.raises(UnavailableError, match="gives no lock"), lock.held(servers, "enable"):
         pytest.fail("nobody has it")
+
+
+@pytest.mark.parametrize("silent", [[], ["snow01"]])
+def test_all_verbs_meet_at_the_first_by_name_that_answers(
+    servers: Servers, mocker: MockerFixture, silent: list[str]
+) -> None:
+    asked: list[str] = []
+
+    def words(server: str, argv: list[str]) -> list[str]:
+        asked.append(server)
+        return ["false"] if server in silent else argv
+
+    mocker.patch.object(Servers, "words", side_effect=words)
+    with (
+        lock.held(Servers(["snow03", "snow02", "snow01"]), "enable"),
+        pytest.raises(TryAgainError),
+        lock.held(Servers(["snow01", "snow02"]), "balance"),
+    ):
+        pytest.fail("both had it")
+    assert asked == (["snow01", "snow02"] * 2 if silent else ["snow01"] * 2)
 
 
 def test_who_waits_is_told_for_whom_and_has_it_afterwards(servers: Servers) -> None:

@@ -14,8 +14,8 @@ from pytest_mock import MockerFixture
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import intent, migration, primitive
 from snow_ha_plugin.errors import ConfigurationError, DataError, TimedOutError, UnavailableError
-from snow_ha_plugin.model import ClusterState, ResourceState
-from snow_ha_plugin.system import cluster, command, crm_mon, fencer, pacemaker, verification
+from snow_ha_plugin.model import ClusterState, Move, ResourceState
+from snow_ha_plugin.system import cluster, command, crm_mon, fencer, pacemaker, verification, waiting
 from snow_ha_plugin.system.cluster import LiveCluster
 from snow_ha_plugin.system.command import Result
 from tests.captures import capture, domain, guide_cluster, unconfigured_cluster
@@ -263,11 +263,47 @@ def test_what_was_stored_is_read_with_the_ids_of_today(tmp_path: Path, monkeypat
 
 def test_who_dies_within_a_move_or_a_pause_has_it_taken_out(mocker: MockerFixture) -> None:
     left = mocker.patch.object(command, "cleaning_up")
-    assert pacemaker.ending_moves(["nis01", "nis02"]) is left.return_value
+    assert pacemaker.ending_moves(["nis01", "nis02"], 420) is left.return_value
     shell, option, script, *words = left.call_args.args[0]
-    assert (shell, option, words) == ("sh", "-c", ["sh", "nis01", "nis02"])
-    # It can be read, and what pulls goes before what holds.
+    assert (shell, option) == ("sh", "-c")
+    assert [*words[:2], *words[4:]] == ["sh", "420", "nis01", "nis02"]
+    # It can be read; what migrates is waited for first, and what pulls goes before what holds.
     assert subprocess.run(["sh", "-nc", script], check=True)
-    assert script.index(migration.RULES) < script.index("--cleanup") < script.rindex(migration.ALL)
-    assert pacemaker.ending_pauses() is left.return_value
-    assert left.call_args.args[0] == ["cibadmin", "--delete-all", "--force", "--xpath", intent.PAUSES]
+    assert script.index("--wait") < script.index('"$2"') < script.index("--cleanup") < script.index('"$holds"')
+    assert pacemaker.ending_pauses(["nis01"]) is left.return_value
+    assert left.call_args.args[0] == ["cibadmin", "--delete-all", "--force", "--xpath", intent.pauses(["nis01"])]
+
+
+def test_nobody_waits_for_the_end_of_what_is_under_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log, ended, programs = tmp_path / "called", tmp_path / "ended", tmp_path / "sbin"
+    programs.mkdir()
+    os.mkfifo(ended)
+    for name, waits in (("cibadmin", ""), ("crm_resource", f"[ $2 != --timeout=420s ] || timeout 60 cat {ended}")):
+        (programs / name).write_text(f"#!/bin/sh\n{waits}\necho {name} $1 >>{log}\n")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs), prepend=":")
+    with pacemaker.ending_moves(["nis01"], 420):
+        pass
+    assert not log.exists()
+    ended.write_text("")
+    wanted = ["crm_resource --wait", "cibadmin --delete-all", "crm_resource --cleanup"]
+    wanted += ["crm_resource --wait", "cibadmin --delete-all"]
+    assert waiting.until(lambda: log.exists() and log.read_text().splitlines() == wanted, 20)
+
+
+@pytest.mark.parametrize("domains", [["nis01", "maui01"], []])
+def test_what_others_have_put_in_is_not_taken_out(mocker: MockerFixture, tmp_path: Path, domains: list[str]) -> None:
+    left = mocker.patch.object(command, "cleaning_up")
+    pacemaker.ending_moves(domains, 420)
+    tree = guide_cluster()
+    migration.put(tree, [Move(name, "snow01", "snow02", 512) for name in ("nis01", "nis02", "maui01")])
+    (tmp_path / "cib.xml").write_bytes(cib.serialize(tree))
+    seen = []
+    for path in left.call_args.args[0][5:7]:
+        argv = ["cibadmin", "--delete-all", "--force", "--xpath", path]
+        assert command.run(argv, env={"CIB_file": str(tmp_path / "cib.xml")}).ok
+        now = cib.parse((tmp_path / "cib.xml").read_bytes())
+        seen.append((frozenset(now.xpath(f"{migration.RULES}/@rsc")), migration.held(now)))
+    all_of_them = frozenset({"nis01", "nis02", "maui01"})
+    others = all_of_them - {*domains}
+    assert seen == [(others, all_of_them), (others, others)]
