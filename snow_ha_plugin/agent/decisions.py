@@ -16,12 +16,14 @@ target     The server that it goes to. The same; remove: destroy it, then migrat
 arrival    migrate_from. arrived: exit 0; wait: until the deadline, then exit 1; fail: exit 1 after PATIENCE_S.
 elsewhere  Every other member of the cluster, before a start. refuse: exit 1.
 passes     yes: it is a state that passes by itself: probe, monitor, start and the source of a migration look at it
-           again for PATIENCE_S, and what it is then counts.
+           again for PATIENCE_S, longer where a domain of much memory reboots or is built, and what it is then counts.
 
 Whatever the domain is, these come first:
 - `xl list` fails, hangs, or prints no whole list: it is asked again until the deadline; then exit 1, never 7.
 - xl is not installed: exit 5; a recurring monitor asks again until the deadline (a package is being replaced).
-- A recurring monitor finds nothing: it looks again for ABSENCE_S, as a reboot has a moment without any domain.
+- A recurring monitor finds nothing: it looks again for ABSENCE_S, as a reboot has a moment without any domain. So do
+  probe, start and source while xl's own process of the domain lives, which may create it anew. stop waits for
+  that process as long as for a guest to shut down, ABSENCE_S at least, and then ends it.
 - The end of its time, SIGTERM, SIGINT or SIGHUP in migrate_to, or a failed xl: the transport is ended, and the second
   table, RECOVERY, says what is done.
 """
@@ -36,7 +38,7 @@ TABLE = """
 form      state            passes probe  monitor start  stop       source  target  arrival elsewhere
 own       running          no     fine   fine    done   shut-down  migrate refuse  arrived refuse
 own       paused           no     fine   fine    done   destroy    refuse  refuse  arrived refuse
-own       rebooting        yes    failed failed  refuse let-reboot refuse  refuse  wait    ignore
+own       rebooting        yes    failed failed  refuse let-reboot refuse  refuse  wait    refuse
 own       never-scheduled  yes    failed failed  refuse destroy    refuse  refuse  wait    ignore
 own       suspended        yes    failed failed  refuse destroy    refuse  refuse  wait    ignore
 own       off              no     failed failed  refuse destroy    refuse  refuse  wait    ignore

@@ -50,22 +50,24 @@ class Instance:
 def instances_in(output: str, name: str, known: "Collection[int]" = ()) -> list[Instance]:
     """The domain's instances in what `xl list` printed; `known`: ids that count even when nameless.
 
-    UnknownError: the text is not a whole list, with the header, dom0, and nothing but domains; or xenstore has lost
-    the names, of dom0 and of domains that run.
+    UnknownError: the text is not a whole list, with the header, dom0, and nothing but domains; or none is found, and
+    a domain runs whose name xenstore has lost. (Dom0 has its name even then, where Debian's init script has started
+    xenstored anew: it gives it that back.)
     """
     lines = output.splitlines()
     if not lines or lines[0].split()[:2] != ["Name", "ID"] or not output.endswith("\n"):
         raise UnknownError("`xl list` printed something else than a list of domains")
     forms = {name + form: form for form in (OWN, INCOMING, MIGRATED_AWAY)}
-    found, has_dom0, nameless = [], False, set()
+    found, has_dom0 = [], False
+    nameless: list[int] = []
     for line in lines[1:]:
         words = line.rsplit(None, 5)
         if len(words) != 6 or not words[1].isdigit() or len(words[4]) != 6 or set(words[4]) - _FLAGS:
             raise UnknownError(f"`xl list` printed a line that is no domain: {line.strip()[:80]!r}")
         title, domid = words[0].strip(), int(words[1])
         has_dom0 = has_dom0 or domid == 0
-        if title == "(null)" and not set(words[4]) & set("pscd"):
-            nameless.add(domid)
+        if title == "(null)" and domid not in (0, *known) and not set(words[4]) & set("pscd"):
+            nameless.append(domid)
         if title in forms or domid in known:
             try:
                 found.append(Instance(forms.get(title), domid, int(words[2]), words[4], float(words[5])))
@@ -73,8 +75,8 @@ def instances_in(output: str, name: str, known: "Collection[int]" = ()) -> list[
                 raise UnknownError(f"`xl list` printed no number: {line.strip()[:80]!r}") from None
     if not has_dom0:
         raise UnknownError("`xl list` printed a list without Domain-0")
-    if 0 in nameless and len(nameless) > 1:
-        raise UnknownError("`xl list` has no names, neither of Domain-0 nor of domains that run")
+    if nameless and not found:
+        raise UnknownError(f"`xl list` has no name of domain {nameless[0]}, which runs: it may be {name}")
     return found
 
 

@@ -12,7 +12,7 @@ from snow_ha_plugin.agent.operation import (
     is_recurring,
     one_answer_by,
 )
-from snow_ha_plugin.agent.process import Result, first_failure, run
+from snow_ha_plugin.agent.process import Result, daemons_of, first_failure, run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
 # No questions, and a cut network is noticed in 6 s (without this, xl and ssh hang until it heals).
 SSH = ["ssh", "-oBatchMode=yes", "-oConnectTimeout=5", "-oServerAliveInterval=2", "-oServerAliveCountMax=3"]
-# How long nothing of the domain is seen while it reboots: the new one has its name after a second.
-ABSENCE_S = 2.0
+# How long nothing of the domain may be seen while it reboots: xl sleeps for 2 s between the old domain and the new one
+# (tools/xl/xl_vmcontrol.c), the old one has lost its name before, and the new one has it after a second.
+ABSENCE_S = 5.0
+# How fast a domain is built, at the least, with all that the guest will have: as core/timeouts counts.
+BUILD_MIB_S = 50
 # How long a target must show the same before it is believed.
 SETTLING_S = 0.7
 
@@ -71,17 +74,18 @@ class Host:
         return next(self.looks(deadline))
 
     def at_rest(self, deadline: float, absence_passes: bool = False) -> list[Instance]:
-        """The instances, once none of them is in a state that passes by itself, or has been in it for too long.
+        """The instances on this server, once none of them is in a state that passes by itself, or was too long in it.
 
-        Where the domain should run, its absence may pass as well: its own reboot has a moment without any domain.
+        The domain's absence may pass as well, where it should run or xl may create it anew: its own reboot has
+        a moment without any domain.
         """
         seen, since = None, 0.0
         for instances in self.looks(deadline):
             states = [(instance.domid, instance.state) for instance in instances]
             if states != seen:
                 seen, since = states, time.monotonic()
-            is_passing = passes(instances) or (absence_passes and not instances)
-            if not is_passing or time.monotonic() > since + (PATIENCE_S if instances else ABSENCE_S):
+            is_passing = passes(instances) if instances else absence_passes or bool(daemons_of(self.name))
+            if not is_passing or time.monotonic() > since + _patience_s(instances):
                 break
         return instances
 
@@ -108,3 +112,11 @@ class Host:
             for instance in left:
                 why = first_failure(why, self.xl("destroy", str(instance.domid), deadline=deadline))
         raise UnknownError(f"{self.name} could not be destroyed: {why or 'it is still there'}")
+
+
+def _patience_s(instances: "Collection[Instance]") -> float:
+    """How long they may stay as they are. One that is built grows, by `xl list`, and has its whole time to do so."""
+    if not instances:
+        return ABSENCE_S
+    built = [each.memory_mib for each in instances if each.state in ("rebooting", "never scheduled")]
+    return PATIENCE_S + max(built, default=0) / BUILD_MIB_S

@@ -6,7 +6,7 @@ import time
 from snow_ha_plugin.agent import domain_file
 from snow_ha_plugin.agent.decisions import verdict, word
 from snow_ha_plugin.agent.domains import Instance, instances_in, is_plain, listed
-from snow_ha_plugin.agent.host import SSH, Host
+from snow_ha_plugin.agent.host import ABSENCE_S, SSH, Host
 from snow_ha_plugin.agent.lost_senders import end_lost_senders
 from snow_ha_plugin.agent.operation import (
     GENERIC,
@@ -20,7 +20,7 @@ from snow_ha_plugin.agent.operation import (
     one_answer_by,
     parameter,
 )
-from snow_ha_plugin.agent.process import Program, first_failure, run
+from snow_ha_plugin.agent.process import Program, daemons_of, first_failure, kill, run
 
 # For asking the other servers before a start, however many do not answer.
 ASKING_S = 5.0
@@ -76,7 +76,10 @@ def _look_at_other_servers(name: str, deadline: float) -> None:
 
 
 def stop(operation: Operation) -> int:
-    """Ends every instance of the domain: in order where it can hear of it, and there is time; otherwise at once."""
+    """Ends every instance of the domain: in order where it can hear of it, and there is time; otherwise at once.
+
+    Nothing of it here is not its end while xl's own process may create it anew, as in the middle of a reboot.
+    """
     name, deadline, host, began = operation.domain, operation.deadline, Host(operation.domain), time.monotonic()
     given = parameter("shutdown_timeout")
     patience = int(given) if given.isdigit() else (deadline - operation.began) * 2 / 3
@@ -84,6 +87,7 @@ def stop(operation: Operation) -> int:
     end_lost_senders(name)
     asked: set[int] = set()
     seen: set[int] = set()
+    absent_since: float | None = None
     why = ""
     while True:
         instances: list[Instance] | None = None
@@ -92,7 +96,17 @@ def stop(operation: Operation) -> int:
         except UnknownError as unknown:
             why = why or unknown.text
         if instances == []:
-            return SUCCESS
+            daemons = daemons_of(name)
+            if not daemons:
+                return SUCCESS
+            why = f"xl may start it anew (process {daemons[0]})"
+            absent_since = absent_since or time.monotonic()
+            if time.monotonic() >= max(shutdown_until, absent_since + min(ABSENCE_S, (deadline - began) / 2)):
+                log(f"ending xl's process {daemons[0]}, which could start {name} anew")
+                for pid in daemons:
+                    kill(pid)
+        elif instances:
+            absent_since = None
         for instance in instances or ():
             seen.add(instance.domid)
             todo = word("stop", instance)

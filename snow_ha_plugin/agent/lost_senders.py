@@ -3,7 +3,7 @@
 import os
 
 from snow_ha_plugin.agent.operation import log
-from snow_ha_plugin.agent.process import children_of, command_line, kill, parent_of
+from snow_ha_plugin.agent.process import children_of, command_line, is_xl, kill, parent_of
 
 
 def end_lost_senders(name: str) -> None:
@@ -17,6 +17,5 @@ def end_lost_senders(name: str) -> None:
 
 
 def is_sender(words: list[str], name: str) -> bool:
-    """Whether a command line is `xl migrate` of this domain; xl may have an interpreter before it."""
-    programs = [word.rpartition("/")[2] for word in words[:4]]
-    return "xl" in programs and "migrate" in words and name in words
+    """Whether a command line is `xl migrate` of this domain."""
+    return is_xl(words) and "migrate" in words and name in words

@@ -107,14 +107,17 @@ def _look_at_target(there: Host, memory_mib: int, deadline: float) -> None:
     until = time.monotonic() + (deadline - time.monotonic()) / 3
     while True:
         result = run([*there.prefix, script], one_answer_by(deadline))
-        if result.status in (0, 255) or time.monotonic() + POLL_S >= until:
+        domains, _, more = result.output.partition("\n\n")
+        try:
+            if result.status != 0:
+                raise UnknownError(f"{there.address} does not answer: {result.why}")
+            instances = instances_in(domains + "\n", there.name)
             break
+        except UnknownError:
+            if result.status == 255 or time.monotonic() + POLL_S >= until:
+                raise
         time.sleep(POLL_S)
-    domains, _, more = result.output.partition("\n\n")
     facts, _, missing = more.partition("\n\n")
-    if result.status != 0:
-        raise UnknownError(f"{there.address} does not answer: {result.why}")
-    instances = instances_in(domains + "\n", there.name)
     found = verdict("target", instances)
     if found == "refuse":
         raise OcfError(GENERIC, f"{there.address} has {there.name} already: {listed(instances)}")

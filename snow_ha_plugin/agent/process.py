@@ -93,6 +93,30 @@ def children_of(pid: str) -> list[str]:
     return _read(pid, f"task/{pid}/children").split()
 
 
+def is_xl(words: list[str]) -> bool:
+    """Whether a command line is one of xl, which may have an interpreter before it."""
+    return "xl" in [word.rpartition("/")[2] for word in words[:4]]
+
+
+def daemons_of(name: str) -> list[str]:
+    """The ids of xl's own processes in the background for a domain: while one lives, the domain may come back.
+
+    It waits for the domain's end, and after a reboot destroys it, sleeps for 2 s and only then creates it anew
+    (tools/xl/xl_vmcontrol.c). Whose it is, its output tells: xl-NAME.log, or xl-NAME--incoming.log where the domain
+    was migrated here, and a number behind it once a later one has begun (do_daemonize, libxl_create_logfile).
+    """
+    logs = (f"xl-{name}.log", f"xl-{name}--incoming.log")
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            log = os.readlink(f"/proc/{pid}/fd/1").rpartition("/")[2]
+        except OSError:
+            continue
+        if log.removesuffix(" (deleted)").rstrip("0123456789.-") in logs and is_xl(command_line(pid)):
+            found.append(pid)
+    return found
+
+
 def bytes_read_by(pid: str) -> int:
     """What a process has read so far; 0 if that cannot be seen."""
     first = _read(pid, "io").partition("\n")[0].split()

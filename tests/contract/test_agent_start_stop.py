@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import time
+
 import pytest
 
 from tests.contract.agent_cases import CONFIGURED, GENERIC, INSTALLED, STATES, SUCCESS, assert_one_copy, break_list
-from tests.contract.xen_pair import wait_until
+from tests.contract.xen_pair import XenPair, wait_until
 
 
 def test_start_runs_the_domain_and_a_second_one_changes_nothing(pair):
@@ -184,6 +187,11 @@ def test_start_goes_by_the_servers_that_answer(pair):
     assert pair.agent("start").status == SUCCESS
 
 
+def test_start_refuses_what_reboots_on_another_server(pair):
+    pair.world.place("snow02", "web01", "rebooting")
+    assert "web01 runs on snow02 already" in pair.agent("start").reason
+
+
 @pytest.mark.parametrize("state", ["crashed", "off"])
 def test_what_is_left_of_it_on_another_server_is_no_obstacle_to_start(pair, state):
     pair.world.place("snow02", "web01", state)
@@ -299,3 +307,35 @@ def test_stop_of_a_guest_that_reboots_ends_the_new_one_too(pair):
     wait_until(lambda: pair.state("snow01") == "rebooting")
     assert pair.agent("stop").status == SUCCESS
     assert pair.world.guests() == []
+
+
+@pytest.fixture
+def rebooting(tmp_path):
+    """A domain whose name no other test has, as xl's process of it is on the machine, between its old life and the new.
+
+    That lasts for 2 s, as long as xl sleeps.
+    """
+    pair = XenPair(tmp_path, f"reboot{os.getpid()}")
+    pair.world.place("snow01", pair.name)
+    pair.xl("snow01", "reboot", pair.name)
+    wait_until(lambda: pair.names("snow01") == [])
+    return pair
+
+
+@pytest.mark.parametrize("wait_s", [0, 1])
+def test_stop_between_the_old_and_the_new_domain_of_a_reboot_ends_the_new_one(rebooting, wait_s):
+    time.sleep(wait_s)
+    assert rebooting.names("snow01") == []
+    assert rebooting.agent("stop", timeout_s=20).status == SUCCESS
+    assert len(rebooting.world.intervals()) == 2, "it was created anew"
+    assert rebooting.world.guests() == []
+
+
+def test_start_between_the_old_and_the_new_domain_of_a_reboot_waits_for_the_new_one(rebooting):
+    assert rebooting.agent("start", timeout_s=20).status == SUCCESS
+    assert [run.started_by for run in rebooting.world.intervals()] == ["create", "reboot"]
+
+
+@pytest.mark.parametrize("interval_s", [None, 10])
+def test_a_monitor_between_the_old_and_the_new_domain_of_a_reboot_waits_for_the_new_one(rebooting, interval_s):
+    assert rebooting.agent("monitor", timeout_s=20, interval_s=interval_s).status == SUCCESS

@@ -22,7 +22,8 @@ DOM0_MEMORY_MIB = 1024
 DEFAULTS = {
     "start_s": 0.2,  # `xl create` until the guest runs
     "shutdown_s": 0.3,  # a guest told to shut down or reboot, until it has
-    "reboot_s": 0.2,  # a rebooting guest's old domain until the new one runs
+    "reboot_s": 0.2,  # a guest that has told `xl` of its reboot, until its old domain is gone
+    "between_s": 2.0,  # nothing is there then until the new one is created: xl sleeps (tools/xl/xl_vmcontrol.c)
     "dying_s": 0.0,  # a destroyed domain until it is gone
     "copy_s": 0.4,  # a migration's live copy
     "downtime_s": 0.02,  # a migration's suspension before the target is ready
@@ -119,7 +120,7 @@ def settle(tree: dict, now: float) -> None:
         due = [
             (domain["until"], name, domain)
             for name, server in tree["servers"].items()
-            for domain in server["domains"]
+            for domain in (*server["domains"], *server.get("rebooting", ()))
             if domain["until"] is not None and domain["until"] <= now
         ]
         if not due:
@@ -134,8 +135,16 @@ def _happen(tree: dict, server: str, domain: dict, when: float) -> None:
         end(tree, server, domain, what, when)
     elif what == "restart":
         drop(tree, server, domain, when, "reboot")
-        fresh = add(tree, server, {**domain, "state": "paused"})
-        later(fresh, when + 0.05, "run")
+        host = tree["servers"][server]
+        between = {**domain, "boot": host["boot"]}
+        later(between, when + domain["between_s"], "create")
+        host.setdefault("rebooting", []).append(between)
+    elif what == "create":
+        host = tree["servers"][server]
+        host["rebooting"].remove(domain)
+        if host["on"] and host["boot"] == domain.pop("boot") and find(tree, server, domain["name"]) is None:
+            fresh = add(tree, server, {**domain, "state": "paused"})
+            later(fresh, when + 0.05, "run")
     elif what == "run":
         set_state(tree, server, domain, "running", when, "reboot")
     elif what == "gone":
@@ -149,6 +158,8 @@ def end(tree: dict, server: str, domain: dict, what: str, when: float) -> None:
     set_state(tree, server, domain, kept, when, what)
     if "restart" in action:
         domain["state"] = "rebooting"
+        # xl's process, which shows that the domain will be back, is there only for a reboot (lifecycle.attend).
+        domain["between_s"] = setting(tree, "between_s", server, domain["label"]) if what == "reboot" else 0.0
         later(domain, when + setting(tree, "reboot_s", server, domain["label"]), "restart")
     elif "preserve" not in action:
         drop(tree, server, domain, when, what)

@@ -35,6 +35,8 @@ class Servers:
         # What happens, once, when the time has come: (seconds from the start, what).
         self.events: list[tuple[float, Callable[[], None]]] = []
         self.programs: dict[str, Result] = {}
+        # Xl's own processes of the domain.
+        self.daemons: list[str] = []
         # What the target answers before a migration, and what it was asked.
         self.facts, self.missing = "free_memory : 4096\nxen_commandline : dom0_mem=1024M\n", ""
         self.scripts: list[str] = []
@@ -86,7 +88,13 @@ class Servers:
         found = self.on[server]
         if verb == "list":
             lines = [
-                line("(null)" if each.form is None else f"web01{each.form}", each.domid, each.flags, each.cpu_s)
+                line(
+                    "(null)" if each.form is None else f"web01{each.form}",
+                    each.domid,
+                    each.flags,
+                    each.cpu_s,
+                    each.memory_mib,
+                )
                 for each in found
             ]
             return HEADER + DOM0 + "".join(lines)
@@ -115,6 +123,8 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> Servers:
     for module in (host, lifecycle, monitor, operation, recovery, watch):
         monkeypatch.setattr(module, "time", clock, raising=False)
         monkeypatch.setattr(module, "run", servers.run, raising=False)
+    for module in (host, lifecycle):
+        monkeypatch.setattr(module, "daemons_of", lambda name: list(servers.daemons))
     for name in ("CRM_meta_interval", "monitor_scripts", "watch", "watch_grace", "shutdown_timeout", "shutdown_acpi"):
         monkeypatch.delenv(f"OCF_RESKEY_{name}", raising=False)
     monkeypatch.delenv("OCF_CHECK_LEVEL", raising=False)

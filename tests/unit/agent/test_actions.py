@@ -59,19 +59,21 @@ def test_a_reboot_is_waited_for(servers: Servers, operation: Operation) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "why"),
+    ("state", "why", "more_s"),
     [
-        ("rebooting", "it is rebooting"),
-        ("suspended", "it is suspended"),
-        ("never scheduled", "paused before it ever ran"),
-        ("dying", "it is dying"),
+        ("rebooting", "it is rebooting", 512 / 50),
+        ("suspended", "it is suspended", 0),
+        ("never scheduled", "paused before it ever ran", 512 / 50),
+        ("dying", "it is dying", 0),
     ],
 )
-def test_a_state_that_does_not_pass_is_a_failure(servers: Servers, operation: Operation, state: str, why: str) -> None:
+def test_a_state_that_does_not_pass_is_a_failure(
+    servers: Servers, operation: Operation, state: str, why: str, more_s: float
+) -> None:
     servers.place(HERE, f"own {state}")
     status, text = failure(monitor, operation)
     assert (status, why in text) == (GENERIC, True)
-    assert PATIENCE_S < servers.seconds < PATIENCE_S + 1
+    assert PATIENCE_S < servers.seconds - more_s < PATIENCE_S + 1
 
 
 @pytest.mark.parametrize("state", ["off", "crashed"])
@@ -143,7 +145,7 @@ def test_start_refuses_beside_what_it_does_not_understand(servers: Servers, oper
     assert set(servers.calls) == {"xl list"}
 
 
-@pytest.mark.parametrize("found", ["own running", "own paused", "incoming running", "away running"])
+@pytest.mark.parametrize("found", ["own running", "own paused", "own rebooting", "incoming running", "away running"])
 def test_start_refuses_what_runs_on_another_member(
     servers: Servers, operation: Operation, monkeypatch: pytest.MonkeyPatch, found: str
 ) -> None:
@@ -259,6 +261,53 @@ def test_a_guest_that_reboots_is_asked_when_it_is_up(servers: Servers, operation
     servers.at(4, HERE)
     assert stop(operation) == SUCCESS
     assert [call for call in servers.calls if call != "xl list"] == ["xl shutdown 1"]
+
+
+def test_nothing_is_no_end_while_xl_may_start_it_anew(servers: Servers, operation: Operation) -> None:
+    """In the middle of its reboot; the new one is ended, too."""
+    servers.daemons = ["77"]
+    servers.at(2.5, HERE, "own never scheduled")
+    servers.at(3.5, HERE, "own running")
+    servers.at(5, HERE)
+    servers.events.append((servers.now + 5.2, servers.daemons.clear))
+    assert stop(operation) == SUCCESS
+    assert servers.seconds > 5.2
+    assert "xl destroy 1" in servers.calls
+
+
+@pytest.mark.parametrize(("timeout_s", "at_s"), [(TIMEOUT_S, 20.0), (4.0, 2.0)])
+def test_xl_s_process_that_neither_ends_nor_starts_it_is_ended(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch, timeout_s: float, at_s: float
+) -> None:
+    servers.daemons = ["77"]
+    monkeypatch.setattr(lifecycle, "kill", servers.daemons.remove)
+    assert stop(Operation("web01", servers.now, servers.now + timeout_s)) == SUCCESS
+    assert at_s <= servers.seconds < at_s + 0.6
+    assert servers.calls[-1] == "xl list", "what it did meanwhile is seen"
+    monkeypatch.setenv("OCF_RESKEY_shutdown_timeout", "0")
+    servers.daemons.append("78")
+    began = servers.now
+    assert stop(Operation("web01", began, began + timeout_s)) == SUCCESS
+    assert min(ABSENCE_S, timeout_s / 2) <= servers.now - began < ABSENCE_S + 0.6
+
+
+def test_each_absence_has_its_own_time_to_pass(
+    servers: Servers, operation: Operation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OCF_RESKEY_shutdown_timeout", "0")
+    servers.daemons = ["77"]
+    monkeypatch.setattr(lifecycle, "kill", servers.daemons.remove)
+    servers.at(3, HERE, "own running")
+    assert stop(operation) == SUCCESS
+    assert 3 + ABSENCE_S < servers.seconds < 3 + ABSENCE_S + 1
+
+
+def test_xl_s_process_that_cannot_be_ended_is_told(
+    servers: Servers, operation: Operation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers.daemons = ["77"]
+    monkeypatch.setattr(lifecycle, "kill", lambda pid: None)
+    assert failure(stop, operation)[1] == "web01 could not be stopped: xl may start it anew (process 77)"
 
 
 def test_why_a_guest_was_not_asked_is_told_where_nothing_ends_it(

@@ -99,6 +99,7 @@ def test_stop_asks_only_who_can_hear_and_destroys_all_that_is_left() -> None:
         ("arrival", ["incoming paused", "own running"], "arrived"),
         ("elsewhere", [], "ignore"),
         ("elsewhere", ["away suspended"], "ignore"),
+        ("elsewhere", ["own rebooting"], "refuse"),
         ("elsewhere", ["away suspended", "own paused"], "refuse"),
     ],
 )

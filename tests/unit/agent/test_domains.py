@@ -97,13 +97,21 @@ def test_what_has_used_no_time_has_never_run(flags: str, cpu_s: float, expected:
         (HEADER + DOM0 + line("web01").replace("7.2", "7.x"), "no number"),
         (HEADER, "without Domain-0"),
         (HEADER + line("web01"), "without Domain-0"),
-        (HEADER + DOM0.replace("Domain-0", "(null)  ") + line("(null)", 7), "has no names"),
+        (HEADER + DOM0.replace("Domain-0", "(null)  ") + line("(null)", 7), "has no name of domain 7, .* may be web01"),
+        (HEADER + DOM0 + line("web02", 6) + line("(null)", 7, "r-----"), "has no name of domain 7"),
     ],
 )
 def test_a_text_that_is_no_whole_list_tells_nothing(text: str, why: str) -> None:
     with pytest.raises(UnknownError, match=why) as caught:
         instances_in(text, "web01")
     assert caught.value.status == GENERIC
+
+
+def test_what_is_found_is_no_nameless_one() -> None:
+    (found,) = instances_in(HEADER + DOM0 + line("web01", 6) + line("(null)", 7), "web01")
+    assert (found.form, found.domid) == (OWN, 6)
+    (found,) = instances_in(HEADER + DOM0 + line("(null)", 6) + line("(null)", 7), "web01", {6})
+    assert (found.form, found.domid) == (NAMELESS, 6)
 
 
 @pytest.mark.parametrize("flags", ["--p---", "--ps-d", "---sc-"])

@@ -7,6 +7,7 @@ import pytest
 from snow_ha_plugin.agent.domains import Instance
 from snow_ha_plugin.agent.host import SSH, Host
 from snow_ha_plugin.agent.operation import UnknownError
+from snow_ha_plugin.core.timeouts import START_MIB_S
 from tests.unit.agent.conftest import HERE, THERE, Servers
 
 
@@ -57,9 +58,9 @@ def test_looks_end_before_the_deadline(servers: Servers) -> None:
     assert servers.now <= deadline
 
 
-def test_nothing_is_waited_for_two_seconds_and_a_state_that_passes_for_five(servers: Servers) -> None:
+def test_nothing_is_waited_for_longer_than_xl_sleeps_and_so_is_a_state_that_passes(servers: Servers) -> None:
     assert a_look(servers) == []
-    assert 2 < servers.seconds < 2.5
+    assert 5 < servers.seconds < 5.5
     servers.place(HERE, "own suspended")
     began = servers.now
     assert [each.state for each in a_look(servers)] == ["suspended"]
@@ -69,6 +70,31 @@ def test_nothing_is_waited_for_two_seconds_and_a_state_that_passes_for_five(serv
 def test_absence_passes_only_where_something_should_be(servers: Servers) -> None:
     assert Host("web01").at_rest(servers.now + 60) == []
     assert servers.seconds < 0.2
+
+
+def test_absence_passes_while_xl_may_create_the_domain_anew(servers: Servers) -> None:
+    servers.daemons = ["77"]
+    servers.at(3, HERE, "own running")
+    assert [each.state for each in Host("web01").at_rest(servers.now + 60)] == ["running"]
+    servers.place(HERE)
+    servers.events.append((servers.now + 2, servers.daemons.clear))
+    began = servers.now
+    assert Host("web01").at_rest(servers.now + 60) == []
+    assert 2 < servers.now - began < 2.5
+
+
+@pytest.mark.parametrize("state", ["rebooting", "never scheduled"])
+@pytest.mark.parametrize("memory_mib", [512, 2048])
+def test_a_domain_that_is_built_has_the_time_that_its_start_has(servers: Servers, state: str, memory_mib: int) -> None:
+    servers.place(HERE, f"own {state}")
+    servers.on[HERE][0].memory_mib = memory_mib
+    servers.at(5 + memory_mib / START_MIB_S - 0.5, HERE, "own running")
+    assert [each.state for each in a_look(servers)] == ["running"]
+    servers.place(HERE, f"own {state}")
+    servers.on[HERE][0].memory_mib = memory_mib
+    began = servers.now
+    assert [each.state for each in a_look(servers)] == [state]
+    assert 5 < servers.now - began - memory_mib / START_MIB_S < 5.5
 
 
 def test_each_state_has_its_own_time_to_pass(servers: Servers) -> None:

@@ -137,6 +137,22 @@ def test_a_toolstack_that_is_away_is_asked_for_a_third_of_the_time(
     assert 24 < servers.seconds < 27
 
 
+@pytest.mark.parametrize("named_after_s", [3, 60])
+def test_a_target_that_has_lost_names_is_asked_again(
+    servers: Servers, operation: Operation, sender: Sender, named_after_s: float
+) -> None:
+    """A domain there that is just going has none for a moment; of one that stays so nobody knows whose it is."""
+    servers.place(THERE, "nameless running")
+    servers.at(named_after_s, THERE)
+    if named_after_s < 30:
+        assert migrate_to(operation) == SUCCESS
+    else:
+        with pytest.raises(UnknownError, match="no name of domain 1"):
+            migrate_to(operation)
+        assert sender.words == []
+        assert 24 < servers.seconds < 27
+
+
 @pytest.mark.parametrize("target", ["", "-oProxyCommand=x", "a b"])
 def test_a_target_that_is_no_name_is_refused(
     operation: Operation, sender: Sender, monkeypatch: pytest.MonkeyPatch, target: str

@@ -112,6 +112,33 @@ def test_only_a_sender_of_the_domain_whose_agent_has_gone_is_ended(monkeypatch: 
     assert killed == ["101", "10"], "the transport first"
 
 
+@pytest.mark.parametrize(
+    ("log", "program", "is_its"),
+    [
+        ("xl-web01.log", "xl", True),
+        ("xl-web01--incoming.log", "xl", True),
+        ("xl-web01.log.1", "xl", True),
+        ("xl-web01.log-20261130", "xl", True),
+        ("xl-web011.log", "xl", False),
+        ("xl-web01.log.log", "xl", False),
+        ("qemu-dm-web01.log", "xl", False),
+        ("xl-web01.log", "udhcpd", False),
+    ],
+)
+def test_xl_s_process_of_a_domain_is_known_by_its_log(tmp_path: Path, log: str, program: str, is_its: bool) -> None:
+    (tmp_path / program).write_text("#!/bin/sh\ncat /nowhere\nread x\n")
+    (tmp_path / program).chmod(0o755)
+    with (tmp_path / log).open("w") as file:
+        words = [str(tmp_path / program), "create", "web01.cfg"]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=file, stderr=subprocess.PIPE) as child:
+            assert child.stderr and child.stderr.readline()
+            assert (str(child.pid) in process.daemons_of("web01")) == is_its
+            (tmp_path / log).unlink()
+            assert (str(child.pid) in process.daemons_of("web01")) == is_its, "its log is gone: it is not"
+            child.kill()
+    assert str(child.pid) not in process.daemons_of("web01")
+
+
 def test_of_what_a_program_says_four_mib_are_read() -> None:
     assert len(run(["head", "-c", str((4 << 20) + 1), "/dev/zero"], soon()).output) == 4 << 20
 
