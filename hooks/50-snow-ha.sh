@@ -112,7 +112,8 @@ snow_ha_end() {
 snow_ha_is_domain() {
     local name
     [[ -n $1 ]] && ((${#SNOW_NODES[@]} > 1)) || return
-    while read -r name _; do
+    # The last row may have no newline.
+    while read -r name _ || [[ -n $name ]]; do
         [[ $name != "$1" ]] || return 0
     done <"$SNOW_DOMAINS"
     return 1

@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import NamedTuple
 
-from snow_ha_plugin.errors import SnowHaError
+from snow_ha_plugin.errors import SnowHaError, UnavailableError
 from snow_ha_plugin.system import command
 from snow_ha_plugin.system.command import Result
 
@@ -50,6 +50,7 @@ class Rounds:
         self._lock = Lock()
         self._asked: dict[str, SimpleQueue[Asked | None]] = {}
         self._threads: list[Thread] = []
+        self._ended = False
         self._held_back = 0
         self._let_go_at = 0.0
 
@@ -66,20 +67,24 @@ class Rounds:
                 self._let_go_at = time.monotonic()
 
     def ask(self, server: str, question: Question) -> Result:
-        """The answer, with those of the others who ask meanwhile."""
+        """The answer, with those of the others who ask meanwhile; UnavailableError after the end."""
         answer: Future[Result] = Future()
         with self._lock:
+            if self._ended:
+                raise UnavailableError(f"{server} is not asked", "the look has been given up", "try again")
             if server not in self._asked:
                 self._asked[server] = SimpleQueue()
-                self._threads.append(Thread(target=self._serve, args=(server,)))
+                self._threads.append(Thread(target=self._serve, args=(server,), daemon=True))
                 self._threads[-1].start()
-        self._asked[server].put((question, answer))
+            self._asked[server].put((question, answer))
         return answer.result()
 
     def end(self) -> None:
-        """For when nobody asks any more."""
-        for asked in self._asked.values():
-            asked.put(None)
+        """Wait for the rounds that have begun, and have none begin: None is the last that a server's queue gets."""
+        with self._lock:
+            self._ended = True
+            for asked in self._asked.values():
+                asked.put(None)
         for thread in self._threads:
             thread.join()
 
@@ -93,11 +98,15 @@ class Rounds:
         began = time.monotonic()
         while True:
             try:
-                if each := asked.get(timeout=QUIET_S):
-                    yield each
+                each = asked.get(timeout=QUIET_S)
             except Empty:
                 if self._is_quiet() or time.monotonic() - began >= HELD_BACK_S:
                     return
+                continue
+            if each is None:
+                asked.put(None)  # for _serve, which ends after this round
+                return
+            yield each
 
     def _is_quiet(self) -> bool:
         return not self._held_back and time.monotonic() - self._let_go_at >= QUIET_S

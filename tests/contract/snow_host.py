@@ -168,6 +168,12 @@ class SnowHost:
         rows = table.read_text().splitlines(keepends=True)
         table.write_text("".join(row for row in rows if domain not in row.split()))
 
+    def end_domains_conf_without_newline(self, domain: str) -> None:
+        """As an editor leaves it that adds none, with the row of `domain` last."""
+        table = self.site / CONFIGURATION / "domains.conf"
+        rows = sorted(table.read_text().splitlines(), key=lambda row: domain in row.split())
+        table.write_text("\n".join(rows))
+
     def set_snow_conf(self, line: str) -> None:
         with (self.site / CONFIGURATION / "snow.conf").open("a") as file:
             file.write(line + "\n")

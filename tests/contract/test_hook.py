@@ -276,6 +276,14 @@ def test_a_boot_that_is_left_to_the_host_goes_through_pacemaker_as_ever(host: Sn
     assert host.steps()[1:] == ["crm resource cleanup nis01", "crm resource start nis01"]
 
 
+@pytest.mark.parametrize("verb", ["boot", "shutdown", "destroy", "poweroff", "reset"])
+def test_the_last_row_of_a_table_without_a_final_newline_is_a_domain_too(host: SnowHost, verb: str) -> None:
+    host.remove_from_domains_conf("new01")
+    host.end_domains_conf_without_newline("proxy01")
+    host.snow(verb, "proxy01", typed="y\n")
+    assert host.steps() == [f"snow-ha act --left 4 {verb} proxy01"]
+
+
 def test_booting_all_domains_is_one_word_to_snow_ha(host: SnowHost) -> None:
     host.remove_from_domains_conf("new01")
     host.leaves("proxy01")

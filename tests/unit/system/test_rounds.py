@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 from pytest_mock import MockerFixture
@@ -236,6 +238,55 @@ def test_whatever_goes_wrong_nobody_waits_for_ever() -> None:
         asked.ask("snow01", Question(("true",), b"", 1))
     asked.end()
     assert threading.active_count() == others
+
+
+def test_the_end_may_come_while_a_round_waits_for_more_questions() -> None:
+    asked = rounds.Rounds(Puts())
+    answer: Future[Result] = Future()
+    queue: SimpleQueue[rounds.Asked | None] = SimpleQueue()
+    queue.put((Question(("true",), b"", 1), answer))
+    queue.put(None)
+    asked._asked["snow01"] = queue
+    serves = threading.Thread(target=asked._serve, args=("snow01",), daemon=True)
+    serves.start()
+    serves.join(10)
+    assert not serves.is_alive()
+    assert answer.result(0).exit_code == 0
+
+
+def test_who_asks_after_the_end_does_not_wait_for_ever() -> None:
+    asked = rounds.Rounds(Puts())
+    asked.ask("snow01", Question(("true",), b"", 1))
+    asked.end()
+    errors: SimpleQueue[SnowHaError] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            asked.ask("snow01", Question(("false",), b"", 1))
+        except SnowHaError as error:
+            errors.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    assert isinstance(errors.get(timeout=10), UnavailableError)
+
+
+def test_a_server_that_hangs_does_not_hold_who_is_interrupted() -> None:
+    program = """if True:
+        import signal, threading
+        from snow_ha_plugin.system.rounds import Question, Rounds
+
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+        def put(server, questions):
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            threading.Event().wait()
+
+        try:
+            Rounds(put).ask("snow01", Question(("true",), b"", 1))
+        except KeyboardInterrupt:
+            print("interrupted")
+    """
+    assert command.run([sys.executable, "-c", program], timeout_s=30).text == "interrupted\n"
 
 
 class Puts:
