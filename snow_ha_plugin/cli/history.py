@@ -120,7 +120,7 @@ def roll_back(version: str | None, yes: bool, cib_path: Path | None, dry_run: bo
     if not output.consent(f"put {kept.version} back", yes=yes, quiet=as_json):
         output.info("nothing was changed")
         return
-    changes = rollback.put_back(cluster, kept, servers, unsaid)
+    changes = rollback.put_back(cluster, kept, servers, unsaid, expected=plan.changes)
     if not as_json:
         output.info(f"{kept.version} is back: {len(changes)} changes")
 

@@ -14,7 +14,7 @@ from snow_ha_plugin.cli import conversion, interruption, options, output
 from snow_ha_plugin.cli.interruption import Account
 from snow_ha_plugin.core.images import disk_lines, kinds
 from snow_ha_plugin.core.images.kinds import Image
-from snow_ha_plugin.errors import SnowHaError
+from snow_ha_plugin.errors import SnowHaError, TryAgainError
 from snow_ha_plugin.guide.xen import run_otherwise
 from snow_ha_plugin.model import Change, Domain, Severity
 from snow_ha_plugin.operations.image_migration import copying, plans, running, way_back
@@ -120,18 +120,23 @@ def migrate(
     here = Site.load()
     chosen = _chosen(here, domains)
     target = (directory or _directory(here)).absolute()
-    outcomes: dict[str, Outcome] | None = None
+    done: dict[str, Outcome] | None = None
+    whole = False
     kept = "what is whole is kept; go on: the same command again; back: snow ha images rollback DOMAIN"
     try:
         with interruption.told(lambda: Account(ahead=["the rest"], then=(kept,))), imagefiles.alone():
             found = plans.plans(here.servers, chosen, str(target), restart=restart)
-            outcomes = copying.outcomes(found)
-            if not dry_run and _changes(outcomes):
-                outcomes = _carry_out(here, found, parallel, quiet=as_json)
-        _raise_first(outcomes)
+            planned = copying.outcomes(found)
+            if dry_run or not _changes(planned):
+                done = planned
+            else:
+                done = {}
+                done = _carry_out(here, found, parallel, done, quiet=as_json)
+            whole = True
+        _raise_first(done)
     finally:
-        if outcomes is not None:
-            _tell(here, outcomes, dry_run=dry_run, as_json=as_json)
+        if done is not None:
+            _tell(here, done, dry_run=dry_run, as_json=as_json, whole=whole)
     if here.broken and not domains:
         sys.exit(here.broken[0].exit_code)
 
@@ -140,11 +145,14 @@ class _Failed(Exception):
     """Something was not copied."""
 
 
-def _carry_out(here: Site, found: Plans, parallel: int, *, quiet: bool) -> dict[str, Outcome]:
-    """Copy, and tell whether all of it went well; what did not is among the outcomes."""
+def _carry_out(here: Site, found: Plans, parallel: int, done: dict[str, Outcome], *, quiet: bool) -> dict[str, Outcome]:
+    """Copy, and tell whether all of it went well; what did not is among the outcomes.
+
+    Where this is interrupted, `done` has those of the domains that were done with.
+    """
     meter = Meter()
     with contextlib.suppress(_Failed), output.moving("Copying images", quiet=quiet) as show:
-        outcomes = copying.migrate_all(here.servers, found, parallel, meter, partial(_show, meter, show))
+        outcomes = copying.migrate_all(here.servers, found, parallel, meter, partial(_show, meter, show), done)
         if _failures(outcomes):
             raise _Failed
     return outcomes
@@ -170,10 +178,13 @@ def offer(here: Site, *, restart: bool, yes: bool, dry_run: bool, quiet: bool) -
             return False
         if not output.consent(question, yes=yes):
             return False
-        outcomes = _carry_out(here, todo, 1, quiet=quiet)
-    if not quiet:
-        output.changes(_changes(outcomes), dry_run=False)
-    _raise_first(outcomes)
+        done: dict[str, Outcome] = {}
+        try:
+            done = _carry_out(here, todo, 1, done, quiet=quiet)
+        finally:
+            if not quiet:
+                output.changes(_changes(done), dry_run=False)
+    _raise_first(done)
     return True
 
 
@@ -200,8 +211,11 @@ def _raise_first(outcomes: Mapping[str, Outcome]) -> None:
         raise error
 
 
-def _tell(here: Site, outcomes: Mapping[str, Outcome], *, dry_run: bool, as_json: bool) -> None:
-    """What was done, and all failures but the first, which is what the verb ends with."""
+def _tell(here: Site, outcomes: Mapping[str, Outcome], *, dry_run: bool, as_json: bool, whole: bool) -> None:
+    """What was done, and all failures but the first, which is what the verb ends with.
+
+    One that is not `whole` ends with what interrupted it, which says that it can be run again.
+    """
     done = _changes(outcomes)
     if as_json:
         output.as_json({"dry_run": dry_run, "changes": output.changes_json(done)})
@@ -209,9 +223,10 @@ def _tell(here: Site, outcomes: Mapping[str, Outcome], *, dry_run: bool, as_json
         output.changes(done, dry_run=dry_run)
         if done:
             _tell_destination(here)
-        elif not outcomes:
+        elif whole and not outcomes:
             output.info("nothing to do: all servers share the images that they could")
-    for error in _failures(outcomes)[1:]:
+    failures = _failures(outcomes)
+    for error in failures[1:] if whole else [error for error in failures if not isinstance(error, TryAgainError)]:
         output.error(str(error))
 
 

@@ -43,7 +43,7 @@ def apply(site: Site) -> None:
     """Bring one key to all: this server's, else the first that a server has, else a new one."""
     order = sorted(site.servers.names, key=lambda name: name != site.servers.here)
     keys = site.servers.each(lambda name: site.servers.read(name, PATH))
-    usable = [key for name in order if (key := keys[name]) is not None and _fits(len(key))]
+    usable = [key for name in order if (key := keys.get(name)) is not None and _fits(len(key))]
     key = usable[0] if usable else secrets.token_bytes(LENGTH_BYTES)
     site.servers.each(lambda name: site.servers.write(name, PATH, key, mode=MODE))
 

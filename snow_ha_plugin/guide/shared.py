@@ -6,9 +6,11 @@ from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.operations.site import Site
 
+# The file comes first: where systemd mounts at the first access (x-systemd.automount), that is one. Of mounts on top of
+# each other, such as autofs and what it has mounted, findmnt has the uppermost last.
 _LOOK = """
-findmnt --noheadings --output FSTYPE --mountpoint "$1" || echo none
 stat --dereference --format %i:%s "$2" || echo none
+findmnt --noheadings --output FSTYPE --mountpoint "$1" || echo none
 """
 
 
@@ -18,9 +20,9 @@ def check(site: Site) -> list[Finding]:
     findings = []
     identities = set()
     for server, result in looks.items():
-        file_system, identity = result.text.split()[:2]
+        identity, *_, file_system = result.text.split()
         identities.add(identity)
-        if file_system == "none":
+        if file_system in ("none", "autofs"):
             findings.append(
                 Finding(
                     Severity.ERROR,

@@ -31,8 +31,10 @@ def replace(cluster: Cluster, servers: Servers | None, *, dry_run: bool = False)
     judge = undisturbed(tell=unsaid)
     if servers is None:
         return change(cluster, lambda tree: agents.replace(tree, names), judge, dry_run=dry_run)
+    # What Pacemaker would refuse later would leave them held.
+    planned = change(cluster, lambda tree: agents.hold(tree, names) + agents.replace(tree, names), judge, dry_run=True)
     if dry_run:
-        return change(cluster, lambda tree: agents.hold(tree, names) + agents.replace(tree, names), judge, dry_run=True)
+        return planned
     change(cluster, lambda tree: agents.hold(tree, names), judge)
     pacemaker.wait_idle(IDLE_WITHIN_S)
     done = change(cluster, lambda tree: agents.replace(tree, names), judge)

@@ -10,7 +10,7 @@ from snow_ha_plugin import xlcfg
 from snow_ha_plugin.core import cib, domainfile
 from snow_ha_plugin.core.configure import live
 from snow_ha_plugin.core.images import pvh
-from snow_ha_plugin.errors import ConfigurationError, NoInputError, UnavailableError, UnsafeError
+from snow_ha_plugin.errors import ConfigurationError, NoInputError, UnsafeError
 from snow_ha_plugin.model import Change, Domain
 from snow_ha_plugin.operations import registration
 from snow_ha_plugin.operations.image_migration import running
@@ -28,7 +28,7 @@ def convert(servers: Servers, domain: Domain, *, tries: bool, dry_run: bool) -> 
     """Have the domain file be that of a PVH guest, in one step, the old one kept beside it; nothing where it is one.
 
     With `tries` it is booted on this server first, and shut down again. UnsafeError where it runs, ConfigurationError
-    for what cannot be a PVH guest.
+    for what cannot be a PVH guest, UnavailableError where Pacemaker has it and does not answer.
     """
     # read
     name, path = domain.name, domain.config_path
@@ -39,6 +39,8 @@ def convert(servers: Servers, domain: Domain, *, tries: bool, dry_run: bool) -> 
         return []
     _refuse_kernel(domain)
     _refuse_running(servers, name)
+    # Its primitive changes with its file: see tell_cluster.
+    running.cluster_with(name)
     changes = [Change("convert", name, f'have {name} start as a PVH guest (type = "pvh")')]
     if dry_run:
         return changes
@@ -66,6 +68,7 @@ def back(servers: Servers, domain: Domain, *, dry_run: bool) -> list[Change]:
             f"{path} was edited since {name} was converted", "that would be lost", f"compare it with {path}{OLD}"
         )
     _refuse_running(servers, name)
+    running.cluster_with(name)
     if not dry_run:
         domainfiles.put_back(path, OLD)
     return [Change("convert", name, f"have {name} start para-virtualised again")]
@@ -114,11 +117,8 @@ def _refuse_running(servers: Servers, name: str) -> None:
 
 def _refuse_started(name: str) -> None:
     """UnsafeError where Pacemaker may start the domain while it is tried: it would run twice."""
-    try:
-        tree = LiveCluster().read()
-    except UnavailableError:
-        return
-    if cib.domain(tree, name) and not cib.is_stopped(cib.meta(tree, name, "target-role", "")):
+    tree = running.cluster_with(name)
+    if tree is not None and not cib.is_stopped(cib.meta(tree, name, "target-role", "")):
         raise UnsafeError(
             f"Pacemaker is to run {name}", "it could start it while it is tried", f"snow shutdown {name} first"
         )

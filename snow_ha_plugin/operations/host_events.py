@@ -79,6 +79,8 @@ def _stop_and_unregister(cluster: LiveCluster, name: str) -> None:
         change(cluster, lambda tree: intent.take_in(tree, [name]), cleaning)
         return
     stop(cluster, name)
+    # Pacemaker knows of what it started, and not of one that somebody runs by hand.
+    _refuse_elsewhere(cluster.read(), name)
     registration.unregister(cluster, [name])
 
 
@@ -100,7 +102,7 @@ def start(cluster: LiveCluster, name: str) -> None:
 
 
 def _refuse_elsewhere(tree: cib.Tree, name: str) -> None:
-    """UnsafeError for a domain that nobody registered and that runs where the host's `xl destroy` does not reach."""
+    """UnsafeError for a domain that Pacemaker does not run, and that runs where `xl destroy` here does not reach."""
     servers = Site.load().servers
     where = whereabouts(servers)(tree, {name})[name]
     if where not in (None, servers.here):

@@ -15,7 +15,7 @@ from snow_ha_plugin.core.cib import probes
 from snow_ha_plugin.core.configure import ran_twice
 from snow_ha_plugin.core.reports import difference
 from snow_ha_plugin.core.reports.text import in_words
-from snow_ha_plugin.errors import DataError, NoInputError, NoSuchObjectError
+from snow_ha_plugin.errors import DataError, NoInputError, NoSuchObjectError, TryAgainError
 from snow_ha_plugin.model import Action, Change
 from snow_ha_plugin.operations.registration import forget
 from snow_ha_plugin.operations.simulation import Outlook
@@ -76,13 +76,21 @@ def plan(cluster: Cluster, kept: Kept, servers: Servers | None, tell: Tell) -> P
 
 
 def put_back(
-    cluster: Cluster, kept: Kept, servers: Servers | None, tell: Tell, *, dry_run: bool = False
+    cluster: Cluster,
+    kept: Kept,
+    servers: Servers | None,
+    tell: Tell,
+    *,
+    dry_run: bool = False,
+    expected: Sequence[Change] | None = None,
 ) -> list[Change]:
-    """`servers` is None for a CIB in a file."""
+    """`servers` is None for a CIB in a file. TryAgainError where the changes are not those that are `expected`."""
 
     def edit(tree: cib.Tree) -> list[Change]:
         then = _again(kept, tree)
         changes = difference.changes(tree, then)
+        if expected is not None and changes != list(expected):
+            raise TryAgainError("the cluster has changed meanwhile", "nothing was changed", "run the command again")
         if servers:
             _require_files(tree, then)
         if changes:

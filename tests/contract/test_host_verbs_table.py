@@ -36,8 +36,13 @@ here=${0%/*} name=${0##*/}
 export CIB_file=${CIB_file-/sNow/pacemaker/cib.xml}
 work() {
     rm "$here/../pending"
-    /usr/sbin/crm_simulate --quiet --simulate --xml-file="$CIB_file" --save-output="$CIB_file.new" \
-        $(<"$here/../failing") >/dev/null && mv "$CIB_file.new" "$CIB_file"
+    local said resource node
+    said=$(/usr/sbin/crm_simulate --simulate --xml-file="$CIB_file" --save-output="$CIB_file.new" \
+        $(<"$here/../failing")) && mv "$CIB_file.new" "$CIB_file" || return
+    # xl sees no more what was stopped.
+    while read -r resource node; do
+        rm -f "$here/../running/$node/$resource"
+    done < <(sed --quiet 's/.*Resource action: *\([^ ]*\) *stop on \(.*\)/\1 \2/p' <<<"$said")
 }
 case "$name $1" in
     "crm_resource --wait")

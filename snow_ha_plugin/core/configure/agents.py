@@ -31,13 +31,19 @@ def hold(tree: cib.Tree, names: Iterable[str]) -> list[Change]:
 
 
 def replace(tree: cib.Tree, names: Iterable[str]) -> list[Change]:
+    """In its template, where a primitive has its agent from one: whatever has it from there is a domain, too."""
     changes = []
+    sources = []
     for name in names:
         element = _element(tree, name)
-        if element.get("provider") != PROVIDER:
+        template = element.get("template")
+        source = _element(tree, template) if template else element
+        if source.get("provider") != PROVIDER:
             changes.append(Change("agent", name, f"run {name} with {OURS} instead of {cib.domains(tree)[name].agent}"))
-            element.set("class", "ocf")
-            element.set("provider", PROVIDER)
+            sources.append(source)
+    for source in sources:
+        source.set("class", "ocf")
+        source.set("provider", PROVIDER)
     return changes
 
 

@@ -66,13 +66,18 @@ def migrate_all(
     parallel: int,
     meter: Meter,
     show: Callable[[float], None],
+    done: dict[str, Outcome] | None = None,
 ) -> dict[str, Outcome]:
-    """Carry the plans out, `parallel` at a time, whatever becomes of the others; `show` is given the seconds so far."""
+    """Carry the plans out, `parallel` at a time, whatever becomes of the others; `show` is given the seconds so far.
+
+    What has ended is in `done`, also where this is interrupted.
+    """
+    ended = {} if done is None else done
     space = Space()
     # Each image is read, copied, and its copy read.
     meter.total = sum(3 * todo.size for todo in found.values() if isinstance(todo, Plan))
 
-    def one(todo: Plan | SnowHaError) -> Outcome:
+    def outcome(todo: Plan | SnowHaError) -> Outcome:
         if isinstance(todo, SnowHaError):
             return todo
         try:
@@ -80,19 +85,30 @@ def migrate_all(
                 return migrate(servers, todo, meter, space) if todo.copies else changes(todo)
         except SnowHaError as error:
             return error
+        except OSError as error:
+            return UnavailableError(
+                f"the images of {todo.domain.name} cannot be migrated",
+                f"{error.filename or todo.domain.config_path}: {error.strerror}",
+                "make room there, or mend its mount, and try again",
+            )
+
+    def one(name: str, todo: Plan | SnowHaError) -> None:
+        ended[name] = outcome(todo)
 
     with ThreadPoolExecutor(parallel) as pool:
-        running = {name: pool.submit(one, todo) for name, todo in found.items()}
+        running = [pool.submit(one, name, todo) for name, todo in found.items()]
         began = time.monotonic()
         try:
-            while wait(running.values(), SHOWN_EVERY_S).not_done:
+            while wait(running, SHOWN_EVERY_S).not_done:
                 show(time.monotonic() - began)
         except BaseException:
             meter.stop()
-            for future in running.values():
+            for future in running:
                 future.cancel()
             raise
-    return {name: future.result() for name, future in running.items()}
+    for future in running:
+        future.result()
+    return {name: ended[name] for name in found}
 
 
 def migrate(servers: Servers, todo: Plan, meter: Meter, space: Space) -> list[Change]:

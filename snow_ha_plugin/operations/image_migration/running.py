@@ -9,7 +9,7 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.errors import UnavailableError, UnsafeError
 from snow_ha_plugin.model import Domain, Finding, Severity
 from snow_ha_plugin.operations import host_events
-from snow_ha_plugin.system import domainfiles, xen
+from snow_ha_plugin.system import domainfiles, pacemaker, xen
 from snow_ha_plugin.system.cluster import LiveCluster
 from snow_ha_plugin.system.servers import Servers
 
@@ -50,8 +50,9 @@ def resting(servers: Servers, domain: Domain, runs_on: str) -> Iterator[None]:
     if not runs_on:
         yield
         return
+    registered = is_registered(name)
     domainfiles.note_down(path, runs_on)
-    if is_registered(name):
+    if registered:
         host_events.stop(LiveCluster(), name)
     elif name in where(servers):
         servers.must(runs_on, ["xl", "shutdown", "-w", name], timeout_s=host_events.STOPPED_WITHIN_S)
@@ -86,7 +87,25 @@ def left_down(paths: Mapping[str, str]) -> list[Finding]:
 
 
 def is_registered(name: str) -> bool:
+    """See `cluster_with`."""
+    return cluster_with(name) is not None
+
+
+def cluster_with(name: str) -> cib.Tree | None:
+    """The cluster's CIB, where the domain is registered in it.
+
+    UnavailableError where Pacemaker does not answer here, and had the domain when this server was in the cluster: the
+    other servers may start it.
+    """
     try:
-        return name in cib.domains(LiveCluster().read())
-    except UnavailableError:
-        return False
+        tree = LiveCluster().read()
+    except UnavailableError as down:
+        last = pacemaker.stored_cib()
+        if last is not None and cib.domain(last, name):
+            raise UnavailableError(
+                f"Pacemaker does not answer on this server, and {name} was registered",
+                "it may start anywhere",
+                "snow ha start, then the same command again",
+            ) from down
+        return None
+    return tree if cib.domain(tree, name) else None

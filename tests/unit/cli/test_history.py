@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pytest_mock import MockerFixture
 
-from snow_ha_plugin.cli import options
+from snow_ha_plugin.cli import options, output
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.cib import probes
 from snow_ha_plugin.core.reports.events import Event, Kind
@@ -267,6 +267,19 @@ def test_rollback_with_consent_puts_it_back(files: Files, kept: str) -> None:
     assert (status, files.registered() & {"web01"}) == (0, set())
     assert out.endswith(f"[I] {kept} is back: 1 changes\n")
     assert roll_back(files, "--yes")[1] == "[I] nothing to do: no configuration of before says another thing\n"
+
+
+def test_rollback_puts_back_nothing_else_than_was_agreed_to(
+    files: Files, kept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def consent(*_: object, **__: object) -> bool:
+        assert files.add("web02").status == 0
+        return True
+
+    monkeypatch.setattr(output, "consent", consent)
+    status, _, err = roll_back(files, kept)
+    assert (status, files.registered() & {"web01", "web02"}) == (75, {"web01", "web02"})
+    assert err.endswith("[E] the cluster has changed meanwhile; nothing was changed; run the command again\n")
 
 
 def test_rollback_asks_nobody_where_there_is_nobody(files: Files, kept: str) -> None:

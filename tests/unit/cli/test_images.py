@@ -10,10 +10,14 @@ from pathlib import Path
 import pytest
 
 from snow_ha_plugin.cli import images as images_verb
+from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations import conversion
+from snow_ha_plugin.operations.image_migration import copying
+from snow_ha_plugin.operations.image_migration.plans import Plan
 from snow_ha_plugin.system import imagefiles, lock
 from snow_ha_plugin.system.imagefiles import Meter
+from snow_ha_plugin.system.servers import Servers
 from tests.unit.cli.conftest import Ended, Files
 from tests.unit.system.test_kernel import image
 
@@ -141,6 +145,50 @@ def test_a_domain_that_runs_is_refused_and_the_others_are_migrated(images: Image
     assert "have web02 use that" in ended.out
     assert "Copying images ... FAIL" in ended.out
     assert images.file.read_text() == text
+
+
+def add_second(images: Images) -> None:
+    text = images.file.read_text()
+    images.file.with_name("web02.cfg").write_text(text.replace("web01", "web02"))
+    (images.root / "volumes/web02-disk").write_bytes(DATA)
+    with (images.root / "snow-tools/etc/domains.conf").open("a") as table:
+        table.write("web02 web eth0 10.1.0.10 xsnow0\n")
+
+
+@pytest.mark.parametrize("words", [("images", "migrate"), ("enable", "--without-fencing", "--yes")])
+@pytest.mark.parametrize("first", [True, False])
+def test_interrupted_it_tells_of_what_was_done_and_of_nothing_else(
+    images: Images, monkeypatch: pytest.MonkeyPatch, first: bool, words: tuple[str, ...]
+) -> None:
+    add_second(images)
+    real = copying.migrate
+
+    def migrate(servers: Servers, todo: Plan, meter: Meter, space: copying.Space) -> list[Change]:
+        if not first or todo.domain.name == "web02":
+            raise KeyboardInterrupt
+        return real(servers, todo, meter, space)
+
+    monkeypatch.setattr(copying, "migrate", migrate)
+    ended = images.files.run(*words)
+    assert ended.status == 130
+    assert ("[*] copy " in ended.out, "have web01 use that\n" in ended.out) == (first, first)
+    assert "have web02 use that" not in ended.out
+    assert "nothing to do" not in ended.out
+    assert ("interrupted; the rest: not begun" in ended.err) == (words[0] == "images")
+
+
+def test_an_error_beside_an_interruption_is_told(images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_second(images)
+
+    def migrate(servers: Servers, todo: Plan, meter: Meter, space: copying.Space) -> list[Change]:
+        if todo.domain.name == "web01":
+            raise UnavailableError("web01 has no room")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(copying, "migrate", migrate)
+    ended = images.run("migrate")
+    assert "[E] web01 has no room\n" in ended.err
+    assert "would" not in ended.out and "copy " not in ended.out
 
 
 def test_rollback_of_what_was_not_migrated_is_one_line(images: Images) -> None:

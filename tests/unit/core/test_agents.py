@@ -42,6 +42,22 @@ def test_pacemaker_lets_go_while_the_agent_changes_and_takes_hold_again() -> Non
     assert canonical(tree) == canonical(with_parts(resources=WEB.replace("heartbeat", "snow")))
 
 
+def test_domains_that_have_their_agent_from_a_template_get_it_there() -> None:
+    template = '<template id="vm" class="ocf" provider="heartbeat" type="Xen"/>'
+    both = '<primitive id="web01" template="vm"/><primitive id="web02" template="vm"/>'
+    tree = with_parts(resources=template + both)
+    assert agents.to_replace(tree) == ["web01", "web02"]
+    agents.hold(tree, ["web01", "web02"])
+    assert [change.message for change in agents.replace(tree, ["web01", "web02"])] == [
+        "run web01 with ocf:snow:Xen instead of ocf:heartbeat:Xen",
+        "run web02 with ocf:snow:Xen instead of ocf:heartbeat:Xen",
+    ]
+    assert agents.replace(tree, ["web01", "web02"]) == []
+    assert schema_errors(tree) == ""
+    agents.release(tree, ["web01", "web02"])
+    assert canonical(tree) == canonical(with_parts(resources=template.replace("heartbeat", "snow") + both))
+
+
 def test_an_agent_of_another_class_becomes_one_of_ocfs() -> None:
     tree = with_parts(resources=WEB.replace('"ocf" provider="heartbeat"', '"service" provider="other"'))
     agents.replace(tree, ["web01"])

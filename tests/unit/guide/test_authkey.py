@@ -5,6 +5,7 @@ import stat
 
 import pytest
 
+from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.guide import authkey
 from snow_ha_plugin.model import Severity
 from snow_ha_plugin.operations.site import Site
@@ -76,6 +77,13 @@ def test_a_key_that_others_can_read_is_closed(site: Site, machines: Machines, mo
     put(machines, "snow01", MINE, mode)
     put(machines, "snow02", MINE)
     assert ids(site) == ["authkey-mode"]
+    authkey.apply(site)
+    assert ids(site) == []
+
+
+def test_a_server_that_is_left_out_does_not_keep_the_others_from_their_key(site: Site, machines: Machines) -> None:
+    put(machines, "snow01", MINE, 0o600)
+    machines.silent = {"snow02": UnavailableError("snow02 does not answer")}
     authkey.apply(site)
     assert ids(site) == []
 

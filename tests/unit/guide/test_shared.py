@@ -13,14 +13,18 @@ from tests.unit.conftest import Machines
     [
         ("echo nfs4", "echo 12:34", []),
         ("[ $SERVER = snow01 ] && echo nfs4", "echo 12:34", ["/sNow is not a mount on snow02"]),
+        ("[ $SERVER = snow01 ] && echo autofs; echo nfs4", "echo 12:34", []),
+        ("echo autofs; [ $SERVER = snow01 ] && echo nfs4 || :", "echo 12:34", ["/sNow is not a mount on snow02"]),
+        ("echo autofs; [ -e {0} ] && echo nfs4", ": >{0}; echo 12:34", []),
         ("echo nfs4", "echo 12:$SERVER", ["snow.conf is not the same file on all servers"]),
     ],
 )
 def test_a_file_system_that_servers_do_not_share_is_found(
     site: Site, machines: Machines, findmnt: str, stat: str, told: list[str]
 ) -> None:
-    machines.stand_in("findmnt", findmnt)
-    machines.stand_in("stat", stat)
+    mounted = machines.root / "mounted-$SERVER"
+    machines.stand_in("findmnt", findmnt.format(mounted))
+    machines.stand_in("stat", stat.format(mounted))
     found = shared.check(site)
     assert [finding.id for finding in found] == ["not-shared"] * len(told)
     for finding, part in zip(found, told, strict=True):

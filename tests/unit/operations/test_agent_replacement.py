@@ -9,12 +9,12 @@ from pytest_mock import MockerFixture
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import agents
-from snow_ha_plugin.errors import UnsafeError
-from snow_ha_plugin.model import ClusterState, Guest, ResourceState
+from snow_ha_plugin.errors import SnowHaError, UnsafeError
+from snow_ha_plugin.model import Change, ClusterState, Guest, ResourceState
 from snow_ha_plugin.operations import agent_replacement
 from snow_ha_plugin.system import pacemaker, xen
 from snow_ha_plugin.system.cluster_in_file import ClusterInFile
-from tests.captures import guide_cluster
+from tests.captures import guide_cluster, schema_errors
 from tests.unit.conftest import Machines
 from tests.unit.operations.test_transaction import Memory
 
@@ -139,6 +139,42 @@ def test_domains_stay_held_where_the_new_agent_sees_one_elsewhere_than_it_is(
     sees(mocker, {name: (server,) for name, server in PLACES.items()}, PLACES)
     assert [change.action for change in agent_replacement.replace(cluster, machines)] == ["release", "release"]
     assert cluster.out_of_hand == []
+
+
+def from_templates(tree: cib.Tree) -> None:
+    """The two have their agent from a template each."""
+    for name in PLACES:
+        element = cib.resource(tree, name)
+        template = cib.add(cib.section(tree, "resources"), "template", id=f"{name}-template")
+        for key in ("class", "provider", "type"):
+            template.set(key, element.attrib.pop(key))
+        element.set("template", f"{name}-template")
+        element.getparent().insert(0, template)
+
+
+def test_domains_with_a_template_come_too(cluster: Cluster, machines: Machines, mocker: MockerFixture) -> None:
+    from_templates(cluster.tree)
+    sees(mocker, {name: (server,) for name, server in PLACES.items()}, PLACES)
+    assert schema_errors(cluster.tree) == ""
+    agent_replacement.replace(cluster, machines)
+    assert schema_errors(cluster.tree) == ""
+    assert (set(cluster.agents.values()), cluster.out_of_hand) == ({agents.OURS}, [])
+
+
+def test_what_pacemaker_would_refuse_later_is_refused_before_it_lets_go(
+    cluster: Cluster, machines: Machines, mocker: MockerFixture
+) -> None:
+    real = agents.replace
+
+    def replace(tree: cib.Tree, names: list[str]) -> list[Change]:
+        changes = real(tree, names)
+        cib.resource(tree, names[0]).set("template", "none")
+        return changes
+
+    mocker.patch.object(agents, "replace", side_effect=replace)
+    with pytest.raises(SnowHaError):
+        agent_replacement.replace(cluster, machines)
+    assert (cluster.commits, cluster.steps) == (0, [])
 
 
 def test_a_dry_run_says_what_would_become_of_them_as_they_run_and_asks_nobody(

@@ -18,9 +18,10 @@ from snow_ha_plugin.model import Change, Domain
 from snow_ha_plugin.operations import conversion, registration
 from snow_ha_plugin.operations.image_migration import running
 from snow_ha_plugin.operations.transaction import cleaning
-from snow_ha_plugin.system import domainfiles, snowtools, xen
+from snow_ha_plugin.system import domainfiles, pacemaker, snowtools, xen
 from tests.captures import domain, guide_cluster
 from tests.unit.conftest import Machines
+from tests.unit.core.test_cib import with_parts
 from tests.unit.killing import killed
 from tests.unit.operations.test_transaction import Memory
 from tests.unit.system.test_kernel import image
@@ -79,6 +80,9 @@ class Place:
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setattr(xen, "TRIED_WITHIN_S", 3)
     return Place(tmp_path)
+
+
+WEB = '<primitive id="web01" class="ocf" provider="snow" type="Xen"/>'
 
 
 def test_a_domain_is_converted_once_and_goes_back(place: Place) -> None:
@@ -190,6 +194,33 @@ def test_what_pacemaker_is_to_run_is_not_tried(place: Place, monkeypatch: pytest
     assert not (place.root / "created").exists()
     place.convert()
     place.assert_converted()
+
+
+@pytest.mark.parametrize("tries", [False, True])
+def test_what_a_pacemaker_that_does_not_answer_had_is_left_as_it_is(
+    place: Place, mocker: MockerFixture, tries: bool
+) -> None:
+    stored = mocker.patch.object(pacemaker, "stored_cib", return_value=None)
+    place.convert()
+    stored.return_value = with_parts(resources=WEB)
+    with pytest.raises(UnavailableError, match="and web01 was registered"):
+        conversion.back(place.machines, place.domain(), dry_run=False)
+    with pytest.raises(UnavailableError, match="and web01 was registered"):
+        conversion.tell_cluster(place.machines, place.domain(), 80)
+    place.assert_converted()
+    stored.return_value = None
+    conversion.back(place.machines, place.domain(), dry_run=False)
+    stored.return_value = with_parts(resources=WEB)
+    with pytest.raises(UnavailableError, match="and web01 was registered"):
+        place.convert(tries=tries)
+    assert (place.files(), (place.root / "created").exists()) == (["web01.cfg"], False)
+
+
+def test_a_pacemaker_that_is_gone_by_the_try_may_start_it(place: Place, mocker: MockerFixture) -> None:
+    mocker.patch.object(pacemaker, "stored_cib", side_effect=[None, with_parts(resources=WEB)])
+    with pytest.raises(UnavailableError, match="and web01 was registered"):
+        place.convert(tries=True)
+    assert not (place.root / "created").exists()
 
 
 def test_a_registered_domain_migrates_live_from_then_on(place: Place, mocker: MockerFixture) -> None:

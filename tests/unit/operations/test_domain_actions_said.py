@@ -258,9 +258,10 @@ def test_a_reset_says_nothing_before_and_does_not_wait_for_pacemaker_for_ever(
 
 
 def test_only_those_that_run_are_paused(cluster: Cluster, mocker: MockerFixture) -> None:
-    pause = mocker.spy(intent, "pause")
+    pause, ending = mocker.spy(intent, "pause"), mocker.spy(domain_actions.pacemaker, "ending_pauses")
     cluster.act("reset", "nis01", "nis02")
     assert {tuple(call.args[1]) for call in pause.call_args_list} == {("nis01",)}
+    ending.assert_called_once_with(["nis01"])
 
 
 def test_without_quorum_all_that_are_meant_are_named(cluster: Cluster) -> None:

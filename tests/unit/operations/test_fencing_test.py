@@ -22,7 +22,8 @@ from tests.unit.conftest import Machines
 from tests.unit.operations.test_transaction import BAN, Memory
 from tests.unit.system.test_waiting import Clock
 
-# By server: the looks at it, one after the other. `off`: it does not answer.
+# By server: the looks at it, one after the other: when its first process began, and the boot's id. `off`: it does not
+# answer.
 CAT = """
 looks=$(cat "$ROOT/$SERVER.looks")
 set -- $looks
@@ -30,20 +31,23 @@ shift
 echo "$*" >"$ROOT/$SERVER.looks"
 set -- $looks
 [ "$1" != off ] || exit 255
-echo "1 (systemd) S 0 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 $1 170000000 2000"
+echo "1 (systemd) S 0 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 ${1%/*} 170000000 2000"
+echo "${1#*/}"
 """
 
 
 @pytest.mark.parametrize(
     ("looks", "is_back"),
     [
-        ("100 off off 200", True),
+        ("1/a off off 1/b", True),
+        # A container has its host's id.
+        ("100/a off off 200/a", True),
         # It answers for a moment more after the fencing device has said that it is off.
-        ("100 100 off 200", True),
-        ("100 100 100 100", False),
-        ("100 off off off", False),
+        ("1/a 1/a off 1/b", True),
+        ("1/a 1/a 1/a 1/a", False),
+        ("1/a off off off", False),
         # Nobody knows which boot it had: it answers again.
-        ("off off 200 200", True),
+        ("off off 1/b 1/b", True),
     ],
 )
 def test_it_is_back_with_another_boot(
@@ -59,8 +63,8 @@ def test_it_is_back_with_another_boot(
         with pytest.raises(TimedOutError, match="is not back after"):
             fencing_test.reset(site, "snow02")
     fence.assert_called_once_with("snow02", 2 * Timing(site.conf.watchdog_s, 2).stonith_s)
-    # When the first process of a boot began is told by no clock that may be set (proc(5)).
-    assert set(machines.calls) == {("snow02", ("cat", "/proc/1/stat"))}
+    # Neither is told by a clock that may be set (proc(5)).
+    assert set(machines.calls) == {("snow02", ("cat", "/proc/1/stat", "/proc/sys/kernel/random/boot_id"))}
 
 
 def fenced() -> cib.Tree:
@@ -81,6 +85,12 @@ def unfenced(tree: cib.Tree) -> None:
 def only_there(tree: cib.Tree) -> None:
     """A domain of snow02 that may not run on snow01."""
     cib.section(tree, "constraints").append(etree.fromstring(BAN.format("nis01", "snow01")))
+
+
+def immobile(tree: cib.Tree) -> None:
+    """A domain of snow02 that cannot migrate."""
+    (primitive,) = tree.xpath("//primitive[@id='nis01']")
+    cib.put_pairs(primitive, "meta_attributes", "nis01-meta_attributes", {"allow-migrate": "false"})
 
 
 @pytest.mark.parametrize(
@@ -104,7 +114,15 @@ def test_what_speaks_against_a_reset_is_told(
 
 
 def test_nothing_speaks_against_the_reset_of_a_server_that_the_others_can_stand_in_for(site: Site) -> None:
-    fencing_test.refuse(replace(site, cluster=Memory(fenced())), "snow02")
+    outcome = fencing_test.refuse(replace(site, cluster=Memory(fenced())), "snow02")
+    assert {outcome.after[name] for name, place in outcome.before.items() if place == "snow02"} == {"snow01"}
+    assert outcome.restarted == ()
+
+
+def test_what_it_restarts_is_told_before(site: Site) -> None:
+    tree = fenced()
+    immobile(tree)
+    assert fencing_test.refuse(replace(site, cluster=Memory(tree)), "snow02").restarted == ("nis01",)
 
 
 def test_the_domains_of_a_server_are_those_that_run_there(site: Site) -> None:
@@ -116,13 +134,36 @@ def test_it_takes_domains_again_and_the_day_is_remembered(site: Site) -> None:
     tree = fenced()
     cib.put_standby(tree, "snow02", on=True)
     cluster = Memory(tree)
-    told = fencing_test.take_back(replace(site, cluster=cluster), "snow02")
+    told = fencing_test.take_back(replace(site, cluster=cluster), "snow02", drained=False)
     assert [change.target for change in told] == ["snow02"]
     assert not cluster.tree.xpath("//nvpair[@name='standby' and @value='on']")
     when = fencing.tested(cluster.tree)
     assert when["snow01"] == ""
     since = datetime.now(UTC) - datetime.strptime(when["snow02"], "%Y-%m-%dT%H:%M:%S%z")
     assert 0 <= since.total_seconds() < 60
+
+
+def test_a_server_that_was_drained_before_stays_so(site: Site) -> None:
+    tree = fenced()
+    cib.put_standby(tree, "snow02", on=True)
+    cluster = Memory(tree)
+    fencing_test.take_back(replace(site, cluster=cluster), "snow02", drained=True)
+    assert cluster.tree.xpath("//node[@uname='snow02']//nvpair[@name='standby' and @value='on']")
+    assert fencing.tested(cluster.tree)["snow02"]
+
+
+@pytest.mark.parametrize(
+    ("drained", "remedy", "told"),
+    [
+        (False, "power it on", "power it on, then: snow ha start snow02; snow ha undrain snow02"),
+        (True, "", "snow ha start snow02"),
+    ],
+)
+def test_an_error_tells_what_is_left_to_do(drained: bool, remedy: str, told: str) -> None:
+    left = fencing_test.left_to_do("snow02", drained=drained)
+    with pytest.raises(TimedOutError) as caught, fencing_test.telling(left):
+        raise TimedOutError("snow02 is not back", remedy=remedy)
+    assert caught.value.remedy == told
 
 
 def test_what_is_told_is_how_long_the_fencing_took_and_not_the_boot(
@@ -134,6 +175,6 @@ def test_what_is_told_is_how_long_the_fencing_took_and_not_the_boot(
     mocker.patch.object(fencer, "fence", side_effect=lambda *_: clock.sleep(42))
     mocker.patch.object(waiting, "POLL_S", 30)
     machines.stand_in("cat", CAT.replace("$ROOT", str(machines.root)).replace("$(cat ", "$(/bin/cat "))
-    (machines.root / "snow02.looks").write_text("100 off off off off 200")
+    (machines.root / "snow02.looks").write_text("1/a off off off off 1/b")
     assert fencing_test.reset(site, "snow02") == 42
     assert clock.now_s == 100 + 42 + 4 * 30

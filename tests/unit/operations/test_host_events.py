@@ -45,6 +45,10 @@ class Cluster:
         mocker.patch.object(registration, "undisturbed", return_value=cleaning)
         self.run = mocker.patch.object(command, "run", return_value=Result((), 0, b"", b""))
         self.state = mocker.patch.object(pacemaker, "state", side_effect=[seen("snow01"), seen("snow02"), seen()])
+        # What xl sees of the domain on the servers; this one is snow01.
+        mocker.patch.object(host_events.Site, "load").return_value.servers.here = "snow01"
+        self.found: MagicMock = mocker.patch.object(host_events, "whereabouts").return_value
+        self.found.return_value = {"nis01": None}
 
     @property
     def registered(self) -> bool:
@@ -64,12 +68,30 @@ def test_a_domain_is_stopped_wherever_it_runs_and_then_unregistered(cluster: Clu
     assert any("nis01" in call.args[0] for call in cluster.run.call_args_list), "Pacemaker would remember it"
 
 
+@pytest.mark.parametrize(
+    "found",
+    [{"return_value": {"nis01": "snow02"}}, {"side_effect": UnsafeError("it runs on snow02, outside the cluster")}],
+)
+def test_a_domain_that_pacemaker_has_stopped_and_that_runs_by_hand_elsewhere_keeps_its_image(
+    cluster: Cluster, found: dict[str, object]
+) -> None:
+    cluster.found.configure_mock(**found)
+    with pytest.raises(UnsafeError, match="runs on snow02"):
+        host_events.end("nis01")
+    assert cluster.registered
+    assert cluster.state.call_count == 3, "only what Pacemaker has stopped is looked for"
+
+
+def test_a_domain_that_pacemaker_has_stopped_and_that_runs_here_is_left_to_the_host(cluster: Cluster) -> None:
+    cluster.found.return_value = {"nis01": "snow01"}
+    host_events.end("nis01")
+    assert not cluster.registered
+
+
 @pytest.fixture
-def unregistered(cluster: Cluster, mocker: MockerFixture) -> MagicMock:
-    """What looking for a domain that nobody has registered gives; this server is snow01."""
-    mocker.patch.object(host_events.Site, "load").return_value.servers.here = "snow01"
-    found: MagicMock = mocker.patch.object(host_events, "whereabouts").return_value
-    return found
+def unregistered(cluster: Cluster) -> MagicMock:
+    """What looking for a domain that nobody has registered gives."""
+    return cluster.found
 
 
 @pytest.mark.parametrize("where", [None, "snow01"])

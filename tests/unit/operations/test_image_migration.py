@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import signal
@@ -11,7 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from snow_ha_plugin.errors import ConfigurationError, NoInputError, SnowHaError, UnavailableError, UnsafeError
+from snow_ha_plugin.errors import (
+    ConfigurationError,
+    NoInputError,
+    SnowHaError,
+    TryAgainError,
+    UnavailableError,
+    UnsafeError,
+)
 from snow_ha_plugin.model import Change, Domain
 from snow_ha_plugin.operations.image_migration import copying, plans, running, way_back
 from snow_ha_plugin.operations.image_migration.copying import Outcome
@@ -427,6 +435,61 @@ def test_a_failure_of_one_domain_is_not_that_of_the_others(place: Place) -> None
     assert (place.domains / "web02.cfg").read_text() == other
     assert isinstance(done["web01"], list)
     assert place.file.read_bytes() != place.before
+
+
+def two(place: Place) -> dict[str, Plan | SnowHaError]:
+    (place.domains / "web02.cfg").write_text(f"name = 'web02'\ndisk = [ 'phy:{place.volumes}/web02-disk,xvda,w' ]\n")
+    (place.volumes / "web02-disk").write_bytes(DISK)
+    domains = [place.domain(), snowtools.read_domain(place.domains, "web02")]
+    return plans.plans(place.halls, domains, str(place.shared), restart=False)
+
+
+def test_a_file_system_that_is_full_fails_one_domain_with_a_reason(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = domainfiles.keep
+
+    def keep(path: str) -> None:
+        if path.endswith("web02.cfg"):
+            raise OSError(errno.ENOSPC, "No space left on device", path)
+        real(path)
+
+    found = two(place)
+    monkeypatch.setattr(domainfiles, "keep", keep)
+    done = copying.migrate_all(place.halls, found, 1, Meter(), lambda seconds: None)
+    assert isinstance(done["web02"], UnavailableError)
+    assert str(done["web02"]) == (
+        f"the images of web02 cannot be migrated; {place.domains}/web02.cfg: No space left on device;"
+        " make room there, or mend its mount, and try again"
+    )
+    assert isinstance(done["web01"], list)
+    place.assert_untouched()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+def test_what_was_done_before_an_interruption_is_known(
+    place: Place, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    found, real, at_two = two(place), copying.migrate, threading.Event()
+
+    def migrate(servers: Machines, todo: Plan, meter: Meter, space: copying.Space) -> list[Change]:
+        if todo.domain.name == "web02":
+            at_two.set()
+            while True:
+                meter.go_on()
+        return real(servers, todo, meter, space)
+
+    def show(seconds: float) -> None:
+        if at_two.is_set():
+            raise error
+
+    monkeypatch.setattr(copying, "SHOWN_EVERY_S", 0)
+    monkeypatch.setattr(copying, "migrate", migrate)
+    done: dict[str, Outcome] = {}
+    with pytest.raises(error):
+        copying.migrate_all(place.halls, found, 1, Meter(), show, done)
+    assert isinstance(done["web01"], list)
+    assert isinstance(done["web02"], TryAgainError)
 
 
 def test_a_domain_whose_root_is_on_nfs_has_nothing_to_copy(place: Place) -> None:

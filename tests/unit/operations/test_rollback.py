@@ -29,7 +29,7 @@ from snow_ha_plugin.core.configure import (
 )
 from snow_ha_plugin.core.configure.acceptance import Acceptance
 from snow_ha_plugin.core.configure.fencing import Timing
-from snow_ha_plugin.errors import DataError, NoInputError, NoSuchObjectError, UnsafeError
+from snow_ha_plugin.errors import DataError, NoInputError, NoSuchObjectError, TryAgainError, UnsafeError
 from snow_ha_plugin.model import Change, Guest, Hypervisor, Move, Network, Severity
 from snow_ha_plugin.operations import rollback
 from snow_ha_plugin.operations.transaction import change, cleaning, unsaid
@@ -373,6 +373,19 @@ def test_who_is_a_member_and_what_pacemaker_says_of_itself_stays(files: Files, a
     assert [node.get("uname") for node in now.iterfind("configuration/nodes/node")] == ["snow01", "snow02", "snow03"]
     assert cib.options(now)["dc-version"] == "3.0.0"
     assert "cluster-recheck-interval" not in cib.options(now)
+
+
+def test_other_changes_than_those_that_were_agreed_to_are_not_carried_out(files: Files, asked: list[str]) -> None:
+    changed(files, hold)
+    shown = rollback.plan(files.cluster(live=True), kept(), None, unsaid)
+    version = kept()
+    changed(files, add)
+    before = files.path.read_bytes()
+    with pytest.raises(TryAgainError, match="changed meanwhile; nothing was changed; run the command again"):
+        rollback.put_back(files.cluster(live=True), version, None, unsaid, expected=shown.changes)
+    assert (files.path.read_bytes(), asked) == (before, [])
+    now = rollback.plan(files.cluster(live=True), version, None, unsaid)
+    assert rollback.put_back(files.cluster(live=True), version, None, unsaid, expected=now.changes) == now.changes
 
 
 # --- which one
