@@ -14,11 +14,12 @@ from snow_ha_plugin.cli.interruption import Account
 from snow_ha_plugin.cli.servers import emptying
 from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.core.reports import findings
+from snow_ha_plugin.core.reports.text import in_words
 from snow_ha_plugin.guide import corosync, qdevice, start
 from snow_ha_plugin.guide import fencing as protection
 from snow_ha_plugin.guide.run import Run, errors
 from snow_ha_plugin.model import Change
-from snow_ha_plugin.operations import fencing_test, standby
+from snow_ha_plugin.operations import fencing_test, joining, standby
 from snow_ha_plugin.operations.site import Site
 from snow_ha_plugin.operations.transaction import change, undisturbed, whereabouts
 from snow_ha_plugin.system import lock, sbd
@@ -118,28 +119,37 @@ def _line(look: sbd.Look) -> str:
 def test(server: str, yes: bool, as_json: bool) -> None:
     """Reset a server, to see that fencing works: its domains are moved away first, and it is waited for.
 
-    Takes as long as the server takes to boot.
+    Takes as long as the server takes to boot. One that was drained before stays so.
     """
     options.require_root()
     here = protection.decide(Site.load())
     options.at_work(here.cluster, f"fencing test {server}")
-    fencing_test.refuse(here, server)
+    outcome = fencing_test.refuse(here, server)
     if not yes:
-        click.confirm(f"[?] {server} will be emptied, then reset like a lost server. Go on", abort=True)
+        question = f"{server} will be emptied, then reset like a lost server"
+        if outcome.restarted:
+            question += f"; {in_words(outcome.restarted)} cannot migrate live, and would be restarted elsewhere"
+        click.confirm(f"[?] {question}. Go on", abort=True)
     there = fencing_test.domains_of(here, server)
     with emptying(here.cluster, server, there, quiet=as_json) as on_wait:
-        standby.empty(here.cluster, server, there, on_wait=on_wait)
-    back = f"{server} stays in standby; once it has booted: snow ha start {server}; snow ha undrain {server}"
-    with interruption.told(lambda: Account(going=[f"the reset of {server}"], then=(back,))):
+        drained = not standby.empty(here.cluster, server, there, outcome.after, on_wait)
+    left = fencing_test.left_to_do(server, drained=drained)
+    back = f"{server} stays in standby; once it has booted: {left}"
+    with (
+        interruption.told(lambda: Account(going=[f"the reset of {server}"], then=(back,))),
+        fencing_test.telling(left),
+    ):
         with output.progress(f"{server} is reset, and waited for", quiet=as_json):
             took = fencing_test.reset(here, server)
         with output.progress(f"{server} is taken back", quiet=as_json):
-            start.apply(here)
-            changes = fencing_test.take_back(here, server)
+            joining.start(here, [server], sorted(here.servers.silent))
+            qdevice.wait_for_votes(here)
+            changes = fencing_test.take_back(here, server, drained=drained)
     if as_json:
         output.as_json({"server": server, "fenced_s": round(took, 1), "changes": output.changes_json(changes)})
     else:
-        output.info(f"{server} was fenced in {took:.1f} s, and is back in the cluster")
+        again = ", drained as it was" if drained else ""
+        output.info(f"{server} was fenced in {took:.1f} s, and is back in the cluster{again}")
 
 
 COMMANDS = (group,)

@@ -173,7 +173,7 @@ def _missing(site: Site, look: Look) -> list[str]:
     found = [f"{path} is not ours" for name, (path, text) in wanted.items() if texts.get(name) != text]
     if not look.enabled:
         found.append("sbd does not start with corosync")
-    if look.loop != f"1 {file_of(site)}":
+    if look.loop != _loop(site):
         found.append(f"{fencing.DEVICE} is no loop device with direct I/O on {file_of(site)}")
     elif not _has_times(site, look):
         found.append("the times in sbd's disk are others")
@@ -182,6 +182,11 @@ def _missing(site: Site, look: Look) -> list[str]:
     if "corosync" in look.active and "sbd" not in look.active:
         found.append("corosync runs without sbd")
     return found
+
+
+def _loop(site: Site) -> str:
+    """The loop device as it must be: with direct I/O, on our file."""
+    return f"1 {file_of(site)}"
 
 
 def _has_times(site: Site, look: Look) -> bool:
@@ -226,7 +231,8 @@ def _takes_a_restart(site: Site, look: Look) -> bool:
     watchdog = look.watchdog
     assert watchdog is not None, "it was just loaded"
     same = look.conf == sbd.conf(watchdog.name, timing(site)) and _has_times(site, look)
-    return "sbd" not in look.active or not same
+    # sbd keeps the device open that it has started with.
+    return "sbd" not in look.active or not same or look.loop != _loop(site)
 
 
 def _stop_cluster(site: Site) -> None:

@@ -176,14 +176,16 @@ class TestSetUp:
         ("changed", "stops", "makes"),
         [
             ({}, False, False),
-            ({"loop": ""}, False, False),
+            ({"loop": "1 /old/sbd.img"}, True, False),
+            ({"loop": f"0 {FILE}"}, True, False),
+            ({"loop": "", "active": frozenset()}, False, False),
             ({"enabled": False}, False, False),
             ({"texts": ()}, True, False),
             ({"active": frozenset({"corosync", "pacemaker"})}, True, False),
             ({"header": OTHER_TIMES}, True, True),
             ({"active": frozenset(), "texts": ()}, False, False),
         ],
-        ids=["nothing", "loop", "unit", "settings", "without sbd", "times", "not running"],
+        ids=["nothing", "loop", "cached loop", "idle loop", "unit", "settings", "without sbd", "times", "not running"],
     )
     def test_the_cluster_stops_only_where_sbd_must_start_anew(
         self, site: Site, looks: dict[str, Look], mocker: MockerFixture, changed: dict[str, object], stops: bool,
