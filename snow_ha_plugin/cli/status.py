@@ -40,8 +40,9 @@ def status(
 
     With a name: all that is known of that domain or server, why it is where it is, and what happened to it of late.
 
-    Exit status 0 healthy, 1 degraded, 2 broken, 3 not enabled or not known; with --json 0, and the word is in it. A
-    further server may fail where the others have room for its domains.
+    Exit status 0 healthy, 1 degraded, 2 broken, 3 not enabled or not known; with --json 0, and the word is in it, or 69
+    and no object where Pacemaker does not answer here. A further server may fail where the others have room for its
+    domains.
     """
     cluster = options.cluster(cib_path)
     if watch:

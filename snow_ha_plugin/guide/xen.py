@@ -32,7 +32,7 @@ def check(site: Site) -> list[Finding]:
                     Severity.WARNING,
                     "no-pv-migration",
                     f"the hypervisor of {server} has no shadow paging: para-virtualised domains cannot migrate live",
-                    "snow ha images convert DOMAIN makes one a PVH guest; or a hypervisor with shadow paging",
+                    "snow shutdown DOMAIN, snow ha images convert DOMAIN --try, snow boot DOMAIN; or another Xen",
                     subject=server,
                 )
             )

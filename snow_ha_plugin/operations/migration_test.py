@@ -45,7 +45,7 @@ def plan(tree: cib.Tree, name: str) -> list[Move]:
     if not there:
         raise UnavailableError(f"{name} has nowhere to go", "no other server is in service", "see snow ha status")
     if any(move.restarts for move in there):
-        remedy = f"make it a PVH guest: snow ha images convert {name}, or name another domain"
+        remedy = f"make it a PVH guest while it is down: snow ha images convert {name}, or name another domain"
         raise UnsafeError(f"{name} cannot migrate live", "it would be restarted", remedy)
     return [leg for move in there for leg in (move, Move(name, move.target, move.source, move.memory_mib))]
 

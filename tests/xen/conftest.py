@@ -5,6 +5,7 @@ when less than one needs are left.
 """
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 
@@ -22,6 +23,8 @@ NO_TIME = "no time is left"
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Whoever ends the tests so ends their labs, too: what is in a cgroup of its own gets no signal of ours.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     config.addinivalue_line("markers", "smoke: on real Xen, whatever time is left")
     config.addinivalue_line("markers", "takes(seconds): longer than other tests on real Xen")
 

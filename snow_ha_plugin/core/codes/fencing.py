@@ -5,7 +5,7 @@ from __future__ import annotations
 from snow_ha_plugin.core.codes.entry import Entry
 from snow_ha_plugin.model import Severity
 
-_SEE = ("snow ha fencing status", "docs/guarantees.md")
+_SEE = ("snow ha fencing status", "/usr/share/doc/snow-ha/guarantees.md.gz")
 
 ENTRIES = (
     Entry(

@@ -36,8 +36,9 @@ ENTRIES = (
     Entry(
         "image-unknown", Severity.WARNING, "Whether servers share an image cannot be told",
         "It is a device without a serial number, or something that a script makes.",
-        "Compare its content on both servers, or start the domain once on each, with snow ha move.",
-        ("snow ha images status", "snow ha move"),
+        "Compare its content on both servers while the domain is down. Do not migrate the domain before that is known:"
+        " on another device it would go on with another disk.",
+        _SEE,
     ),
     Entry(
         "image-written-twice", Severity.ERROR, "Two servers have a volume open for writing",
@@ -91,7 +92,8 @@ ENTRIES = (
     Entry(
         "no-pv-migration", Severity.WARNING, "Para-virtualised domains cannot migrate live",
         "The hypervisor has no shadow paging. Where Pacemaker moves them it restarts them.",
-        "snow ha images convert DOMAIN makes one a PVH guest; or a hypervisor with shadow paging.",
+        "Make them PVH guests, each while it is down: snow shutdown DOMAIN, snow ha images convert DOMAIN --try, snow"
+        " boot DOMAIN. Or a hypervisor with shadow paging.",
         ("snow ha images convert",),
     ),
     Entry(
@@ -106,8 +108,8 @@ ENTRIES = (
         "restarts", Severity.WARNING, "Domains are restarted where others migrate",
         "They are para-virtualised, and a server's hypervisor has no shadow paging: a live migration would fail, and"
         " end in a restart. So allow-migrate is false for them until that is mended.",
-        "snow ha images convert DOMAIN makes one a PVH guest at its next start; or a hypervisor with shadow paging"
-        " everywhere. After either: snow ha sync.",
+        "Make them PVH guests, each while it is down: snow shutdown DOMAIN, snow ha images convert DOMAIN --try, snow"
+        " boot DOMAIN. Or a hypervisor with shadow paging everywhere, then snow ha sync.",
         ("snow ha images convert", "snow ha sync"),
     ),
     Entry(

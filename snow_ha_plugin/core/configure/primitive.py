@@ -45,7 +45,8 @@ class Claims:
                 raise ConfigurationError(
                     f"{domain.name} cannot be registered",
                     f"the CIB runs it already, as the primitive {holder}" + _BY[kind],
-                    f"give that its name, as `snow boot` expects: crm configure rename {holder} {domain.name}"
+                    f"give that its name, as `snow boot` expects, while it is down: crm configure rename {holder}"
+                    f" {domain.name}"
                     if kind != "uuid"
                     else f"take the uuid out of one of the two domain files, if {holder} is another domain",
                 )
@@ -91,7 +92,7 @@ def register(
         raise ConfigurationError(
             f"{domain.name} cannot be registered",
             f"the CIB already has a {element.tag!s} of this id that runs no domain",
-            f"rename it: crm configure rename {domain.name} NEW-NAME",
+            f"rename it while it is stopped: crm configure rename {domain.name} NEW-NAME",
         )
     if primitive.agent != "ocf:snow:Xen" or not _is_ours(element):
         return None

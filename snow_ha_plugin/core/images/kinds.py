@@ -20,6 +20,9 @@ AIO = "qemu:aio"
 # QEMU gives each of its disks the same serial number, whatever machine it is in.
 _NO_SERIALS_FROM = "QEMU"
 
+# A migration onto another image has the guest go on with a disk that is not its own.
+_COMPARE = "compare its content while the domain is down; do not migrate it before"
+
 
 class Kind(StrEnum):
     FILE = "file"
@@ -170,9 +173,7 @@ def findings(image: Image, silent: tuple[str, ...] = ()) -> list[Finding]:
     who, servers = f"the image of {image.domain}, {image.name},", in_words(image.looks)
     if image.kind == Kind.SCRIPT:
         message = f"{who} is not a file or device: whether every server has it cannot be told"
-        found.append(
-            _warning("image-unknown", message, "start the domain once on each server, with snow ha move", image.domain)
-        )
+        found.append(_warning("image-unknown", message, _COMPARE, image.domain))
     elif image.kind == Kind.NOTHING:
         found.append(
             _error(
@@ -189,11 +190,7 @@ def findings(image: Image, silent: tuple[str, ...] = ()) -> list[Finding]:
         found.append(_error("image-not-shared", message, "start the other servers, and try again", image.domain))
     elif image.shared == Shared.UNKNOWN:
         message = f"{who} is a device on {servers}, and nothing tells whether it is the same one"
-        found.append(
-            _warning(
-                "image-unknown", message, "compare its content: only a device that they share is safe", image.domain
-            )
-        )
+        found.append(_warning("image-unknown", message, _COMPARE, image.domain))
     if image.kind != Kind.DRBD and image.unreadable:
         message = f"{who} cannot be read on {in_words(image.unreadable)}"
         found.append(

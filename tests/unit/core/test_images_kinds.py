@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from snow_ha_plugin.core import codes
 from snow_ha_plugin.core.images import kinds
 from snow_ha_plugin.core.images.kinds import Kind, Look, Shared
 from snow_ha_plugin.model import Disk, Domain
@@ -96,6 +97,15 @@ def test_what_a_script_makes_of_a_target_cannot_be_told() -> None:
     image = kinds.Image("web01", Disk("xvda", "rbd:pool/web01", ""), {})
     assert (image.kind, image.shared) == (Kind.SCRIPT, Shared.UNKNOWN)
     assert [finding.id for finding in kinds.findings(image)] == ["image-unknown"]
+
+
+@pytest.mark.parametrize(
+    "image", [seen(NAMELESS, NAMELESS), kinds.Image("web01", Disk("xvda", "rbd:pool/web01", ""), {})]
+)
+def test_nobody_is_told_to_migrate_a_domain_onto_what_may_be_another_disk(image: kinds.Image) -> None:
+    (finding,) = kinds.findings(image)
+    assert "do not migrate" in finding.remedy
+    assert "snow ha move" not in finding.remedy + codes.TABLE["image-unknown"].remedy
 
 
 def test_a_domain_without_disks_has_no_images() -> None:

@@ -98,6 +98,8 @@ def test_one_para_virtualised_domain_is_enough_to_need_shadow_paging(found: Foun
     site = found.make_site(domains=(domain("web02"), PV))
     (finding,) = xen.check(site)
     assert (finding.severity, finding.id, finding.subject) == (Severity.WARNING, "no-pv-migration", "snow01")
+    # What runs is not converted.
+    assert finding.remedy.startswith("snow shutdown DOMAIN, snow ha images convert DOMAIN --try, snow boot DOMAIN")
 
 
 def test_processors_are_told_of_a_server_of_each_kind(found: Found) -> None:
