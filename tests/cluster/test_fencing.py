@@ -233,7 +233,7 @@ class TestDisable:
         state.wait_for_all_domains(site)
         running = state.domids(site)
         # Whoever has once ended a maintenance has left what Pacemaker counts before ours.
-        site.run("snow01", ["crm", "configure", "property", "maintenance-mode=false"])
+        site.run("snow01", ["crm_attribute", "--name", "maintenance-mode", "--update", "false"])
         assert "fencing: sbd" in site.run("snow01", ["snow-ha", "fencing", "set-up"], timeout=ENABLE_WITHIN_S).stdout
         assert state.domids(site) == running
         assert state.status(site)["fencing"]["enabled"] is True
