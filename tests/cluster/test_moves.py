@@ -156,7 +156,7 @@ def test_live_migration_is_tested_on_the_smallest_domain_and_measured(pair: Pair
 def test_a_move_that_is_ended_half_way_goes_on_and_leaves_no_rule(pair: Pair, number: signal.Signals) -> None:
     began = time.monotonic()
     _, other = place(pair, "b01")
-    pair.world.configure(domain="b01", copy_s=5)
+    pair.world.configure(domain="b01", copy_s=15)
     process = subprocess.Popen(pair.lab.command(pair.here, ["snow-ha", "move", "b01", other]))
     pair.wait_for(lambda: "b01--incoming" in pair.lab.run(other, ["xl", "list"]).stdout, "the migration does not begin")
     pid = pair.lab.run(pair.here, ["pgrep", "--full", "^/usr/bin/python3 /usr/bin/snow-ha move b01"]).stdout.split()[0]
