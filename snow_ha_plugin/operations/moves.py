@@ -132,14 +132,15 @@ def settle(cluster: Cluster) -> None:
     """
     tree = cluster.read()
     pulled = tree.xpath(f"{migration.RULES}/@rsc")
+    if not pulled:
+        return
     if going := under_way(tree, pulled):
         names = in_words([found.id for found in going])
         raise TryAgainError(f"an interrupted verb still moves {names}", "nothing was changed", WAIT)
-    if pulled:
-        # Else that shell would take out what this verb puts in.
-        with suppress(TimedOutError):
-            cluster.wait_idle(SEEN_WITHIN_S)
-        waiting.until(lambda: not cluster.read().xpath(migration.RULES), TAKEN_OUT_WITHIN_S)
+    # Else that shell would take out what this verb puts in.
+    with suppress(TimedOutError):
+        cluster.wait_idle(SEEN_WITHIN_S)
+    waiting.until(lambda: not cluster.read().xpath(migration.RULES), TAKEN_OUT_WITHIN_S)
 
 
 def let_go(cluster: Cluster) -> None:
