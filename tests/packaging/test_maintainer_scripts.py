@@ -135,7 +135,7 @@ def test_it_stays_while_sbd_needs_its_disk_and_says_the_way_out(server: Server, 
     assert refused.returncode == 1
     assert refused.stderr.splitlines() == [
         "[E] snow-ha stays: sbd has its disk from it on this server; take it out first: snow ha disable",
-        "[I] Where this server has left its cluster: systemctl stop corosync; systemctl disable sbd",
+        "[I] Where this server has left its cluster: systemctl stop corosync && systemctl disable sbd",
     ]
     assert not any("stop" in words for words in server.systemctl())
 
