@@ -1,38 +1,40 @@
-"""The domain's file, as xl reads it: its name, and what a server must have for it."""
+"""The domain's file, as xl reads it, and what a server must have for it."""
 
 import os
+import time
 
 from snow_ha_plugin import xlcfg
-from snow_ha_plugin.agent.domains import is_plain
-from snow_ha_plugin.agent.operation import CONFIGURED, INSTALLED, OcfError, log, parameter
+from snow_ha_plugin.agent.operation import CONFIGURED, GENERIC, INSTALLED, OcfError, log, parameter
+from snow_ha_plugin.agent.process import Program
+
+# It is a few hundred bytes.
+READING_S = 5.0
 
 
 class BadFileError(Exception):
     """The domain file cannot be read or understood."""
 
 
-def read(path: str) -> xlcfg.Settings:
-    """What the file sets; nothing is evaluated."""
+class SilentStorageError(Exception):
+    """Storage does not say what is in the domain file."""
+
+
+def read(path: str, deadline: float) -> xlcfg.Settings:
+    """What the file sets; nothing is evaluated.
+
+    It is on shared storage, and who reads from some that does not answer cannot end: that is left to another process.
+    """
+    now = time.monotonic()
+    until = min(deadline, now + min(READING_S, (deadline - now) / 3))
+    result = Program(["cat", path]).result(until, "surrogateescape")
+    if result.status is None:
+        raise SilentStorageError(f"{path} cannot be read in time: its storage does not answer")
     try:
-        return xlcfg.settings(xlcfg.read(path))
-    except (OSError, ValueError) as error:
-        raise BadFileError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
-
-
-def domain_name() -> str:
-    """The domain's name. The file may be missing (a stop must work without it): then the resource's name counts."""
-    name: object = parameter("name")
-    if not name and parameter("xmfile"):
-        try:
-            name = read(parameter("xmfile")).get("name", "")
-        except BadFileError as bad:
-            log(f"{bad}: taking the resource's name for the domain's")
-    name = name or os.environ.get("OCF_RESOURCE_INSTANCE", "").split(":")[0]
-    if not isinstance(name, str) or not is_plain(name):
-        raise OcfError(CONFIGURED, f"no usable domain name: {name!r}")
-    if name.isdigit():
-        raise OcfError(CONFIGURED, f"xl takes the name {name} for a domain id")
-    return name
+        if result.status != 0:
+            raise ValueError(result.errors.strip().rpartition(": ")[2])
+        return xlcfg.settings(result.output)
+    except ValueError as error:
+        raise BadFileError(f"{path}: {error}") from None
 
 
 def path_given() -> str:
@@ -43,16 +45,18 @@ def path_given() -> str:
     return path
 
 
-def read_given() -> xlcfg.Settings:
+def read_given(deadline: float) -> xlcfg.Settings:
     try:
-        return read(path_given())
+        return read(path_given(), deadline)
     except BadFileError as bad:
         raise OcfError(INSTALLED, f"the domain file cannot be used on this server: {bad}") from None
+    except SilentStorageError as silent:
+        raise OcfError(GENERIC, str(silent)) from None
 
 
-def read_if_host_has_all() -> xlcfg.Settings:
+def read_if_host_has_all(deadline: float) -> xlcfg.Settings:
     """The domain file, if it and all that it names can be read on this server."""
-    config = read_given()
+    config = read_given(deadline)
     for path in needs_of(config):
         if not os.access(path, os.R_OK):
             raise OcfError(INSTALLED, f"{path} is missing or not readable on this server")

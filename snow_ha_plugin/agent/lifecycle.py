@@ -37,7 +37,7 @@ def start(operation: Operation) -> int:
         return SUCCESS
     if found == "refuse":
         raise OcfError(GENERIC, f"{name} cannot be created beside {listed(instances)}: stop it first")
-    config = domain_file.read_if_host_has_all()
+    config = domain_file.read_if_host_has_all(deadline)
     _look_at_other_servers(name, deadline)
     host.destroy(instances, deadline)
     words = ["create", domain_file.path_given()]

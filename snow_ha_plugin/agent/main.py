@@ -62,14 +62,15 @@ def _runner(action: str) -> "Callable[[float, float], int]":
 
 
 def _on_domain(action: str) -> "Callable[[float, float], int]":
-    from snow_ha_plugin.agent.domain_file import domain_name
+    from snow_ha_plugin.agent.naming import domain_name
 
     do = _implementation(action)
 
     def act(began: float, deadline: float) -> int:
         if os.geteuid() != 0 and action != "validate-all":
             raise OcfError(PERM, "only root can ask the hypervisor")
-        return do(Operation(domain_name(), began, deadline))
+        name, doubt = domain_name(deadline)
+        return do(Operation(name, began, deadline, doubt))
 
     return act
 

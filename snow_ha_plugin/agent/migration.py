@@ -8,6 +8,7 @@ from snow_ha_plugin.agent import domain_file
 from snow_ha_plugin.agent.decisions import verdict
 from snow_ha_plugin.agent.domains import instances_in, is_plain, listed
 from snow_ha_plugin.agent.host import SSH, Host
+from snow_ha_plugin.agent.naming import renamed
 from snow_ha_plugin.agent.operation import (
     ARGS,
     GENERIC,
@@ -52,6 +53,9 @@ def migrate_to(operation: Operation) -> int:
     instances = here.at_rest(budget)
     if verdict("source", instances) == "refuse" or len(instances) > 1:
         raise OcfError(GENERIC, f"{name} does not run here, so it cannot be migrated from here: {listed(instances)}")
+    # The other server would look for it by the new name.
+    if other := renamed(name, budget):
+        raise OcfError(GENERIC, f"{name} has the name {other} in its file now: it takes a restart, and no migration")
     memory_mib = instances[0].memory_mib
     _look_at_target(there, memory_mib, budget)
 
@@ -97,7 +101,7 @@ def _look_at_target(there: Host, memory_mib: int, deadline: float) -> None:
     It runs here, so an incoming domain there is what an earlier migration left: it goes.
     """
     try:
-        needs = domain_file.needs_of(domain_file.read_given())
+        needs = domain_file.needs_of(domain_file.read_given(deadline))
     except OcfError as error:
         log(f"{error.text}: not looking for what it names on {there.address}")
         needs = []

@@ -10,6 +10,7 @@ from snow_ha_plugin.agent.operation import (
     SUCCESS,
     OcfError,
     Operation,
+    UnknownError,
     is_deep,
     is_recurring,
     log,
@@ -24,6 +25,8 @@ def monitor(operation: Operation) -> int:
     instances = Host(name).at_rest(operation.deadline, absence_passes=is_recurring())
     found = verdict("monitor" if is_recurring() else "probe", instances)
     if found == "absent":
+        if operation.doubt:
+            raise UnknownError(f"{name} is not here, and may have another name: {operation.doubt}")
         if instances:
             log(f"a migration is bringing {name} in, or has left this: {listed(instances)}")
         elif is_recurring():

@@ -33,10 +33,11 @@ class UnknownError(OcfError):
 
 
 class Operation:
-    """One call by Pacemaker: for which domain, since when, and when it must have ended."""
+    """One call by Pacemaker: for which domain, since when, and when it must have ended; `doubt`: why the domain may
+    have another name."""
 
-    def __init__(self, domain: str, began: float, deadline: float) -> None:
-        self.domain, self.began, self.deadline = domain, began, deadline
+    def __init__(self, domain: str, began: float, deadline: float, doubt: str = "") -> None:
+        self.domain, self.began, self.deadline, self.doubt = domain, began, deadline, doubt
 
 
 def parameter(name: str) -> str:
@@ -62,6 +63,14 @@ def one_answer_by(deadline: float) -> float:
     """Until when one answer of xl is waited for: where a question hangs for ever, the next one may be answered."""
     now = time.monotonic()
     return min(deadline, now + max(5.0, (deadline - now) / 2))
+
+
+def note(path: str, text: str) -> None:
+    """Write a file in DIRECTORY, whole or not at all; OSError if that cannot be."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path + ".new", "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(text)
+    os.rename(path + ".new", path)
 
 
 def log(text: str) -> None:

@@ -54,17 +54,17 @@ class Program:
         poll.register(self.pidfd, select.POLLIN)
         return bool(poll.poll(max(0.0, deadline - time.monotonic()) * 1000))
 
-    def result(self, deadline: float) -> Result:
-        """The result; a program that has not ended by the deadline is killed."""
+    def result(self, deadline: float, undecodable: str = "replace") -> Result:
+        """The result; a program that has not ended by the deadline is killed. `undecodable`: as bytes.decode has it."""
         status = None
         if self.wait(deadline):
             status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         else:
             os.kill(self.pid, 9)
-            # A process in an uninterruptible call of the hypervisor does not even die.
+            # A process in an uninterruptible call of the hypervisor, or of storage, does not even die.
             if self.wait(time.monotonic() + 0.1):
                 os.waitpid(self.pid, 0)
-        output, errors = (os.pread(file, OUTPUT_LIMIT, 0).decode("utf-8", "replace") for file in self.files)
+        output, errors = (os.pread(file, OUTPUT_LIMIT, 0).decode("utf-8", undecodable) for file in self.files)
         for file in (*self.files, self.pidfd):
             os.close(file)
         return Result(self.words, status, output, errors)

@@ -3,7 +3,7 @@
 import os
 import time
 
-from snow_ha_plugin.agent.operation import DIRECTORY, log
+from snow_ha_plugin.agent.operation import DIRECTORY, log, note
 from snow_ha_plugin.agent.process import bytes_read_by
 
 # How often it is noted for `snow ha status`, and logged.
@@ -33,10 +33,7 @@ class Progress:
         self.noted, self.sent_mib = now, sent_mib
         numbers = f'"sent_mib": {sent_mib}, "memory_mib": {self.memory_mib}, "mib_per_s": {rate}'
         try:
-            os.makedirs(DIRECTORY, exist_ok=True)
-            with open(self.path + ".new", "w", encoding="ascii") as file:
-                file.write(f'{{"target": "{self.target}", {numbers}}}\n')
-            os.rename(self.path + ".new", self.path)
+            note(self.path, f'{{"target": "{self.target}", {numbers}}}\n')
         except OSError:
             self.end()
         if now > self.logged + LOGGING_S:

@@ -22,6 +22,6 @@ def validate(operation: Operation) -> int:
             text = f"{key} has no effect any more: remove it (domains keep the memory of their file)"
             raise OcfError(CONFIGURED, text)
     if is_deep():
-        domain_file.read_if_host_has_all()
+        domain_file.read_if_host_has_all(operation.deadline)
         Host(operation.domain).instances(operation.deadline)
     return SUCCESS

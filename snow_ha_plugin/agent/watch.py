@@ -8,12 +8,21 @@ Where that has not helped RESTARTS times in a row, the domain is left running, a
 Nothing is asked before the domain has been here for its grace time: its guest boots, or has just been brought here.
 """
 
-import os
 import time
 
 from snow_ha_plugin import watches, xlcfg
 from snow_ha_plugin.agent import domain_file
-from snow_ha_plugin.agent.operation import DEGRADED, DIRECTORY, GENERIC, POLL_S, OcfError, Operation, log, parameter
+from snow_ha_plugin.agent.operation import (
+    DEGRADED,
+    DIRECTORY,
+    GENERIC,
+    POLL_S,
+    OcfError,
+    Operation,
+    log,
+    note,
+    parameter,
+)
 from snow_ha_plugin.agent.process import run
 
 ASKING_S = 5.0
@@ -48,7 +57,7 @@ def look(operation: Operation, domid: int) -> None:
 
 def silence(name: str, deadline: float) -> str:
     """Asks the guest until the deadline; why nothing has answered, or nothing if something has."""
-    addresses, why = _addresses(name), ""
+    addresses, why = _addresses(name, deadline), ""
     while addresses:
         silent = []
         for address in addresses:
@@ -89,15 +98,15 @@ def _fault(name: str, wanted: str, deadline: float) -> str:
         return "" if result.status == 0 else result.why
     if kind == "ping":
         return silence(name, time.monotonic() + ASKING_S)
-    return _refusal(name, int(what))
+    return _refusal(name, int(what), deadline)
 
 
-def _refusal(name: str, port: int) -> str:
+def _refusal(name: str, port: int, deadline: float) -> str:
     """Why no address of the guest takes a connection, or nothing."""
     import socket  # Only a watch pays for it.
 
     why = ""
-    for address in _addresses(name):
+    for address in _addresses(name, deadline):
         try:
             socket.create_connection((address, port), ASKING_S).close()
             return ""
@@ -109,8 +118,12 @@ def _refusal(name: str, port: int) -> str:
     return why
 
 
-def _addresses(name: str) -> list[str]:
-    addresses = xlcfg.addresses(domain_file.read_given())
+def _addresses(name: str, deadline: float) -> list[str]:
+    try:
+        addresses = xlcfg.addresses(domain_file.read_given(deadline))
+    except OcfError as error:
+        log(f"{error.text}: nobody asks whether the guest of {name} answers")
+        return []
     if not addresses:
         log(f"the domain file of {name} has no plain address (vif, ip=): nobody to ask whether the guest answers")
     return addresses
@@ -141,11 +154,7 @@ def _noted(name: str) -> tuple[int, float, int, int] | None:
 
 
 def _note(name: str, domid: int, since: float, failures: int, restarts: int) -> None:
-    path = f"{DIRECTORY}/{name}.watch"
     try:
-        os.makedirs(DIRECTORY, exist_ok=True)
-        with open(path + ".new", "w", encoding="ascii") as file:
-            file.write(f"{domid} {since} {failures} {restarts}\n")
-        os.rename(path + ".new", path)
+        note(f"{DIRECTORY}/{name}.watch", f"{domid} {since} {failures} {restarts}\n")
     except OSError as error:
         log(f"the watch of {name} cannot be counted: {error.strerror}")

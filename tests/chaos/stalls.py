@@ -7,6 +7,9 @@ import random
 from tests.chaos.faults import NOBODY, UNNOTICED_S, Fault, Kind, Setting, seconds
 from tests.chaos.scene import Scene
 
+# A monitor that hangs fails after 30 s and 60 s more, and the stop that follows after 120 s: then a server is fenced.
+OUTLASTS_A_STOP_S = (215, 240)
+
 
 class Freeze(Kind):
     """Everything in one server stands still, for less or for more than its watchdog waits; its domains run on.
@@ -51,7 +54,8 @@ class SharedHangs(Kind):
 
     def choose(self, chance: random.Random, setting: Setting) -> Fault:
         server = chance.choice((*setting.servers, ""))
-        return Fault(self.name, seconds=seconds(chance, 3, 30), server=server)
+        lasts = chance.choice((seconds(chance, 3, 30), seconds(chance, 3, 30), seconds(chance, *OUTLASTS_A_STOP_S)))
+        return Fault(self.name, seconds=lasts, server=server)
 
     def begin(self, scene: Scene, fault: Fault) -> None:
         for server in sorted(scene.setting.hit(fault)):

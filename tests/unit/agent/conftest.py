@@ -137,7 +137,7 @@ def domain(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
     servers.programs["crm_node"] = Result(["crm_node"], 0, "snow01\n", "")
     monkeypatch.setenv("OCF_RESKEY_CRM_meta_on_node", "snow01")
     monkeypatch.setenv("OCF_RESKEY_xmfile", "/web01.cfg")
-    monkeypatch.setattr(domain_file, "read_if_host_has_all", lambda: {"name": "web01"})
+    monkeypatch.setattr(domain_file, "read_if_host_has_all", lambda deadline: {"name": "web01"})
     monkeypatch.setattr(lifecycle, "end_lost_senders", lambda name: None)
 
 
@@ -191,7 +191,7 @@ def sender(servers: Servers, ended: list[int], monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(
         progress, "bytes_read_by", lambda pid: int((servers.now - 1000) * (60 << 20)) if pid == TRANSPORT[0] else 0
     )
-    monkeypatch.setattr(domain_file, "read_given", lambda: {"kernel": "/it's here"})
+    monkeypatch.setattr(domain_file, "read_given", lambda deadline: {"kernel": "/it's here"})
     monkeypatch.setenv("OCF_RESKEY_CRM_meta_migrate_target", THERE)
     monkeypatch.delenv("OCF_RESKEY_node_ip_attribute", raising=False)
     return sender

@@ -43,6 +43,16 @@ def test_a_probe_of_nothing_looks_once(servers: Servers, operation: Operation) -
     assert servers.calls == ["xl list"]
 
 
+def test_where_the_name_is_doubted_nothing_is_no_absence(servers: Servers) -> None:
+    doubted = Operation("web01", servers.now, servers.now + TIMEOUT_S, "storage does not answer")
+    assert failure(monitor, doubted) == (
+        GENERIC,
+        "web01 is not here, and may have another name: storage does not answer",
+    )
+    servers.place(HERE, "own running")
+    assert monitor(doubted) == SUCCESS
+
+
 @pytest.mark.usefixtures("recurring")
 def test_a_domain_that_is_gone_is_looked_for_a_while(servers: Servers, operation: Operation) -> None:
     assert monitor(operation) == NOT_RUNNING
@@ -175,7 +185,7 @@ def test_a_guest_must_answer_a_deep_monitor(
     servers: Servers, operation: Operation, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("OCF_CHECK_LEVEL", "10")
-    monkeypatch.setattr(domain_file, "read_given", lambda: {"vif": ["ip=10.9.0.7"]})
+    monkeypatch.setattr(domain_file, "read_given", lambda deadline: {"vif": ["ip=10.9.0.7"]})
     servers.place(HERE, "own running")
     servers.programs["ping"] = Result(["ping"], 0, "", "")
     assert monitor(operation) == SUCCESS
@@ -194,7 +204,7 @@ def test_a_guest_must_answer_a_deep_monitor(
 
 def test_a_silent_guest_is_asked_again(servers: Servers, operation: Operation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OCF_CHECK_LEVEL", "10")
-    monkeypatch.setattr(domain_file, "read_given", lambda: {"vif": ["ip=10.9.0.7"]})
+    monkeypatch.setattr(domain_file, "read_given", lambda deadline: {"vif": ["ip=10.9.0.7"]})
     servers.place(HERE, "own running")
     servers.programs["ping"] = Result(["ping"], 1, "", "silence")
     good = Result(["ping"], 0, "", "")

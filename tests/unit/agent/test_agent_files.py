@@ -8,7 +8,6 @@ from snow_ha_plugin import xlcfg
 from snow_ha_plugin.agent import domain_file
 from snow_ha_plugin.agent.lost_senders import is_sender
 from snow_ha_plugin.agent.migration import has_room
-from snow_ha_plugin.agent.operation import CONFIGURED, OcfError
 from snow_ha_plugin.agent.process import Result, first_failure
 
 FILE = """
@@ -34,29 +33,6 @@ def test_what_a_server_must_have_is_what_is_a_path_on_it() -> None:
 )
 def test_only_a_guest_s_own_addresses_are_asked(ip: str, addresses: list[str]) -> None:
     assert xlcfg.addresses({"vif": [f"ip={ip}"]}) == addresses
-
-
-@pytest.mark.parametrize(
-    ("given", "resource", "expected"),
-    [("web01", "other", "web01"), ("", "web01", "web01"), ("", "web01:0", "web01"), (" web01 ", "", "web01")],
-)
-def test_the_name_comes_from_the_parameter_or_else_the_resource(
-    monkeypatch: pytest.MonkeyPatch, given: str, resource: str, expected: str
-) -> None:
-    monkeypatch.setenv("OCF_RESKEY_name", given)
-    monkeypatch.setenv("OCF_RESOURCE_INSTANCE", resource)
-    monkeypatch.delenv("OCF_RESKEY_xmfile", raising=False)
-    assert domain_file.domain_name() == expected
-
-
-@pytest.mark.parametrize("name", ["", "a b", "-x", "7", "a'b"])
-def test_a_name_that_xl_would_misread_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    monkeypatch.setenv("OCF_RESKEY_name", name)
-    monkeypatch.delenv("OCF_RESKEY_xmfile", raising=False)
-    monkeypatch.delenv("OCF_RESOURCE_INSTANCE", raising=False)
-    with pytest.raises(OcfError) as caught:
-        domain_file.domain_name()
-    assert caught.value.status == CONFIGURED
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from snow_ha_plugin.agent import domain_file
-from snow_ha_plugin.agent.operation import CONFIGURED, INSTALLED, OcfError
+from snow_ha_plugin.agent.operation import CONFIGURED, GENERIC, INSTALLED, OcfError
+
+LATER = float("inf")
 
 
 @pytest.fixture
@@ -19,46 +24,10 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "a.cfg"
 
 
-@pytest.mark.parametrize(
-    ("text", "name"), [("name = 'other'\n", "other"), ("memory = 512\n", "web01"), ("name = ''\n", "web01")]
-)
-def test_the_name_is_what_the_file_says_or_else_the_resource_s(file: Path, text: str, name: str) -> None:
-    file.write_text(text)
-    assert domain_file.domain_name() == name
-
-
-def test_the_parameter_comes_before_the_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OCF_RESKEY_name", "given")
-    file.write_text("name = 'other'\n")
-    assert domain_file.domain_name() == "given"
-
-
-@pytest.mark.parametrize(("text", "why"), [(None, "No such file or directory"), ("name = \n", "line 1")])
-def test_a_stop_needs_no_file(file: Path, capfd: pytest.CaptureFixture[str], text: str | None, why: str) -> None:
-    if text is not None:
-        file.write_text(text)
-    assert domain_file.domain_name() == "web01"
-    said = capfd.readouterr().err
-    assert said.startswith(f"{file}: ") and why in said and "taking the resource's name" in said
-
-
-def refused(action: object) -> tuple[int, str]:
+def refused(action: Callable[..., object], *given: object) -> tuple[int, str]:
     with pytest.raises(OcfError) as caught:
-        action()  # type: ignore[operator]
+        action(*given)
     return caught.value.status, caught.value.text
-
-
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ("name = ['a']\n", "no usable domain name: ['a']"),
-        ("name = 'a b'\n", "no usable domain name: 'a b'"),
-        ("name = 7\n", "xl takes the name 7 for a domain id"),
-    ],
-)
-def test_a_name_of_the_file_that_xl_would_misread_is_refused(file: Path, text: str, why: str) -> None:
-    file.write_text(text)
-    assert refused(domain_file.domain_name) == (CONFIGURED, why)
 
 
 @pytest.mark.parametrize("path", ["", "a.cfg", "./a.cfg"])
@@ -70,25 +39,38 @@ def test_the_file_is_named_from_the_root(monkeypatch: pytest.MonkeyPatch, path: 
 
 
 def test_a_start_needs_a_file_that_can_be_used(file: Path) -> None:
-    status, why = refused(domain_file.read_given)
+    status, why = refused(domain_file.read_given, LATER)
     assert status == INSTALLED
     assert why == f"the domain file cannot be used on this server: {file}: No such file or directory"
     file.write_text("memory = 512\nname =\n")
-    assert refused(domain_file.read_if_host_has_all)[0] == INSTALLED
+    assert refused(domain_file.read_if_host_has_all, LATER)[0] == INSTALLED
     file.write_text("memory = 512\n")
-    assert domain_file.read_given() == domain_file.read_if_host_has_all() == {"memory": "512"}
+    assert domain_file.read_given(LATER) == domain_file.read_if_host_has_all(LATER) == {"memory": "512"}
+
+
+def test_bytes_that_are_no_text_are_those_of_the_path(file: Path) -> None:
+    file.write_bytes(b"kernel = '/boot/\xff'\n")
+    assert domain_file.read_given(LATER) == {"kernel": os.fsdecode(b"/boot/\xff")}
+
+
+def test_storage_that_does_not_answer_is_not_waited_for(file: Path) -> None:
+    os.mkfifo(file)
+    until = time.monotonic() + 0.6
+    why = f"{file} cannot be read in time: its storage does not answer"
+    assert refused(domain_file.read_given, until) == (GENERIC, why)
+    assert time.monotonic() < until
 
 
 @pytest.mark.parametrize("key", ["kernel", "ramdisk", "disk"])
 def test_a_start_needs_all_that_the_file_names(file: Path, tmp_path: Path, key: str) -> None:
     needed = tmp_path / "needed"
     file.write_text(f"{key} = " + (f"[ 'file:{needed},xvda,w' ]" if key == "disk" else f"'{needed}'") + "\n")
-    assert refused(domain_file.read_if_host_has_all) == (
+    assert refused(domain_file.read_if_host_has_all, LATER) == (
         INSTALLED,
         f"{needed} is missing or not readable on this server",
     )
     needed.touch()
-    assert list(domain_file.read_if_host_has_all()) == [key]
+    assert list(domain_file.read_if_host_has_all(LATER)) == [key]
 
 
 @pytest.mark.parametrize(

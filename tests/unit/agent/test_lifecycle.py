@@ -54,7 +54,7 @@ def within(servers: Servers, timeout_s: float) -> Operation:
 def test_a_domain_is_created_by_the_name_that_pacemaker_knows(
     servers: Servers, monkeypatch: pytest.MonkeyPatch, config: dict[str, str]
 ) -> None:
-    monkeypatch.setattr(domain_file, "read_if_host_has_all", lambda: config)
+    monkeypatch.setattr(domain_file, "read_if_host_has_all", lambda deadline: config)
     assert start(within(servers, 60)) == SUCCESS
     assert (HERE, 'xl create /web01.cfg name="web01"') in servers.commands
 

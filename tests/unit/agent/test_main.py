@@ -51,7 +51,8 @@ def test_nothing_costly_is_imported(action: str) -> None:
 def test_a_probe_imports_nothing_of_what_others_do() -> None:
     ours = {name.rpartition(".")[2] for name in loaded_for("monitor") if name.startswith("snow_ha_plugin.agent")}
     assert ours == {
-        "agent", "decisions", "domain_file", "domains", "host", "main", "monitor", "operation", "process", "watch",
+        "agent", "decisions", "domain_file", "domains", "host", "main", "monitor", "naming", "operation", "process",
+        "watch",
     }  # fmt: skip
 
 

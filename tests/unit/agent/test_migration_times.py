@@ -69,6 +69,18 @@ def test_only_one_domain_of_the_name_is_migrated(servers: Servers, operation: Op
     assert "cannot be migrated from here: domain 1 (running), domain 2 (running)" in failure(operation)[1]
 
 
+def test_a_domain_whose_file_has_another_name_by_now_is_not_migrated(
+    operation: Operation, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other server would look for the new one, and a stop there leave the old one running."""
+    monkeypatch.setattr(migration, "renamed", lambda name, deadline: "web02")
+    assert failure(operation) == (
+        GENERIC,
+        "web01 has the name web02 in its file now: it takes a restart, and no migration",
+    )
+    assert sender.words == []
+
+
 def test_the_address_is_asked_of_the_target_s_own_attributes(
     servers: Servers, operation: Operation, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,7 +104,7 @@ def test_a_file_that_cannot_be_read_is_no_reason_to_leave_the_domain_where_it_is
 ) -> None:
     """It runs without it; the target's own xl says what it lacks."""
 
-    def unreadable() -> dict[str, object]:
+    def unreadable(deadline: float) -> dict[str, object]:
         raise OcfError(5, "the domain file cannot be used")
 
     monkeypatch.setattr(domain_file, "read_given", unreadable)

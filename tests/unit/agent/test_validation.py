@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from snow_ha_plugin import xlcfg
+from snow_ha_plugin.agent import domain_file
 from snow_ha_plugin.agent.operation import CONFIGURED, INSTALLED, SUCCESS, OcfError, Operation, UnknownError
 from snow_ha_plugin.agent.validation import validate
 from tests.unit.agent.conftest import HERE, Servers
@@ -13,6 +15,7 @@ from tests.unit.agent.conftest import HERE, Servers
 def operation(servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Operation:
     monkeypatch.setenv("OCF_RESKEY_xmfile", str(tmp_path / "web01.cfg"))
     (tmp_path / "web01.cfg").write_text("name = 'web01'\n")
+    monkeypatch.setattr(domain_file, "read", lambda path, deadline: xlcfg.settings(xlcfg.read(path)))
     return Operation("web01", servers.now, servers.now + 20)
 
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("recurring")
 def look(servers: Servers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Look:
     """A monitor of a domain that runs and is past its grace time: why it fails, or nothing."""
     monkeypatch.setattr(watch, "DIRECTORY", str(tmp_path))
-    monkeypatch.setattr(domain_file, "read_given", lambda: {"vif": ["ip=10.9.0.7"]})
+    monkeypatch.setattr(domain_file, "read_given", lambda deadline: {"vif": ["ip=10.9.0.7"]})
     monkeypatch.setenv("OCF_RESKEY_watch", "script:/look")
     monkeypatch.setenv("OCF_RESKEY_watch_grace", "0")
     servers.place(HERE, "own running")
@@ -193,7 +193,7 @@ def test_a_port_must_take_a_connection(look: Look, monkeypatch: pytest.MonkeyPat
 def test_a_domain_without_an_address_is_not_held_down(
     look: Look, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(domain_file, "read_given", dict)
+    monkeypatch.setattr(domain_file, "read_given", lambda deadline: {})
     for wanted in ("ping", "tcp:22"):
         monkeypatch.setenv("OCF_RESKEY_watch", wanted)
         assert [look() for _ in range(3)] == ["", "", ""]

@@ -23,7 +23,7 @@ ONE, OTHER = "10.9.0.7", "10.9.0.8"
 def guest(servers: Servers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """It has two addresses, is watched and past its grace time."""
     monkeypatch.setattr(watch, "DIRECTORY", str(tmp_path / "run"))
-    monkeypatch.setattr(domain_file, "read_given", lambda: {"vif": [f"ip={ONE} {OTHER}"]})
+    monkeypatch.setattr(domain_file, "read_given", lambda deadline: {"vif": [f"ip={ONE} {OTHER}"]})
     monkeypatch.setenv("OCF_RESKEY_watch", "script:/look")
     monkeypatch.setenv("OCF_RESKEY_watch_grace", "0")
     servers.programs["/look"] = GOOD
@@ -91,7 +91,7 @@ def test_without_ping_nobody_is_silent(servers: Servers, monkeypatch: pytest.Mon
 
 
 def test_a_guest_without_addresses_is_not_silent(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(domain_file, "read_given", dict)
+    monkeypatch.setattr(domain_file, "read_given", lambda deadline: {})
     assert watch.silence("web01", servers.now + 5) == ""
 
 
