@@ -19,13 +19,17 @@ class SilentStorageError(Exception):
     """Storage does not say what is in the domain file."""
 
 
-def read(path: str, deadline: float) -> xlcfg.Settings:
+def soon(deadline: float) -> float:
+    """Until when storage is waited for, where there is something else to do."""
+    now = time.monotonic()
+    return min(deadline, now + min(READING_S, (deadline - now) / 3))
+
+
+def read(path: str, until: float) -> xlcfg.Settings:
     """What the file sets; nothing is evaluated.
 
     It is on shared storage, and who reads from some that does not answer cannot end: that is left to another process.
     """
-    now = time.monotonic()
-    until = min(deadline, now + min(READING_S, (deadline - now) / 3))
     result = Program(["cat", path]).result(until, "surrogateescape")
     if result.status is None:
         raise SilentStorageError(f"{path} cannot be read in time: its storage does not answer")
@@ -47,7 +51,7 @@ def path_given() -> str:
 
 def read_given(deadline: float) -> xlcfg.Settings:
     try:
-        return read(path_given(), deadline)
+        return read(path_given(), soon(deadline))
     except BadFileError as bad:
         raise OcfError(INSTALLED, f"the domain file cannot be used on this server: {bad}") from None
     except SilentStorageError as silent:

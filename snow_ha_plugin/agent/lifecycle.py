@@ -31,6 +31,8 @@ DESTROYING_S = 10.0
 def start(operation: Operation) -> int:
     """Creates the domain, unless it is there; not beside anything else of it, here or on another server."""
     name, deadline, host = operation.domain, operation.deadline, Host(operation.domain)
+    if operation.doubt:
+        raise OcfError(GENERIC, operation.doubt)
     instances = host.at_rest(deadline)
     found = verdict("start", instances)
     if found == "done":

@@ -69,7 +69,7 @@ def _on_domain(action: str) -> "Callable[[float, float], int]":
     def act(began: float, deadline: float) -> int:
         if os.geteuid() != 0 and action != "validate-all":
             raise OcfError(PERM, "only root can ask the hypervisor")
-        name, doubt = domain_name(deadline)
+        name, doubt = domain_name(deadline, needs_file=action == "start")
         return do(Operation(name, began, deadline, doubt))
 
     return act

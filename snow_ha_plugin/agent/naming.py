@@ -13,17 +13,20 @@ from snow_ha_plugin.agent.host import Host
 from snow_ha_plugin.agent.operation import CONFIGURED, DIRECTORY, OcfError, log, note, parameter
 
 
-def domain_name(deadline: float) -> tuple[str, str]:
-    """The name, and why it may be another one, or nothing. The file may be missing: a stop must work without it."""
+def domain_name(deadline: float, *, needs_file: bool = False) -> tuple[str, str]:
+    """The name, and why it may be another one, or nothing. The file may be missing: a stop must work without it.
+
+    Its storage is waited for as long as that may take only by who can do nothing without it.
+    """
     if given := parameter("name"):
         return _usable(given), ""
     resource = os.environ.get("OCF_RESOURCE_INSTANCE", "").split(":")[0]
     noted = _noted(resource)
     try:
-        name = _usable(_said(deadline) or resource)
+        name = _usable(_said(deadline if needs_file else domain_file.soon(deadline)) or resource)
     except domain_file.SilentStorageError as silent:
         log(f"{silent}: taking {noted or resource} for the domain's name")
-        return (noted, "") if noted else (_usable(resource), str(silent))
+        return _usable(noted or resource), "" if noted and not needs_file else str(silent)
     if noted not in ("", name) and Host(noted).first_answer(deadline):
         log(f"{name} still has the name that it was started with, {noted}")
         return noted, ""
@@ -35,17 +38,17 @@ def domain_name(deadline: float) -> tuple[str, str]:
 def renamed(name: str, deadline: float) -> str:
     """What the domain file calls the domain now, if that is another name than it has here."""
     try:
-        said = "" if parameter("name") else _said(deadline)
+        said = "" if parameter("name") else _said(domain_file.soon(deadline))
     except domain_file.SilentStorageError:
         return ""
     return str(said) if said not in ("", name) else ""
 
 
-def _said(deadline: float) -> object:
+def _said(until: float) -> object:
     if not parameter("xmfile"):
         return ""
     try:
-        return domain_file.read(parameter("xmfile"), deadline).get("name", "")
+        return domain_file.read(parameter("xmfile"), until).get("name", "")
     except domain_file.BadFileError as bad:
         log(f"{bad}: taking the resource's name for the domain's")
         return ""

@@ -8,7 +8,7 @@ import pytest
 
 from tests.cluster.pair import Pair, enabled
 from tests.lab import host
-from tests.lab.site import SiteDomain
+from tests.lab.site import DOMAIN_FILES, SiteDomain
 
 pytestmark = pytest.mark.lab
 
@@ -97,6 +97,27 @@ def test_a_migration_that_fails_ends_with_one_copy_and_nothing_left(pair: Pair, 
     assert [guest.name for guest in pair.world.guests()] == [DOMAIN]
     assert not pair.world.doubles()
     pair.lab.run(pair.here, ["crm_resource", "--cleanup", "--resource", DOMAIN])
+
+
+def test_a_domain_whose_file_gets_another_name_while_it_runs_never_runs_twice(pair: Pair, home: str) -> None:
+    """By the new name it would be gone: Pacemaker would start it on the image that is in use."""
+    file, there, domid = pair.lab.shared / DOMAIN_FILES / f"{DOMAIN}.cfg", other(pair, home), pair.world.domid(DOMAIN)
+    before = file.read_text()
+    file.write_text(before.replace(f"'{DOMAIN}'", "'renamed01'"))
+    try:
+        probe_again(pair)
+        assert (pair.world.where(DOMAIN), pair.world.domid(DOMAIN)) == ([home], domid)
+        pair.lab.run(pair.here, ["crm_resource", "--move", "--resource", DOMAIN, "--node", there])
+        pair.wait_for(lambda: last_result(pair, home, "migrate_to") == "1", "its migration is not refused")
+        assert [(guest.name, guest.domid) for guest in pair.world.guests()] == [(DOMAIN, domid)]
+        pair.lab.run(pair.here, ["crm_resource", "--clear", "--resource", DOMAIN])
+        pair.lab.run(pair.here, ["crm_resource", "--cleanup", "--resource", DOMAIN])
+        pair.lab.run(pair.here, ["crm_resource", "--restart", "--resource", DOMAIN], timeout=90)
+        assert [guest.name for guest in pair.world.guests()] == ["renamed01"]
+    finally:
+        file.write_text(before)
+    pair.lab.run(pair.here, ["crm_resource", "--restart", "--resource", DOMAIN], timeout=90)
+    assert [guest.name for guest in pair.world.guests()] == [DOMAIN]
 
 
 def known(pair: Pair) -> dict[str, str]:

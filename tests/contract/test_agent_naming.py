@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,18 @@ QUICK_S = 2
 
 
 @pytest.fixture
+def pair(tmp_path: Path) -> Iterator[XenPair]:
+    """Its domain has a name of its own: what is noted of it is noted for the whole machine."""
+    pair = XenPair(tmp_path, f"named{os.getpid()}")
+    note = Path(f"/run/snow-ha/{pair.name}.name")
+    note.unlink(missing_ok=True)
+    yield pair
+    note.unlink(missing_ok=True)
+
+
+@pytest.fixture
 def running(pair: XenPair) -> XenPair:
-    """web01 runs on snow01, started by the agent, and nobody has looked at it since."""
-    Path(f"/run/snow-ha/{pair.name}.name").unlink(missing_ok=True)
+    """It runs on snow01, started by the agent, and nobody has looked at it since."""
     assert pair.agent("start").status == SUCCESS
     return pair
 
@@ -39,7 +49,7 @@ def test_a_domain_that_runs_is_seen_where_storage_does_not_answer(running, envir
 
 def test_a_domain_that_is_gone_is_told_where_storage_does_not_answer(running):
     hang(running)
-    running.xl("snow01", "destroy", "web01")
+    running.xl("snow01", "destroy", running.name)
     assert running.agent("monitor", timeout_s=12, **RECURRING).status == NOT_RUNNING
 
 
@@ -50,7 +60,6 @@ def test_a_domain_is_stopped_where_storage_does_not_answer(running):
 
 
 def test_a_start_where_storage_does_not_answer_fails_in_time_and_a_stop_has_nothing_to_do(pair):
-    Path(f"/run/snow-ha/{pair.name}.name").unlink(missing_ok=True)
     hang(pair)
     started = pair.agent("start", timeout_s=6)
     assert started.status == GENERIC
@@ -59,7 +68,6 @@ def test_a_start_where_storage_does_not_answer_fails_in_time_and_a_stop_has_noth
 
 
 def test_a_probe_that_cannot_learn_the_name_does_not_say_that_it_does_not_run(pair):
-    Path(f"/run/snow-ha/{pair.name}.name").unlink(missing_ok=True)
     pair.world.place("snow01", "other")
     hang(pair)
     outcome = pair.agent("monitor", timeout_s=6)
@@ -71,7 +79,7 @@ def test_a_domain_whose_file_gets_another_name_is_that_one_until_it_ends(running
     running.write_domain_file(name="web02")
     assert running.agent("monitor", **RECURRING).status == SUCCESS
     assert running.agent("start").status == SUCCESS
-    assert running.names("snow01") == ["web01"]
+    assert running.names("snow01") == [running.name]
     migrated = running.agent("migrate_to")
     assert migrated.status == GENERIC
     assert "it takes a restart, and no migration" in migrated.reason

@@ -131,6 +131,12 @@ def test_storage_that_does_not_answer_is_not_waited_for_and_what_it_said_before_
     assert "cannot be read in time: its storage does not answer: taking other" in capfd.readouterr().err
 
 
+def test_who_needs_the_file_waits_for_it(hang: Callable[[], float]) -> None:
+    until = hang()
+    assert domain_name(until, needs_file=True)[1] != ""
+    assert time.monotonic() >= until
+
+
 def test_where_it_never_said_anything_the_resource_s_name_is_doubted(hang: Callable[[], float], notes: Path) -> None:
     name, doubt = domain_name(hang())
     assert name == "web01"
@@ -169,7 +175,7 @@ def test_where_nobody_knows_what_runs_a_new_name_is_not_believed(
 ) -> None:
     file.write_text("name = 'web01'\n")
     domain_name(LATER)
-    monkeypatch.setattr(domain_file, "read", lambda path, deadline: {"name": "web02"})
+    monkeypatch.setattr(domain_file, "read", lambda path, until: {"name": "web02"})
     servers.silent.add(HERE)
     with pytest.raises(UnknownError):
         domain_name(servers.now + 10)

@@ -15,7 +15,7 @@ from tests.unit.agent.conftest import HERE, Servers
 def operation(servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Operation:
     monkeypatch.setenv("OCF_RESKEY_xmfile", str(tmp_path / "web01.cfg"))
     (tmp_path / "web01.cfg").write_text("name = 'web01'\n")
-    monkeypatch.setattr(domain_file, "read", lambda path, deadline: xlcfg.settings(xlcfg.read(path)))
+    monkeypatch.setattr(domain_file, "read", lambda path, until: xlcfg.settings(xlcfg.read(path)))
     return Operation("web01", servers.now, servers.now + 20)
 
 
