@@ -112,6 +112,7 @@ def test_a_domain_whose_file_gets_another_name_while_it_runs_never_runs_twice(pa
         assert [(guest.name, guest.domid) for guest in pair.world.guests()] == [(DOMAIN, domid)]
         pair.lab.run(pair.here, ["crm_resource", "--clear", "--resource", DOMAIN])
         pair.lab.run(pair.here, ["crm_resource", "--cleanup", "--resource", DOMAIN])
+        pair.settle()
         pair.lab.run(pair.here, ["crm_resource", "--restart", "--resource", DOMAIN], timeout=90)
         assert [guest.name for guest in pair.world.guests()] == ["renamed01"]
     finally:
