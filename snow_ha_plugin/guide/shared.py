@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+from snow_ha_plugin.core.reports.findings import storage_lost
 from snow_ha_plugin.guide.section import Step
 from snow_ha_plugin.model import Finding, Severity
 from snow_ha_plugin.operations.site import Site
+from snow_ha_plugin.system import storage
 
 # The file comes first: where systemd mounts at the first access (x-systemd.automount), that is one. Of mounts on top of
 # each other, such as autofs and what it has mounted, findmnt has the uppermost last.
 _LOOK = """
-stat --dereference --format %i:%s "$2" || echo none
+timeout --kill-after=1 "$3" stat --dereference --format %i:%s "$2"
+case $? in
+    0) ;;
+    124|137) echo silent; exit ;;
+    *) echo none ;;
+esac
 findmnt --noheadings --output FSTYPE --mountpoint "$1" || echo none
 """
 
 
 def check(site: Site) -> list[Finding]:
     root, conf = str(site.layout.root), str(site.layout.conf)
-    looks = site.servers.each(lambda name: site.servers.must(name, ["sh", "-c", _LOOK, "sh", root, conf], looks=True))
+    argv = ["sh", "-c", _LOOK, "sh", root, conf, f"{storage.AT_MOST_S:g}"]
+    looks = site.servers.each(lambda name: site.servers.must(name, argv, looks=True))
     findings = []
     identities = set()
     for server, result in looks.items():
-        identity, *_, file_system = result.text.split()
-        identities.add(identity)
-        if file_system in ("none", "autofs"):
+        words = result.text.split()
+        if words == ["silent"]:
+            findings.append(storage_lost(server, "the shared file system does not answer"))
+            continue
+        identities.add(words[0])
+        if words[-1] in ("none", "autofs"):
             findings.append(
                 Finding(
                     Severity.ERROR,

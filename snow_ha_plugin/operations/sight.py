@@ -37,14 +37,17 @@ def outlook(cluster: Cluster, domains_dir: Path | None) -> Outlook:
 def look(cluster: Cluster, outlook: Outlook) -> Overview:
     """The cluster as it is at this moment, with all that is to be said of it."""
     tree, files = outlook.tree, outlook.files
-    with ThreadPoolExecutor(2) as meanwhile:
+    with ThreadPoolExecutor(3) as meanwhile:
         seen, lacks_third_vote = meanwhile.submit(_state, cluster, outlook), meanwhile.submit(cluster.lacks_third_vote)
+        storage_loss = meanwhile.submit(cluster.storage_loss)
         stands, starting, odd = _standing(outlook)
     state = seen.result()
     view = overview(tree, state, stands, files, cluster.progress(migrating(state)), starting)
     found = [*view.findings, *odd]
     if lacks_third_vote.result():
         found.append(findings.no_third_vote(record.here()))
+    if loss := storage_loss.result():
+        found.append(findings.storage_lost(record.here(), loss))
     found += running.left_down(cluster.reachable(_stopped(tree)))
     # Of these Pacemaker knows no more than when it has last looked.
     arrivals = cib.arrivals(tree)

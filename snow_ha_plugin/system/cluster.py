@@ -21,6 +21,8 @@ from snow_ha_plugin.system import (
     pacemaker,
     qdevice,
     record,
+    snowtools,
+    storage,
     waiting,
     written,
     xen,
@@ -85,6 +87,9 @@ class Cluster(Protocol):
         """How far migrations are, by domain; `sources` has the server that each comes from."""
 
     def lacks_third_vote(self) -> bool: ...
+
+    def storage_loss(self) -> str:
+        """What is wrong with the shared file system here; nothing while it answers."""
 
     def guests(self) -> list[str]:
         """What xl has on this server, Domain-0 too."""
@@ -195,6 +200,9 @@ class LiveCluster:
 
     def lacks_third_vote(self) -> bool:
         return qdevice.votes_here() is False
+
+    def storage_loss(self) -> str:
+        return storage.loss(snowtools.layout().root)
 
     def guests(self) -> list[str]:
         servers = Servers([])

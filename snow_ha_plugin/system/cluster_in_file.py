@@ -91,6 +91,9 @@ class ClusterInFile:
     def lacks_third_vote(self) -> bool:
         return False
 
+    def storage_loss(self) -> str:
+        return ""
+
     def reachable(self, paths: Mapping[str, str]) -> Mapping[str, str]:
         return {}
 

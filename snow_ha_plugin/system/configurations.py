@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeVar
 
 from snow_ha_plugin.core import cib
 from snow_ha_plugin.errors import NoInputError, SnowHaError
-from snow_ha_plugin.system import files, record
+from snow_ha_plugin.system import files, record, storage
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class Kept(NamedTuple):
     def read(self) -> cib.Tree:
         """With the ids of the version that has written it."""
         try:
-            data = record.within(self.path.read_bytes)
+            data = storage.within(self.path.read_bytes)
         except OSError as error:
             raise NoInputError(f"{self.path} cannot be read", str(error.strerror), "see snow ha history") from None
         return cib.parse(data, str(self.path))
@@ -101,7 +101,7 @@ def _put(name: str, tree: cib.Tree) -> Path | None:
 def _attempt(work: Callable[[], T], *, of_this_server: bool = False) -> T | None:
     """What it gives; a commit waits for no file system, and fails because of none."""
     try:
-        return work() if of_this_server else record.within(work)
+        return work() if of_this_server else storage.within(work)
     except (OSError, SnowHaError) as error:
         log.debug("a configuration of before: %s", error)
         return None

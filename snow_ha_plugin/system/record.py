@@ -1,8 +1,8 @@
 """The record of what happened, the same on all servers: a directory on the file system that they share.
 
 Each server appends to its own file there, NAME.jsonl: appends of several servers to one file are not kept apart by
-NFS. Whoever appends waits for the shared file system for WITHIN_S and never fails: what cannot be written there waits
-in LOCAL, and goes there with the next event. All of it is root's alone.
+NFS. Whoever appends waits for the shared file system for storage.WITHIN_S and never fails: what cannot be written there
+waits in LOCAL, and goes there with the next event. All of it is root's alone.
 """
 
 from __future__ import annotations
@@ -14,29 +14,21 @@ import pwd
 import shlex
 import socket
 import sys
-import threading
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from snow_ha_plugin.core.reports import events
 from snow_ha_plugin.core.reports.events import Event
 from snow_ha_plugin.errors import TimedOutError, UnavailableError
-from snow_ha_plugin.system import snowtools
+from snow_ha_plugin.system import snowtools, storage
 
-T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 LOCAL = Path("/var/lib/snow-ha/history")
 
-# NFS hangs for as long as its server is away; no verb may.
-WITHIN_S = 2.0
-
 # Of a server's own file, and of the one before it: some thousand events each.
 MOST_BYTES = 512 * 1024
-
-_waiting: list[threading.Thread] = []
 
 
 class Record(NamedTuple):
@@ -54,7 +46,7 @@ def append(*happened: Event) -> None:
     if not data:
         return
     try:
-        within(lambda: _to_shared(data))
+        storage.within(lambda: _to_shared(data))
     except (OSError, TimedOutError, UnavailableError) as error:
         log.debug("recorded on this server alone: %s", error)
         with suppress(OSError):
@@ -65,9 +57,11 @@ def read(since: float = 0) -> Record:
     """What happened on all servers since then, by time."""
     missing = ""
     try:
-        lines = within(lambda: _lines(shared()))
-    except (OSError, TimedOutError, UnavailableError) as error:
+        lines = storage.within(lambda: _lines(shared()))
+    except OSError as error:
         lines, missing = [], str(error)
+    except (TimedOutError, UnavailableError) as error:
+        lines, missing = [], error.reason
     with suppress(OSError):
         lines += _lines(LOCAL)
     found, unknown = events.parse(lines)
@@ -85,44 +79,14 @@ def here() -> str:
 
 
 def shared() -> Path:
-    """The directory on the shared file system; UnavailableError where that is not mounted. Only for `within`."""
-    root = snowtools.layout().root
-    if not root.is_mount():
-        raise UnavailableError(f"{root} is not mounted")
-    return root / "snow-ha" / "history"
+    """The directory there, only for `storage.within`; UnavailableError where the file system is not mounted."""
+    return storage.mounted(snowtools.layout().root) / "snow-ha" / "history"
 
 
 def made(directory: Path) -> Path:
     for each in (directory.parent, directory):
         each.mkdir(mode=0o700, exist_ok=True)
     return directory
-
-
-def within(work: Callable[[], T]) -> T:
-    """What `work` gives with the shared file system, or TimedOutError: then it may still be at work.
-
-    As long as one hangs, the next does not wait at all.
-    """
-    ended: list[T | Exception] = []
-
-    def attempt() -> None:
-        try:
-            ended.append(work())
-        except Exception as error:
-            ended.append(error)
-
-    _waiting[:] = [thread for thread in _waiting if thread.is_alive()]
-    if not _waiting:
-        thread = threading.Thread(target=attempt, daemon=True)
-        thread.start()
-        thread.join(WITHIN_S)
-        if thread.is_alive():
-            _waiting.append(thread)
-    if not ended:
-        raise TimedOutError("the shared file system does not answer")
-    if isinstance(ended[0], Exception):
-        raise ended[0]
-    return ended[0]
 
 
 def _to_shared(data: bytes) -> None:

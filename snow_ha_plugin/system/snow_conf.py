@@ -16,7 +16,7 @@ from snow_ha_plugin.errors import (
     PermissionDeniedError,
 )
 from snow_ha_plugin.model import Network, SnowConf
-from snow_ha_plugin.system import command
+from snow_ha_plugin.system import command, storage
 
 BMC_SUFFIX = "-mgmt"
 
@@ -44,7 +44,7 @@ done
 
 def read(path: Path) -> SnowConf:
     """What snow-ha needs of a snow.conf; the file is executed by bash, so it must be as safe as a program of root's."""
-    _refuse_unsafe(path)
+    storage.within(lambda: _refuse_unsafe(path), storage.AT_MOST_S)
     syntax = command.run(["bash", "-c", _CHECK, "bash", str(path)])
     if not syntax.ok:
         raise ConfigurationError(f"{path} has a syntax error", syntax.text, f"mend it: bash -n {path}")

@@ -8,7 +8,6 @@ import socket
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from threading import Thread
 from typing import NamedTuple
 
 from snow_ha_plugin import xlcfg
@@ -19,9 +18,11 @@ from snow_ha_plugin.errors import (
     NoInputError,
     NoSuchObjectError,
     SnowHaError,
+    TimedOutError,
     UsageError,
 )
 from snow_ha_plugin.model import Domain, DomainFile, Server
+from snow_ha_plugin.system import storage
 
 # The hook in `snow` that knows of `snow ha`, and how long a file server may take to say whether it is there.
 HOOK = "50-snow-ha.sh"
@@ -54,16 +55,9 @@ def layout() -> Layout:
 
 def hook_is_in() -> bool:
     """Whether `snow` knows of `snow ha`; where the file system does not answer, `snow` does not either."""
-    seen: list[bool] = []
-
-    def look_for_it() -> None:
-        with suppress(OSError):
-            seen.append((layout().hooks_dir / HOOK).exists())
-
-    look = Thread(target=look_for_it, daemon=True)
-    look.start()
-    look.join(HOOK_WITHIN_S)
-    return seen == [True]
+    with suppress(OSError, TimedOutError):
+        return storage.within(lambda: (layout().hooks_dir / HOOK).exists(), HOOK_WITHIN_S)
+    return False
 
 
 def _rows(path: Path) -> list[list[str]]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -75,6 +76,11 @@ def monitor_every(lab: Lab, interval: str, timeout: str) -> None:
         lab.run("snow01", ["/usr/sbin/cibadmin", "--modify", "--xml-text", words])
 
 
+def meanwhile(lab: Lab, *words: str) -> CompletedProcess[str]:
+    """A verb while /sNow hangs, in which a shell looks for every program."""
+    return lab.run("snow01", ["/usr/bin/snow-ha", *words], env={"PATH": "/usr/sbin:/usr/bin"}, check=False)
+
+
 class TestEnable:
     def test_without_any_option_ends_with_fencing_on(self, site: Lab) -> None:
         before = state.domids(site)
@@ -117,6 +123,7 @@ class TestNobodyIsReset:
             protected.shared_hang(server)
         stall_ends = time.monotonic() + STALL_S
         try:
+            said, refused = (meanwhile(protected, *words) for words in (("status", "--json"), ("fencing", "status")))
             wait_until(lambda: time.monotonic() > stall_ends, STALL_S + 1, "time stands still")
         finally:
             for server in protected.names:
@@ -125,6 +132,8 @@ class TestNobodyIsReset:
         assert resets(protected, began) == []
         assert state.domids(protected) == running
         assert state.status(protected)["findings"] == []
+        assert [finding["id"] for finding in json.loads(said.stdout)["findings"]] == ["storage-lost"]
+        assert refused.stderr.startswith("[E] the shared file system does not answer; ")
 
     def test_by_a_clean_stop_and_return(self, protected: Lab) -> None:
         began = time.monotonic()

@@ -78,6 +78,12 @@ ENTRIES = (
         "Mount the same file system on all servers, also after a boot (/etc/fstab).",
     ),
     Entry(
+        "storage-lost", Severity.ERROR, "The shared file system is out of reach on a server",
+        "Domain files and images are on it: no domain can start on that server, and those that run there wait for their"
+        " disks. Nobody is fenced for it while the servers see each other, and domains go on when it answers again.",
+        "See the server of that file system and the network to it; where it is not mounted, mount it.",
+    ),
+    Entry(
         "floating-ip", Severity.ERROR, "The floating IP does not fit the networks",
         "The gateway of domains and compute nodes must be one free address, which follows the cluster.",
         "Make one free address the gateway of NET_SNOW and of NET_COMP in snow.conf.",

@@ -225,6 +225,16 @@ def no_third_vote(server: str, why: str = "") -> Finding:
     )
 
 
+def storage_lost(server: str, why: str) -> Finding:
+    return Finding(
+        Severity.ERROR,
+        "storage-lost",
+        f"{why} on {server}: no domain can start there, and those that run may stand still",
+        "see the server of that file system, the network to it, and its mount",
+        subject=server,
+    )
+
+
 def _options(tree: cib.Tree) -> Iterator[Finding]:
     if cib.options(tree).get("no-quorum-policy", "").lower() == "ignore":
         yield Finding(

@@ -27,6 +27,7 @@ class Cluster(ClusterInFile):
     """What a file cannot know, told by the test."""
 
     no_third_vote = False
+    lost_storage = ""
     came: tuple[Event, ...] = ()
     looked_at: tuple[str, ...] = ()
     on_this_server: tuple[str, ...] | None = ()
@@ -36,6 +37,9 @@ class Cluster(ClusterInFile):
 
     def lacks_third_vote(self) -> bool:
         return self.no_third_vote
+
+    def storage_loss(self) -> str:
+        return self.lost_storage
 
     def past(self, since: float) -> Record:
         return Record(self.came)
@@ -67,6 +71,18 @@ def test_a_vote_that_is_lost_is_told_of_this_server(cluster: Cluster, tmp_path: 
     cluster.no_third_vote = True
     (found,) = [each for each in look(cluster, tmp_path).findings if each.id == "third-vote-missing"]
     assert found.subject == "snow02"
+
+
+def test_a_shared_file_system_that_is_out_of_reach_is_told_of_this_server(cluster: Cluster, tmp_path: Path) -> None:
+    """All domains run, and each of them waits for its disks."""
+    assert "storage-lost" not in ids(look(cluster, tmp_path))
+    cluster.lost_storage = "the shared file system does not answer"
+    (found,) = [each for each in look(cluster, tmp_path).findings if each.id == "storage-lost"]
+    assert (found.severity, found.subject) == (Severity.ERROR, "snow02")
+    assert found.message == (
+        "the shared file system does not answer on snow02:"
+        " no domain can start there, and those that run may stand still"
+    )
 
 
 def test_only_sizes_that_the_cib_lacks_are_read_from_files(cluster: Cluster, tmp_path: Path) -> None:

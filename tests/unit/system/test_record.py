@@ -15,7 +15,7 @@ import pytest
 
 from snow_ha_plugin.core.reports.events import Event, Kind
 from snow_ha_plugin.errors import UnavailableError
-from snow_ha_plugin.system import record
+from snow_ha_plugin.system import record, storage
 
 SHARED = record.shared
 A, B, C = (Event(at, Kind.STOP, f"web{at}") for at in (1, 2, 3))
@@ -72,18 +72,18 @@ def hanging(shared_record: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[th
         return shared_record
 
     monkeypatch.setattr(record, "shared", shared)
-    monkeypatch.setattr(record, "WITHIN_S", 0.05)
+    monkeypatch.setattr(storage, "WITHIN_S", 0.05)
     yield back
     back.set()
-    for thread in record._waiting:
+    for thread in storage._waiting:
         thread.join(20)
 
 
 def is_back(hanging: threading.Event) -> None:
     """The shared file system answers, though not at once on a busy machine."""
-    record.WITHIN_S = 15.0
+    storage.WITHIN_S = 15.0
     hanging.set()
-    for thread in record._waiting:
+    for thread in storage._waiting:
         thread.join(20)
 
 
@@ -101,7 +101,7 @@ def test_what_cannot_be_written_there_waits_here_and_goes_there_later(
 
 def test_as_long_as_it_hangs_the_next_does_not_wait(hanging: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
     record.append(A)
-    monkeypatch.setattr(record, "WITHIN_S", 15.0)
+    monkeypatch.setattr(storage, "WITHIN_S", 15.0)
     began = time.monotonic()
     record.append(B)
     assert record.read().events == (A, B)
@@ -122,7 +122,7 @@ def test_one_that_answers_late_takes_what_was_added_meanwhile_with_it_the_next_t
     record.append(A)
     (own,) = record.LOCAL.iterdir()
     assert own.read_text() == A.line
-    assert record._waiting and all(thread.daemon for thread in record._waiting)
+    assert storage._waiting and all(thread.daemon for thread in storage._waiting)
     record.append(B)
     is_back(hanging)
     assert (shared_record / own.name).read_text() == A.line
@@ -187,12 +187,3 @@ def test_a_file_gives_way_once_it_is_larger_than_it_may_be(
     assert path.with_suffix(".1.jsonl").exists() is is_new
     assert path.stat().st_mode & 0o777 == (0o600 if is_new else path.stat().st_mode & 0o777)
     assert path.read_text().endswith(A.line)
-
-
-def test_an_error_of_the_work_is_that_of_the_one_who_waits() -> None:
-    def broken() -> None:
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        record.within(broken)
-    assert record.within(lambda: "well") == "well"

@@ -1,0 +1,79 @@
+"""The shared file system: one that answers, fails, is not mounted, or is away."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from snow_ha_plugin.errors import TimedOutError
+from snow_ha_plugin.system import snow_conf, storage
+
+
+@pytest.fixture
+def away(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """A file in it: who opens it waits. (A FIFO without a writer.)"""
+    monkeypatch.setattr(storage, "AT_MOST_S", 0.05)
+    monkeypatch.setattr(storage, "WITHIN_S", 0.05)
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == tmp_path)
+    file = tmp_path / "file"
+    os.mkfifo(file)
+    yield file
+    writer = os.open(file, os.O_RDWR)
+    for thread in storage._waiting:
+        thread.join(20)
+    os.close(writer)
+
+
+@pytest.fixture
+def mount(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == tmp_path)
+    return tmp_path
+
+
+def test_an_error_of_the_work_is_that_of_the_one_who_waits() -> None:
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        storage.within(broken)
+    assert storage.within(lambda: "well") == "well"
+
+
+def test_who_waits_longer_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "WITHIN_S", 0.0)
+    assert storage.within(lambda: time.sleep(0.1) or "well", 20) == "well"
+
+
+def test_one_that_answers_is_not_lost(mount: Path) -> None:
+    assert storage.loss(mount) == ""
+
+
+def test_what_is_not_mounted_is_lost(mount: Path) -> None:
+    assert storage.loss(mount / "elsewhere") == f"{mount / 'elsewhere'} is not mounted"
+
+
+def test_what_fails_is_lost(mount: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stale(path: Path) -> None:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    monkeypatch.setattr(os, "statvfs", stale)
+    assert storage.loss(mount) == "the shared file system fails (Stale file handle)"
+
+
+def test_what_hangs_is_lost(away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "statvfs", lambda path: away.read_bytes())
+    assert storage.loss(away.parent) == "the shared file system does not answer"
+    assert threading.active_count() > 1
+
+
+def test_a_verb_that_needs_the_site_s_settings_does_not_hang_with_them(away: Path) -> None:
+    with pytest.raises(TimedOutError) as caught:
+        snow_conf.read(away)
+    assert caught.value.reason == "the shared file system does not answer"
+    assert caught.value.remedy == "see its server, and the network to it; then try again"
