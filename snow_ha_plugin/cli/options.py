@@ -16,7 +16,7 @@ from snow_ha_plugin.core.configure import fencing
 from snow_ha_plugin.errors import PermissionDeniedError, UnavailableError
 from snow_ha_plugin.model import Domain, SnowConf
 from snow_ha_plugin.operations.site import Site
-from snow_ha_plugin.system import snow_conf, snowtools
+from snow_ha_plugin.system import snow_conf, snowtools, storage
 from snow_ha_plugin.system.cluster import Cluster, LiveCluster
 from snow_ha_plugin.system.cluster_in_file import ClusterInFile
 from snow_ha_plugin.system.servers import Servers
@@ -122,9 +122,13 @@ def sizes_and_roles(files: Files, tree: cib.Tree) -> tuple[dict[str, Domain], di
         for name, primitive in cib.domains(tree).items()
         if not {"hv_memory", "cpu"} <= primitive.utilization.keys()
     ]
-    found, _ = snowtools.read_domains(directory, lacking) if lacking and directory.is_dir() else ([], [])
-    roles = snowtools.roles(table) if table and table.exists() else {}
-    return {domain.name: domain for domain in found}, roles
+
+    def read() -> tuple[dict[str, Domain], dict[str, tuple[str, ...]]]:
+        found, _ = snowtools.read_domains(directory, lacking) if lacking and directory.is_dir() else ([], [])
+        roles = snowtools.roles(table) if table and table.exists() else {}
+        return {domain.name: domain for domain in found}, roles
+
+    return storage.within(read, storage.AT_MOST_S)
 
 
 def at_work(cluster: Cluster, what: str) -> None:

@@ -15,13 +15,13 @@ from snow_ha_plugin.core.reports.events import Event
 from snow_ha_plugin.core.reports.health import Standing
 from snow_ha_plugin.core.reports.overview import DomainView, Overview, migrating, overview
 from snow_ha_plugin.core.reports.text import in_words
-from snow_ha_plugin.errors import SnowHaError
-from snow_ha_plugin.model import ClusterState, Finding, Severity
+from snow_ha_plugin.errors import SnowHaError, TimedOutError
+from snow_ha_plugin.model import ClusterState, Domain, Finding, Severity
 from snow_ha_plugin.operations.image_migration import running
 from snow_ha_plugin.operations.looking_back import past
 from snow_ha_plugin.operations.simulation import Outlook
 from snow_ha_plugin.operations.survey import as_it_stands
-from snow_ha_plugin.system import record, snowtools
+from snow_ha_plugin.system import record, snowtools, storage
 from snow_ha_plugin.system.cluster import Cluster
 
 
@@ -30,7 +30,9 @@ def outlook(cluster: Cluster, domains_dir: Path | None) -> Outlook:
     tree = cluster.read()
     directory = domains_dir or snowtools.layout().domains_dir
     sizes = [name for name, primitive in cib.domains(tree).items() if "hv_memory" not in primitive.utilization]
-    read, _ = snowtools.read_domains(directory, sizes)
+    read: list[Domain] = []
+    with suppress(TimedOutError):
+        read, _ = storage.within(lambda: snowtools.read_domains(directory, sizes))
     return Outlook(tree, {domain.name: domain for domain in read})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -23,8 +24,11 @@ _waiting: list[threading.Thread] = []
 def within(work: Callable[[], T], within_s: float | None = None) -> T:
     """What `work` gives with the shared file system, or TimedOutError: then it may still be at work.
 
-    As long as one hangs, the next does not wait at all.
+    As long as one hangs, the next does not wait at all, unless it says how long it may take.
     """
+    until = time.monotonic() + (within_s or WITHIN_S)
+    for thread in _waiting if within_s else ():
+        thread.join(max(0.0, until - time.monotonic()))
     ended: list[T | Exception] = []
 
     def attempt() -> None:
@@ -37,7 +41,7 @@ def within(work: Callable[[], T], within_s: float | None = None) -> T:
     if not _waiting:
         thread = threading.Thread(target=attempt, daemon=True)
         thread.start()
-        thread.join(WITHIN_S if within_s is None else within_s)
+        thread.join(max(0.0, until - time.monotonic()))
         if thread.is_alive():
             _waiting.append(thread)
     if not ended:

@@ -50,6 +50,16 @@ def test_who_waits_longer_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     assert storage.within(lambda: time.sleep(0.1) or "well", 20) == "well"
 
 
+def test_who_may_wait_longer_waits_for_those_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    back = threading.Event()
+    with pytest.raises(TimedOutError):
+        storage.within(back.wait, 0.01)
+    with pytest.raises(TimedOutError):
+        storage.within(lambda: "as long as it hangs, nobody else waits")
+    threading.Timer(0.2, back.set).start()
+    assert storage.within(lambda: "well", 20) == "well"
+
+
 def test_one_that_answers_is_not_lost(mount: Path) -> None:
     assert storage.loss(mount) == ""
 
