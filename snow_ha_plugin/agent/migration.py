@@ -8,7 +8,7 @@ from snow_ha_plugin.agent import domain_file
 from snow_ha_plugin.agent.decisions import verdict
 from snow_ha_plugin.agent.domains import instances_in, is_plain, listed
 from snow_ha_plugin.agent.host import SSH, Host
-from snow_ha_plugin.agent.naming import renamed
+from snow_ha_plugin.agent.naming import name_elsewhere
 from snow_ha_plugin.agent.operation import (
     ARGS,
     GENERIC,
@@ -53,9 +53,11 @@ def migrate_to(operation: Operation) -> int:
     instances = here.at_rest(budget)
     if verdict("source", instances) == "refuse" or len(instances) > 1:
         raise OcfError(GENERIC, f"{name} does not run here, so it cannot be migrated from here: {listed(instances)}")
-    # The other server would look for it by the new name.
-    if other := renamed(name, budget):
-        raise OcfError(GENERIC, f"{name} has the name {other} in its file now: it takes a restart, and no migration")
+    # The other one would look for it by that name.
+    if (other := name_elsewhere(budget)) != name:
+        raise OcfError(
+            GENERIC, f"{name} is {other} by its file now, as {target} would have it: no migration until it is restarted"
+        )
     memory_mib = instances[0].memory_mib
     _look_at_target(there, memory_mib, budget)
 

@@ -20,7 +20,7 @@ def domain_name(deadline: float, *, needs_file: bool = False) -> tuple[str, str]
     """
     if given := parameter("name"):
         return _usable(given), ""
-    resource = os.environ.get("OCF_RESOURCE_INSTANCE", "").split(":")[0]
+    resource = _resource()
     noted = _noted(resource)
     try:
         name = _usable(_said(deadline if needs_file else domain_file.soon(deadline)) or resource)
@@ -35,13 +35,18 @@ def domain_name(deadline: float, *, needs_file: bool = False) -> tuple[str, str]
     return name, ""
 
 
-def renamed(name: str, deadline: float) -> str:
-    """What the domain file calls the domain now, if that is another name than it has here."""
+def name_elsewhere(deadline: float) -> str:
+    """What a server calls the domain on which nothing is noted of it, such as a migration's target."""
+    if given := parameter("name"):
+        return _usable(given)
     try:
-        said = "" if parameter("name") else _said(domain_file.soon(deadline))
+        return _usable(_said(domain_file.soon(deadline)) or _resource())
     except domain_file.SilentStorageError:
-        return ""
-    return str(said) if said not in ("", name) else ""
+        return _usable(_resource())
+
+
+def _resource() -> str:
+    return os.environ.get("OCF_RESOURCE_INSTANCE", "").split(":")[0]
 
 
 def _said(until: float) -> object:

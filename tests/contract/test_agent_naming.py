@@ -82,7 +82,7 @@ def test_a_domain_whose_file_gets_another_name_is_that_one_until_it_ends(running
     assert running.names("snow01") == [running.name]
     migrated = running.agent("migrate_to")
     assert migrated.status == GENERIC
-    assert "it takes a restart, and no migration" in migrated.reason
+    assert "no migration until it is restarted" in migrated.reason
     assert running.agent("stop").status == SUCCESS
     assert running.names("snow01") == []
     assert running.agent("start").status == SUCCESS

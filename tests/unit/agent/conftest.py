@@ -192,6 +192,7 @@ def sender(servers: Servers, ended: list[int], monkeypatch: pytest.MonkeyPatch, 
         progress, "bytes_read_by", lambda pid: int((servers.now - 1000) * (60 << 20)) if pid == TRANSPORT[0] else 0
     )
     monkeypatch.setattr(domain_file, "read_given", lambda deadline: {"kernel": "/it's here"})
+    monkeypatch.setattr(migration, "name_elsewhere", lambda deadline: "web01")
     monkeypatch.setenv("OCF_RESKEY_CRM_meta_migrate_target", THERE)
     monkeypatch.delenv("OCF_RESKEY_node_ip_attribute", raising=False)
     return sender

@@ -73,10 +73,10 @@ def test_a_domain_whose_file_has_another_name_by_now_is_not_migrated(
     operation: Operation, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other server would look for the new one, and a stop there leave the old one running."""
-    monkeypatch.setattr(migration, "renamed", lambda name, deadline: "web02")
+    monkeypatch.setattr(migration, "name_elsewhere", lambda deadline: "web02")
     assert failure(operation) == (
         GENERIC,
-        "web01 has the name web02 in its file now: it takes a restart, and no migration",
+        f"web01 is web02 by its file now, as {THERE} would have it: no migration until it is restarted",
     )
     assert sender.words == []
 

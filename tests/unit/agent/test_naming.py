@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from snow_ha_plugin.agent import domain_file, naming
-from snow_ha_plugin.agent.naming import domain_name, renamed
+from snow_ha_plugin.agent.naming import domain_name, name_elsewhere
 from snow_ha_plugin.agent.operation import CONFIGURED, OcfError, UnknownError
 from snow_ha_plugin.agent.process import Result
 from tests.unit.agent.conftest import HERE, Servers
@@ -69,7 +69,7 @@ def test_the_parameter_comes_before_the_file(file: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("OCF_RESKEY_name", "given")
     file.write_text("name = 'other'\n")
     assert domain_name(LATER) == ("given", "")
-    assert renamed("given", LATER) == ""
+    assert name_elsewhere(LATER) == "given"
 
 
 @pytest.mark.parametrize(("text", "why"), [(None, "No such file or directory"), ("name = \n", "line 1")])
@@ -181,14 +181,17 @@ def test_where_nobody_knows_what_runs_a_new_name_is_not_believed(
         domain_name(servers.now + 10)
 
 
-@pytest.mark.parametrize(("text", "other"), [("name = 'web02'\n", "web02"), ("name = 'web01'\n", ""), ("", "")])
-def test_who_migrates_asks_whether_it_was_renamed(file: Path, text: str, other: str) -> None:
-    file.write_text(text)
-    assert renamed("web01", LATER) == other
+@pytest.mark.parametrize(
+    ("text", "name"), [("name = 'web02'\n", "web02"), ("memory = 512\n", "web01"), (None, "web01")]
+)
+def test_another_server_goes_by_the_file_and_by_the_resource(file: Path, text: str | None, name: str) -> None:
+    if text is not None:
+        file.write_text(text)
+    assert name_elsewhere(LATER) == name
 
 
-def test_storage_that_does_not_answer_renames_nothing(hang: Callable[[], float]) -> None:
-    assert renamed("web01", hang()) == ""
+def test_another_server_goes_by_the_resource_while_storage_does_not_answer(hang: Callable[[], float]) -> None:
+    assert name_elsewhere(hang()) == "web01"
 
 
 @pytest.mark.parametrize("text", ["", "web01\n", "web01\n/a.cfg\nmore\n"])
