@@ -6,7 +6,7 @@ Pacemaker itself tries again.
 
 On a server that shuts down it must not be looked at anew: the server would leave without it meanwhile. There its
 failure runs out at once instead, and Pacemaker tries again; after ATTEMPTS the domain, which cannot stay, is stopped,
-and started elsewhere.
+and started elsewhere. So is one at once that this server does not have any more: it died before it could be migrated.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from snow_ha_plugin.core import cib
 from snow_ha_plugin.core.configure import migration
 from snow_ha_plugin.core.reports.alerts import Alert
 from snow_ha_plugin.core.reports.events import Kind
+from snow_ha_plugin.errors import SnowHaError
 from snow_ha_plugin.model import Change
 from snow_ha_plugin.operations import moves
 from snow_ha_plugin.operations.transaction import change, cleaning
@@ -62,16 +63,27 @@ def while_leaving(cluster: Cluster, tree: cib.Tree, seen: Sequence[Alert], here:
     failed, since = set(_failures(seen, here)), cib.shutting_down_since(tree, here)
     if not (failed and since):
         return
+    since = migration.leaving_since(tree) or since
     recorded = record.read(since).events
     tries = Counter(event.subject for event in recorded if event.kind == Kind.FAILURE and event.server == here)
     ours = failed & migration.blocks(tree) - migration.held(tree)
-    tired = sorted(name for name in ours if tries[name] >= ATTEMPTS)
-    others = sorted(ours.difference(tired))
+    tired = sorted(name for name in ours if tries[name] >= ATTEMPTS or _is_gone(cluster, name))
+    others = {name: tries[name] for name in sorted(ours.difference(tired))}
 
     def edit(tree: cib.Tree) -> list[Change]:
-        return migration.retry(tree, others) + migration.end_live(tree, tired)
+        return migration.retry(tree, others, since) + migration.end_live(tree, tired)
 
     change(cluster, edit, cleaning)
+
+
+def _is_gone(cluster: Cluster, domain: str) -> bool:
+    """Whether this server certainly has nothing of a domain."""
+    try:
+        guests = cluster.guests()
+    except SnowHaError:
+        return False
+    # One that xenstore has no name of may be it.
+    return bool(guests) and not any(guest.partition("--")[0] in (domain, "(null)") for guest in guests)
 
 
 def _failures(seen: Sequence[Alert], here: str) -> Counter[str]:

@@ -29,6 +29,8 @@ _HOLD = ids.of(Kind.MOVE, "", part=".hold")
 _COLD = f"configuration/resources//primitive/meta_attributes[starts-with(@id,'{ids.beginning(Kind.COLD)}')]"
 
 
+_SINCE = f"{ids.OURS}leaving-since"
+
 # A failure of more than this is none any more.
 RUN_OUT = "1s"
 
@@ -58,14 +60,28 @@ def _block_id(primitive: cib.Tree, operation: str) -> str:
     return ids.of(Kind.OPERATION, primitive.get("id", ""), part=f"{operation}.meta")
 
 
-def retry(tree: cib.Tree, domains: Iterable[str]) -> list[Change]:
-    """Have Pacemaker itself try failed migrations again at once, for as long as their server shuts down.
+def retry(tree: cib.Tree, tries: Mapping[str, int], since: int) -> list[Change]:
+    """Have Pacemaker itself try failed migrations again at once, for as long as their server shuts down, which it does
+    since then (seconds since 1970); `tries` says how often it has tried each domain's.
 
     Their failures run out, and nothing is forgotten: without a domain's history a server that shuts down does not wait
-    for the probe that would find it, and leaves it behind running (seen, 2.1.5).
+    for the probe that would find it, and leaves it behind running (seen, 2.1.5). Pacemaker looks at what has run out
+    when something changes, or two minutes later: the number of tries is such a change.
     """
-    changed = _put_passing(tree, domains, {"failure-timeout": RUN_OUT})
+    changed = []
+    for name, count in tries.items():
+        values = {"failure-timeout": RUN_OUT, _SINCE: str(since), f"{ids.OURS}tries": str(count)}
+        changed += _put_passing(tree, [name], values)
     return [Change("retry", name, f"try again at once to migrate {name}: its server shuts down") for name in changed]
+
+
+def leaving_since(tree: cib.Tree) -> int:
+    """Since when a server shuts down for which `retry` is in force; 0 where it is for none.
+
+    Pacemaker's own time of that moves: a server that waits says so again whenever Pacemaker has nothing to do (2.1.5).
+    """
+    found = tree.xpath(f"{_COLD}/nvpair[@name='{_SINCE}']/@value")
+    return min((int(value) for value in found if value.isdigit()), default=0)
 
 
 def end_live(tree: cib.Tree, domains: Iterable[str]) -> list[Change]:

@@ -15,6 +15,7 @@ MOVE = Move("web01", "snow01", "snow02", 512)
 OPERATIONS = '<operations><op id="web01-{0}" name="{0}" interval="0s" timeout="900s">{1}</op></operations>'
 PRIMITIVE = '<primitive id="web01" class="ocf" provider="heartbeat" {1}>{0}</primitive>'
 META = '<meta_attributes id="m"><nvpair id="m-1" name="{}" value="{}"/></meta_attributes>'
+SINCE = 1795878700
 
 
 def by_hand(operations: str = "", kind: str = 'type="Xen"', *, template: str = "") -> cib.Tree:
@@ -73,10 +74,14 @@ class TestWhileAServerShutsDown:
     def test_a_failed_migration_is_tried_again_at_once(self) -> None:
         tree = guide_cluster()
         before = cib.serialize(tree)
-        assert about(migration.retry(tree, ["nis01", "gone", "nis02"])) == [("retry", "nis01"), ("retry", "nis02")]
+        assert about(migration.retry(tree, {"nis01": 1, "gone": 1, "nis02": 2}, SINCE)) == [
+            ("retry", "nis01"),
+            ("retry", "nis02"),
+        ]
         assert cib.meta(tree, "nis01", "failure-timeout", "") == "1s"
         assert cib.meta(tree, "nis01", "allow-migrate", "") == "true"
-        assert migration.retry(tree, ["nis01"]) == []
+        assert migration.retry(tree, {"nis01": 1}, SINCE) == []
+        assert about(migration.retry(tree, {"nis01": 2}, SINCE)) == [("retry", "nis01")], "Pacemaker is to look again"
         assert sorted(migration.passing(tree)) == ["nis01", "nis02"]
         assert sorted(about(migration.end_passing(tree))) == [("live", "nis01"), ("live", "nis02")]
         assert cib.serialize(tree) == before
@@ -89,9 +94,20 @@ class TestWhileAServerShutsDown:
 
     def test_it_counts_more_than_what_the_domain_has_for_good(self) -> None:
         tree = guide_cluster()
-        migration.retry(tree, ["nis01"])
+        migration.retry(tree, {"nis01": 1}, SINCE)
         (found,) = tree.xpath("//primitive[@id='nis01']/meta_attributes[@score]")
         assert (found.get("id"), found.get("score")) == ("snow-ha--cold--nis01", "1")
+
+    def test_the_shutdown_keeps_its_first_date(self) -> None:
+        tree = guide_cluster()
+        assert migration.leaving_since(tree) == 0
+        migration.retry(tree, {"nis02": 1}, SINCE + 60)
+        migration.retry(tree, {"nis01": 1}, SINCE)
+        assert migration.leaving_since(tree) == SINCE
+        migration.end_live(tree, ["nis01"])
+        assert migration.leaving_since(tree) == SINCE
+        migration.end_passing(tree)
+        assert migration.leaving_since(tree) == 0
 
     def test_nothing_of_it_is_there_before(self) -> None:
         assert migration.passing(guide_cluster()) == []

@@ -17,6 +17,7 @@ from snow_ha_plugin.core.reports.alerts import Alert
 from snow_ha_plugin.core.reports.doubles import RanTwice
 from snow_ha_plugin.core.reports.events import Event, Kind
 from snow_ha_plugin.core.reports.overview import overview
+from snow_ha_plugin.errors import UnavailableError
 from snow_ha_plugin.operations import events, failed_migrations, holding, moves
 from snow_ha_plugin.operations.failed_migrations import ATTEMPTS
 from snow_ha_plugin.system import command, journal, mail, pacemaker, record, scheduler, spool, waiting
@@ -131,6 +132,49 @@ def test_on_a_server_that_shuts_down_pacemaker_tries_again_by_itself(
     assert would(cluster.tree) == [("migrate", "snow01")], "what failed before the shutdown counts"
     assert not failed_migrations.look(cluster, [FAILED], "snow02")
     assert looks == []
+
+
+def test_attempts_count_from_the_shutdown_s_beginning_though_pacemaker_dates_it_anew(mocker: MockerFixture) -> None:
+    """A server that waits says again that it wants to go, whenever Pacemaker has nothing to do."""
+    cluster = Memory(leave(failed_cluster()))
+    recorded(mocker, failures=1)
+    failed_migrations.while_leaving(cluster, cluster.read(), [FAILED], "snow02")
+    (date,) = cluster.tree.xpath("status//nvpair[@name='shutdown']")
+    for count in range(2, ATTEMPTS + 1):
+        assert would(cluster.tree) == [("migrate", "snow01")]
+        date.set("value", str(int(date.get("value")) + 120))
+        recorded(mocker, failures=count)
+        failed_migrations.while_leaving(cluster, cluster.read(), [FAILED], "snow02")
+    assert would(cluster.tree) == [("move", "snow01")]
+
+
+def test_each_attempt_has_pacemaker_look_at_what_has_run_out(mocker: MockerFixture) -> None:
+    """It would do so by itself after two minutes."""
+    cluster = Memory(leave(failed_cluster()))
+    for count in (1, 2):
+        recorded(mocker, failures=count)
+        failed_migrations.while_leaving(cluster, cluster.read(), [FAILED], "snow02")
+        assert cluster.commits == count
+
+
+@pytest.mark.parametrize(
+    ("guests", "then"),
+    [
+        (["Domain-0", "b01"], [("move", "snow01")]),
+        (["Domain-0", "a01"], [("migrate", "snow01")]),
+        (["Domain-0", "a01--migratedaway"], [("migrate", "snow01")]),
+        (["Domain-0", "(null)"], [("migrate", "snow01")]),
+        (UnavailableError("xl does not answer"), [("migrate", "snow01")]),
+    ],
+)
+def test_a_domain_that_has_died_is_not_tried_to_be_migrated_again(
+    mocker: MockerFixture, guests: list[str] | Exception, then: list[tuple[str, str]]
+) -> None:
+    cluster = Memory(leave(failed_cluster()))
+    mocker.patch.object(Memory, "guests", side_effect=[guests])
+    recorded(mocker, failures=1)
+    failed_migrations.while_leaving(cluster, cluster.read(), [FAILED], "snow02")
+    assert would(cluster.tree) == then
 
 
 def test_a_server_that_shuts_down_gives_its_domain_up_after_some_attempts(

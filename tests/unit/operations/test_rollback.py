@@ -123,7 +123,7 @@ def while_a_verb_works(tree: cib.Tree) -> None:
     intent.pause(tree, ["nis01"])
     agents.hold(tree, ["maui01"])
     migration.put(tree, [Move("proxy01", "snow02", "snow01", 1024)])
-    migration.retry(tree, ["nis02"])
+    migration.retry(tree, {"nis02": 1}, 1795878700)
     migration.end_live(tree, ["flexlm01"])
 
 
