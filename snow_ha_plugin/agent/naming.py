@@ -27,6 +27,11 @@ def domain_name(deadline: float, *, needs_file: bool = False) -> tuple[str, str]
     except domain_file.SilentStorageError as silent:
         log(f"{silent}: taking {noted or resource} for the domain's name")
         return _usable(noted or resource), "" if noted and not needs_file else str(silent)
+    except OcfError as unusable:
+        if not noted or needs_file:
+            raise
+        log(f"{unusable.text}: taking {noted} for the domain's name")
+        return noted, ""
     if noted not in ("", name) and Host(noted).first_answer(deadline):
         log(f"{name} still has the name that it was started with, {noted}")
         return noted, ""

@@ -170,6 +170,18 @@ def test_a_domain_keeps_the_name_that_it_was_started_with_until_it_ends(
     assert domain_name(LATER) == ("web02", ""), "the former name is another domain's now"
 
 
+def test_a_domain_whose_file_gets_a_name_that_is_none_can_be_stopped_and_not_started(
+    file: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text("name = 'web01'\n")
+    domain_name(LATER)
+    file.write_text("name = 'web 02'\n")
+    assert domain_name(LATER) == ("web01", "")
+    assert "no usable domain name: 'web 02': taking web01" in capfd.readouterr().err
+    with pytest.raises(OcfError):
+        domain_name(time.monotonic() + 20, needs_file=True)
+
+
 def test_where_nobody_knows_what_runs_a_new_name_is_not_believed(
     file: Path, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
