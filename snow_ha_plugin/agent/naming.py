@@ -6,6 +6,7 @@ the noted name has that one until it ends.
 """
 
 import os
+import time
 
 from snow_ha_plugin.agent import domain_file
 from snow_ha_plugin.agent.domains import is_plain
@@ -16,14 +17,15 @@ from snow_ha_plugin.agent.operation import CONFIGURED, DIRECTORY, OcfError, log,
 def domain_name(deadline: float, *, needs_file: bool = False) -> tuple[str, str]:
     """The name, and why it may be another one, or nothing. The file may be missing: a stop must work without it.
 
-    Its storage is waited for as long as that may take only by who can do nothing without it.
+    Its storage is waited for as long as that may take by who can do nothing without it, and for half of the time where
+    nothing is noted: it, or this server, may only be slow.
     """
     if given := parameter("name"):
         return _usable(given), ""
     resource = _resource()
     noted = _noted(resource)
     try:
-        name = _usable(_said(deadline if needs_file else domain_file.soon(deadline)) or resource)
+        name = _usable(_said(_until(deadline, noted, needs_file)) or resource)
     except domain_file.SilentStorageError as silent:
         log(f"{silent}: taking {noted or resource} for the domain's name")
         return _usable(noted or resource), "" if noted and not needs_file else str(silent)
@@ -38,6 +40,12 @@ def domain_name(deadline: float, *, needs_file: bool = False) -> tuple[str, str]
     if noted != name:
         _note(resource, name)
     return name, ""
+
+
+def _until(deadline: float, noted: str, needs_file: bool) -> float:
+    if needs_file:
+        return deadline
+    return domain_file.soon(deadline) if noted else deadline - (deadline - time.monotonic()) / 2
 
 
 def name_elsewhere(deadline: float) -> str:

@@ -155,12 +155,6 @@ def test_of_a_list_without_names_nobody_knows_who_is_missing(pair, domains, expe
     assert pair.agent("monitor", timeout_s=1 if expected == GENERIC else 10).status == expected
 
 
-def test_the_monitor_of_a_domain_that_runs_imports_nothing(pair, tmp_path):
-    alone = shutil.copy(AGENT, tmp_path)
-    pair.world.place("snow01", "web01")
-    assert pair.agent("monitor", interval_s=10, agent=alone).status == SUCCESS
-
-
 def test_a_module_that_an_upgrade_is_just_replacing_is_waited_for(pair, tmp_path):
     (tmp_path / "new").mkdir()
     agent = install(tmp_path / "new")

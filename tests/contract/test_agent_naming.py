@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.contract.agent_cases import GENERIC, NOT_RUNNING, SUCCESS
-from tests.contract.xen_pair import XenPair
+from tests.contract.xen_pair import AGENT, XenPair
 
 RECURRING = {"interval_s": 10}
 # As long as Pacemaker gives a monitor at the least in these tests, and less than a read that is waited for.
@@ -45,6 +46,11 @@ def test_a_domain_that_runs_is_seen_where_storage_does_not_answer(running, envir
     outcome = running.agent("monitor", timeout_s=12, environment=environment, **RECURRING)
     assert outcome.status == SUCCESS
     assert environment or outcome.seconds < QUICK_S
+
+
+def test_the_monitor_of_a_domain_that_runs_imports_nothing(running, tmp_path):
+    alone = shutil.copy(AGENT, tmp_path)
+    assert running.agent("monitor", agent=alone, **RECURRING).status == SUCCESS
 
 
 def test_a_domain_that_is_gone_is_told_where_storage_does_not_answer(running):
