@@ -11,7 +11,7 @@ import pytest
 
 from snow_ha_plugin.core.configure.fencing import Timing
 from snow_ha_plugin.guide import events, shutdown
-from snow_ha_plugin.system import sbd
+from snow_ha_plugin.system import qdevice, sbd
 from tests.captures import DATA
 
 DEBIAN = Path(__file__).parents[2] / "packaging/debian"
@@ -167,6 +167,8 @@ def test_purging_puts_sbd_back_as_it_was(server: Server) -> None:
     server.with_sbd()
     server.has(shutdown.PATH, "# Written by snow-ha.\n")
     server.has(f"/etc/systemd/system/pacemaker.service.wants/{events.UNIT}", "")
+    for path, text in qdevice.UNITS.items():
+        server.has(path, text)
     assert server.dpkg("postrm", "purge").returncode == 0
     left = [path for path in server.path("/etc").rglob("*") if path.is_file()]
     assert left == [server.path(sbd.CONF)]
