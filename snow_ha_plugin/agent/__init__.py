@@ -5,7 +5,7 @@
     domains       what `xl list` says of a domain; pure, as are the decisions
     watch         what the guest itself is asked
     monitor, lifecycle (start and stop), migration, validation: the actions
-    recovery      after a migration that did not end well; progress: while it lasts; lost_senders: of killed agents
+    recovery      after a migration that did not end well; progress: while it lasts; orphans: of killed agents
     host          the domain on one server, this one or another one over ssh
     domain_file   what the domain's file says, by xlcfg; naming: the name that the domain has here
     operation     parameters, times, exit statuses; process: programs and processes; metadata

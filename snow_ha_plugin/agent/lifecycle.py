@@ -7,7 +7,6 @@ from snow_ha_plugin.agent import domain_file
 from snow_ha_plugin.agent.decisions import verdict, word
 from snow_ha_plugin.agent.domains import Instance, instances_in, is_plain, listed
 from snow_ha_plugin.agent.host import ABSENCE_S, SSH, Host
-from snow_ha_plugin.agent.lost_senders import end_lost_senders
 from snow_ha_plugin.agent.operation import (
     GENERIC,
     POLL_S,
@@ -20,6 +19,7 @@ from snow_ha_plugin.agent.operation import (
     one_answer_by,
     parameter,
 )
+from snow_ha_plugin.agent.orphans import end_orphans
 from snow_ha_plugin.agent.process import Program, daemons_of, first_failure, kill, run
 
 # For asking the other servers before a start, however many do not answer.
@@ -86,7 +86,7 @@ def stop(operation: Operation) -> int:
     given = parameter("shutdown_timeout")
     patience = int(given) if given.isdigit() else (deadline - operation.began) * 2 / 3
     shutdown_until = min(began + patience, deadline - min(DESTROYING_S, (deadline - began) / 2))
-    end_lost_senders(name)
+    end_orphans(name)
     asked: set[int] = set()
     seen: set[int] = set()
     absent_since: float | None = None

@@ -105,16 +105,19 @@ def daemons_of(name: str) -> list[str]:
     (tools/xl/xl_vmcontrol.c). Whose it is, its output tells: xl-NAME.log, or xl-NAME--incoming.log where the domain
     was migrated here, and a number behind it once a later one has begun (do_daemonize, libxl_create_logfile).
     """
+    return [
+        pid for pid in filter(str.isdigit, os.listdir("/proc")) if is_daemon(pid, name) and is_xl(command_line(pid))
+    ]
+
+
+def is_daemon(pid: str, name: str) -> bool:
+    """Whether a process writes into xl's log of the domain, as `daemons_of` says."""
+    try:
+        log = os.readlink(f"/proc/{pid}/fd/1").rpartition("/")[2]
+    except OSError:
+        return False
     logs = (f"xl-{name}.log", f"xl-{name}--incoming.log")
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            log = os.readlink(f"/proc/{pid}/fd/1").rpartition("/")[2]
-        except OSError:
-            continue
-        if log.removesuffix(" (deleted)").rstrip("0123456789.-") in logs and is_xl(command_line(pid)):
-            found.append(pid)
-    return found
+    return log.removesuffix(" (deleted)").rstrip("0123456789.-") in logs
 
 
 def bytes_read_by(pid: str) -> int:

@@ -138,7 +138,7 @@ def domain(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OCF_RESKEY_CRM_meta_on_node", "snow01")
     monkeypatch.setenv("OCF_RESKEY_xmfile", "/web01.cfg")
     monkeypatch.setattr(domain_file, "read_if_host_has_all", lambda deadline: {"name": "web01"})
-    monkeypatch.setattr(lifecycle, "end_lost_senders", lambda name: None)
+    monkeypatch.setattr(lifecycle, "end_orphans", lambda name: None)
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 
 from snow_ha_plugin import xlcfg
 from snow_ha_plugin.agent import domain_file
-from snow_ha_plugin.agent.lost_senders import is_sender
 from snow_ha_plugin.agent.migration import has_room
+from snow_ha_plugin.agent.orphans import is_creator, is_sender
 from snow_ha_plugin.agent.process import Result, first_failure
 
 FILE = """
@@ -52,6 +52,24 @@ def test_only_a_guest_s_own_addresses_are_asked(ip: str, addresses: list[str]) -
 )
 def test_a_sender_is_known_by_its_command_line(words: list[str], expected: bool) -> None:
     assert is_sender(words, "web01") == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["xl", "create", "/sNow/web01.cfg"], True),
+        (["/usr/sbin/xl", "create", "/sNow/web01.cfg", 'name="web01"'], True),
+        (["xl", "create", "/sNow/web011.cfg"], False),
+        (["xl", "list", "/sNow/web01.cfg"], False),
+        (["vi", "create", "/sNow/web01.cfg"], False),
+        ([""], False),
+    ],
+)
+def test_a_creator_is_known_by_its_command_line(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], expected: bool
+) -> None:
+    monkeypatch.setenv("OCF_RESKEY_xmfile", "/sNow/web01.cfg")
+    assert is_creator(words) == expected
 
 
 @pytest.mark.parametrize(

@@ -167,8 +167,8 @@ def test_what_stays_although_nothing_failed_is_told(servers: Servers, monkeypatc
         stop(within(servers, 30))
 
 
-def test_a_stop_ends_migrations_that_nobody_waits_for_first(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_ends_what_nobody_waits_for_first(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[str] = []
-    monkeypatch.setattr(lifecycle, "end_lost_senders", lambda name: ended.append(f"{name} {servers.calls}"))
+    monkeypatch.setattr(lifecycle, "end_orphans", lambda name: ended.append(f"{name} {servers.calls}"))
     assert stop(within(servers, 30)) == SUCCESS
     assert ended == ["web01 []"]

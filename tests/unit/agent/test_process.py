@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from snow_ha_plugin.agent import lost_senders, process
+from snow_ha_plugin.agent import orphans, process
 from snow_ha_plugin.agent.operation import INSTALLED, PERM, OcfError, UnknownError
 from snow_ha_plugin.agent.process import Program, Result, run
 
@@ -95,21 +95,27 @@ def test_of_a_process_that_has_ended_there_is_nothing() -> None:
     assert process.command_line(pid) == [""]
 
 
-def test_only_a_sender_of_the_domain_whose_agent_has_gone_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_what_is_of_the_domain_and_whose_agent_has_gone_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = {
         "10": ("1", ["xl", "migrate", "web01", "snow02"]),
         "20": ("5", ["xl", "migrate", "web01", "snow02"]),
         "30": ("1", ["xl", "migrate", "web02", "snow02"]),
         "40": ("1", ["sshd"]),
+        "50": ("1", ["xl", "create", "/web01.cfg"]),
+        "60": ("5", ["xl", "create", "/web01.cfg"]),
+        "70": ("1", ["xl", "create", "/web01.cfg"]),
     }
+    monkeypatch.setenv("OCF_RESKEY_xmfile", "/web01.cfg")
+    # It waits for the domain's end.
+    monkeypatch.setattr(orphans, "is_daemon", lambda pid, name: (pid, name) == ("70", "web01"))
     killed: list[str] = []
     monkeypatch.setattr(os, "listdir", {"/proc": ["self", *lines]}.__getitem__)
-    monkeypatch.setattr(lost_senders, "parent_of", lambda pid: lines[pid][0])
-    monkeypatch.setattr(lost_senders, "command_line", lambda pid: lines[pid][1])
-    monkeypatch.setattr(lost_senders, "children_of", lambda pid: [pid + "1"])
-    monkeypatch.setattr(lost_senders, "kill", killed.append)
-    lost_senders.end_lost_senders("web01")
-    assert killed == ["101", "10"], "the transport first"
+    monkeypatch.setattr(orphans, "parent_of", lambda pid: lines[pid][0])
+    monkeypatch.setattr(orphans, "command_line", lambda pid: lines[pid][1])
+    monkeypatch.setattr(orphans, "children_of", lambda pid: [pid + "1"])
+    monkeypatch.setattr(orphans, "kill", killed.append)
+    orphans.end_orphans("web01")
+    assert killed == ["101", "10", "501", "50"], "the transport first"
 
 
 @pytest.mark.parametrize(
