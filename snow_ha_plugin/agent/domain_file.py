@@ -30,7 +30,7 @@ def read(path: str, until: float) -> xlcfg.Settings:
 
     It is on shared storage, and who reads from some that does not answer cannot end: that is left to another process.
     """
-    result = Program(["cat", path]).result(until, "surrogateescape")
+    result = Program(["cat", "--", path]).result(until, "surrogateescape")
     if result.status is None:
         raise SilentStorageError(f"{path} cannot be read in time: its storage does not answer")
     try:
