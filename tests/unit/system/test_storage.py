@@ -11,8 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from snow_ha_plugin.cli import options
+from snow_ha_plugin.core import cib
 from snow_ha_plugin.errors import TimedOutError
+from snow_ha_plugin.operations import sight
 from snow_ha_plugin.system import snow_conf, storage
+from snow_ha_plugin.system.cluster_in_file import ClusterInFile
+from tests.captures import guide_cluster
 
 
 @pytest.fixture
@@ -24,10 +29,10 @@ def away(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     file = tmp_path / "file"
     os.mkfifo(file)
     yield file
-    writer = os.open(file, os.O_RDWR)
+    os.close(os.open(file, os.O_RDWR))
     for thread in storage._waiting:
         thread.join(20)
-    os.close(writer)
+        assert not thread.is_alive()
 
 
 @pytest.fixture
@@ -80,6 +85,25 @@ def test_what_hangs_is_lost(away: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(os, "statvfs", lambda path: away.read_bytes())
     assert storage.loss(away.parent) == "the shared file system does not answer"
     assert threading.active_count() > 1
+
+
+def test_roles_of_domains_are_not_waited_for_for_ever(away: Path) -> None:
+    """As balance, what-if and drain read them."""
+    files = options.Files(away.parent, away, None)
+    with pytest.raises(TimedOutError):
+        options.sizes_and_roles(files, guide_cluster())
+
+
+def test_sizes_that_the_cib_lacks_are_not_known_then(away: Path) -> None:
+    """`status` has more to tell than those."""
+    tree = guide_cluster()
+    for pair in tree.xpath("//primitive[@id='nis01']/utilization"):
+        cib.drop(pair)
+    away.rename(away.parent / "nis01.cfg")
+    (away.parent / "cib.xml").write_bytes(cib.serialize(tree))
+    found = sight.outlook(ClusterInFile(away.parent / "cib.xml"), away.parent)
+    assert "nis01" in found.domains and found.files == {}
+    (away.parent / "nis01.cfg").rename(away)
 
 
 def test_a_verb_that_needs_the_site_s_settings_does_not_hang_with_them(away: Path) -> None:
