@@ -37,7 +37,7 @@ def ends_within(pid: int, seconds: float) -> bool:
             # A zombie has ended; who its parent is, and when that one looks, is not our business.
             if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
                 return True
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             return True
         time.sleep(0.01)
     return False
