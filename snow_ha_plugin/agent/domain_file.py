@@ -33,9 +33,9 @@ def read(path: str, until: float) -> xlcfg.Settings:
     result = Program(["cat", "--", path]).result(until, "surrogateescape")
     if result.status is None:
         raise SilentStorageError(f"{path} cannot be read in time: its storage does not answer")
+    if result.status != 0:
+        raise BadFileError(f"{path}: {result.errors.strip().rpartition(': ')[2]}")
     try:
-        if result.status != 0:
-            raise ValueError(result.errors.strip().rpartition(": ")[2])
         return xlcfg.settings(result.output)
     except ValueError as error:
         raise BadFileError(f"{path}: {error}") from None

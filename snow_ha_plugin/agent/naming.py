@@ -25,7 +25,7 @@ def domain_name(deadline: float, *, needs_file: bool = False) -> tuple[str, str]
     resource = _resource()
     noted = _noted(resource)
     try:
-        name = _usable(_said(_until(deadline, noted, needs_file)) or resource)
+        name = _by_file(_until(deadline, noted, needs_file))
     except domain_file.SilentStorageError as silent:
         log(f"{silent}: taking {noted or resource} for the domain's name")
         return _usable(noted or resource), "" if noted and not needs_file else str(silent)
@@ -45,7 +45,7 @@ def domain_name(deadline: float, *, needs_file: bool = False) -> tuple[str, str]
 def _until(deadline: float, noted: str, needs_file: bool) -> float:
     if needs_file:
         return deadline
-    return domain_file.soon(deadline) if noted else deadline - (deadline - time.monotonic()) / 2
+    return domain_file.soon(deadline) if noted else (time.monotonic() + deadline) / 2
 
 
 def name_elsewhere(deadline: float) -> str:
@@ -53,7 +53,7 @@ def name_elsewhere(deadline: float) -> str:
     if given := parameter("name"):
         return _usable(given)
     try:
-        return _usable(_said(domain_file.soon(deadline)) or _resource())
+        return _by_file(domain_file.soon(deadline))
     except domain_file.SilentStorageError:
         return _usable(_resource())
 
@@ -62,14 +62,15 @@ def _resource() -> str:
     return os.environ.get("OCF_RESOURCE_INSTANCE", "").split(":")[0]
 
 
-def _said(until: float) -> object:
-    if not parameter("xmfile"):
-        return ""
-    try:
-        return domain_file.read(parameter("xmfile"), until).get("name", "")
-    except domain_file.BadFileError as bad:
-        log(f"{bad}: taking the resource's name for the domain's")
-        return ""
+def _by_file(until: float) -> str:
+    """What the domain file says, or else the resource's name."""
+    said: object = ""
+    if parameter("xmfile"):
+        try:
+            said = domain_file.read(parameter("xmfile"), until).get("name", "")
+        except domain_file.BadFileError as bad:
+            log(f"{bad}: taking the resource's name for the domain's")
+    return _usable(said or _resource())
 
 
 def _usable(name: object) -> str:

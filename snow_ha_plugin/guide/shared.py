@@ -30,7 +30,7 @@ def check(site: Site) -> list[Finding]:
     for server, result in looks.items():
         words = result.text.split()
         if words == ["silent"]:
-            findings.append(storage_lost(server, "the shared file system does not answer"))
+            findings.append(storage_lost(server, storage.SILENT))
             continue
         identities.add(words[0])
         if words[-1] in ("none", "autofs"):

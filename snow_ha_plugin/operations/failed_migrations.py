@@ -61,13 +61,13 @@ def while_leaving(cluster: Cluster, tree: cib.Tree, seen: Sequence[Alert], here:
     How often it was tried is on record: Pacemaker does so in its own time, perhaps when another process looks.
     """
     failed, since = set(_failures(seen, here)), cib.shutting_down_since(tree, here)
-    if not (failed and since):
+    ours = failed & migration.blocks(tree) - migration.held(tree)
+    if not (ours and since):
         return
     since = migration.leaving_since(tree) or since
     recorded = record.read(since).events
     tries = Counter(event.subject for event in recorded if event.kind == Kind.FAILURE and event.server == here)
-    ours = failed & migration.blocks(tree) - migration.held(tree)
-    tired = sorted(name for name in ours if tries[name] >= ATTEMPTS or _is_gone(cluster, name))
+    tired = sorted({name for name in ours if tries[name] >= ATTEMPTS} | _gone(cluster, ours))
     others = {name: tries[name] for name in sorted(ours.difference(tired))}
 
     def edit(tree: cib.Tree) -> list[Change]:
@@ -76,14 +76,14 @@ def while_leaving(cluster: Cluster, tree: cib.Tree, seen: Sequence[Alert], here:
     change(cluster, edit, cleaning)
 
 
-def _is_gone(cluster: Cluster, domain: str) -> bool:
-    """Whether this server certainly has nothing of a domain."""
+def _gone(cluster: Cluster, domains: set[str]) -> set[str]:
+    """Of these domains those that this server certainly has nothing of."""
     try:
-        guests = cluster.guests()
+        here = {guest.partition("--")[0] for guest in cluster.guests()}
     except SnowHaError:
-        return False
-    # One that xenstore has no name of may be it.
-    return bool(guests) and not any(guest.partition("--")[0] in (domain, "(null)") for guest in guests)
+        return set()
+    # One that xenstore has no name of may be any of them.
+    return set() if not here or "(null)" in here else domains - here
 
 
 def _failures(seen: Sequence[Alert], here: str) -> Counter[str]:

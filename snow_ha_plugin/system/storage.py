@@ -18,6 +18,8 @@ WITHIN_S = 2.0
 # Where nothing can be done without what is read there.
 AT_MOST_S = 20.0
 
+SILENT = "the shared file system does not answer"
+
 _waiting: list[threading.Thread] = []
 
 
@@ -45,9 +47,7 @@ def within(work: Callable[[], T], within_s: float | None = None) -> T:
         if thread.is_alive():
             _waiting.append(thread)
     if not ended:
-        raise TimedOutError(
-            "the shared file system does not answer", remedy="see its server, and the network to it; then try again"
-        )
+        raise TimedOutError(SILENT, remedy="see its server, and the network to it; then try again")
     if isinstance(ended[0], Exception):
         raise ended[0]
     return ended[0]

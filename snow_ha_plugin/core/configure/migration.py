@@ -28,8 +28,8 @@ _HOLD = ids.of(Kind.MOVE, "", part=".hold")
 
 _COLD = f"configuration/resources//primitive/meta_attributes[starts-with(@id,'{ids.beginning(Kind.COLD)}')]"
 
-
-_SINCE = f"{ids.OURS}leaving-since"
+# What `retry` notes with them, for itself.
+_SINCE, _TRIES = f"{ids.OURS}leaving-since", f"{ids.OURS}tries"
 
 # A failure of more than this is none any more.
 RUN_OUT = "1s"
@@ -68,10 +68,8 @@ def retry(tree: cib.Tree, tries: Mapping[str, int], since: int) -> list[Change]:
     for the probe that would find it, and leaves it behind running (seen, 2.1.5). Pacemaker looks at what has run out
     when something changes, or two minutes later: the number of tries is such a change.
     """
-    changed = []
-    for name, count in tries.items():
-        values = {"failure-timeout": RUN_OUT, _SINCE: str(since), f"{ids.OURS}tries": str(count)}
-        changed += _put_passing(tree, [name], values)
+    values = {name: {"failure-timeout": RUN_OUT, _SINCE: str(since), _TRIES: str(n)} for name, n in tries.items()}
+    changed = _put_passing(tree, values)
     return [Change("retry", name, f"try again at once to migrate {name}: its server shuts down") for name in changed]
 
 
@@ -86,13 +84,14 @@ def leaving_since(tree: cib.Tree) -> int:
 
 def end_live(tree: cib.Tree, domains: Iterable[str]) -> list[Change]:
     """Have domains stopped and started instead of migrated, for as long as their server shuts down."""
-    changed = _put_passing(tree, domains, {"failure-timeout": RUN_OUT, "allow-migrate": "false"})
+    values = {name: {"failure-timeout": RUN_OUT, "allow-migrate": "false"} for name in domains}
+    changed = _put_passing(tree, values)
     return [Change("cold", name, f"stop {name} and start it elsewhere: it cannot be migrated") for name in changed]
 
 
-def _put_passing(tree: cib.Tree, domains: Iterable[str], values: Mapping[str, str]) -> list[str]:
+def _put_passing(tree: cib.Tree, values_of: Mapping[str, Mapping[str, str]]) -> list[str]:
     changed = []
-    for domain in domains:
+    for domain, values in values_of.items():
         primitive, set_id = cib.resource(tree, domain), ids.of(Kind.COLD, domain)
         if primitive is not None and cib.put_pairs(primitive, "meta_attributes", set_id, values):
             # Of several sets the one with the highest score counts.

@@ -132,6 +132,15 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> Servers:
 
 
 @pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The domain file, not there yet, of the resource web01, which has no parameter `name`."""
+    monkeypatch.setenv("OCF_RESOURCE_INSTANCE", "web01")
+    monkeypatch.setenv("OCF_RESKEY_xmfile", str(tmp_path / "a.cfg"))
+    monkeypatch.delenv("OCF_RESKEY_name", raising=False)
+    return tmp_path / "a.cfg"
+
+
+@pytest.fixture
 def domain(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its file names nothing that a server must have, and there is no other server and no migration."""
     servers.programs["crm_node"] = Result(["crm_node"], 0, "snow01\n", "")

@@ -15,15 +15,6 @@ from snow_ha_plugin.agent.operation import CONFIGURED, GENERIC, INSTALLED, OcfEr
 LATER = float("inf")
 
 
-@pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """That of the resource web01, which has no parameter `name`."""
-    monkeypatch.setenv("OCF_RESOURCE_INSTANCE", "web01")
-    monkeypatch.setenv("OCF_RESKEY_xmfile", str(tmp_path / "a.cfg"))
-    monkeypatch.delenv("OCF_RESKEY_name", raising=False)
-    return tmp_path / "a.cfg"
-
-
 def refused(action: Callable[..., object], *given: object) -> tuple[int, str]:
     with pytest.raises(OcfError) as caught:
         action(*given)

@@ -26,15 +26,6 @@ def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """That of the resource web01, which has no parameter `name`."""
-    monkeypatch.setenv("OCF_RESOURCE_INSTANCE", "web01")
-    monkeypatch.setenv("OCF_RESKEY_xmfile", str(tmp_path / "a.cfg"))
-    monkeypatch.delenv("OCF_RESKEY_name", raising=False)
-    return tmp_path / "a.cfg"
-
-
-@pytest.fixture
 def hang(file: Path) -> Callable[[], float]:
     """From now on, who opens the file waits for ever; a deadline that is soon over."""
 
