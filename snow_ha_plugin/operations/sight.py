@@ -50,7 +50,8 @@ def look(cluster: Cluster, outlook: Outlook) -> Overview:
         found.append(findings.no_third_vote(record.here()))
     if loss := storage_loss.result():
         found.append(findings.storage_lost(record.here(), loss))
-    found += running.left_down(cluster.reachable(_stopped(tree)))
+    with suppress(OSError, TimedOutError):
+        found += storage.within(lambda: running.left_down(cluster.reachable(_stopped(tree))))
     # Of these Pacemaker knows no more than when it has last looked.
     arrivals = cib.arrivals(tree)
     seen_anew = {each.name for each in view.domains if each.server and (each.name, each.server) not in arrivals}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from snow_ha_plugin.errors import DataError, UnavailableError
 from snow_ha_plugin.model import Severity
 from snow_ha_plugin.operations import sight
 from snow_ha_plugin.operations.image_migration import running
-from snow_ha_plugin.system import pacemaker, record, scheduler
+from snow_ha_plugin.system import pacemaker, record, scheduler, storage
 from snow_ha_plugin.system.cluster_in_file import ClusterInFile
 from snow_ha_plugin.system.record import Record
 from tests.captures import DATA, guide_cluster
@@ -189,6 +191,20 @@ def test_what_was_left_down_is_looked_for_among_those_that_are_kept_stopped(
     for pair in tree.xpath("//primitive[@id='nis01']/instance_attributes/nvpair[@name='xmfile']"):
         cib.drop(pair)
     assert sight._stopped(tree) == {}
+
+
+def test_what_was_left_down_is_not_waited_for_where_storage_is_away(
+    cluster: Cluster, tmp_path: Path, mocker: MockerFixture
+) -> None:
+    """A domain that is kept stopped has its note there; `status` has more to tell than that."""
+    hangs = threading.Event()
+    mocker.patch.object(storage, "WITHIN_S", 0.05)
+    for effect in (OSError(errno.EIO, "I/O error"), lambda paths: hangs.wait(20)):
+        mocker.patch.object(running, "left_down", side_effect=effect)
+        assert len(look(cluster, tmp_path).domains) == 8
+    hangs.set()
+    for thread in storage._waiting:
+        thread.join(20)
 
 
 @pytest.mark.parametrize(
